@@ -1,0 +1,192 @@
+/*
+ * eventscope_trace.h - trace rings for drivers and applications. First part: the memory layout of Eventscope's trace rings.
+ *
+ * One source for everybody who reads or writes a ring: drivers and applications (through eventscope_trace.h), the host
+ * harness, and protocol/trace-layout.ts, whose offsets a test compares with the compiler's own.
+ *
+ * Plain C types of fixed width only, no Windows header needed. All integers little-endian.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef EVENTSCOPE_TRACE_H
+#define EVENTSCOPE_TRACE_H
+
+#include <stdint.h>
+
+#define ES_TRACE_MAGIC 0x31525345u /* "ESR1" in memory */
+#define ES_TRACE_VERSION 1u
+
+/* One record is one cache line; a record with a name or a list takes further slots behind it. */
+#define ES_TRACE_SLOT_BYTES 64u
+#define ES_TRACE_PAYLOAD_BYTES 60u /* of a continuation slot; its last 4 bytes are the sequence */
+#define ES_TRACE_MAX_SLOTS 12u     /* of one record: 11 * 60 bytes of payload, 330 UTF-16 units */
+
+#define ES_TRACE_IRQL_UNKNOWN 0xFFu
+#define ES_TRACE_PREVIOUS_UNKNOWN 0xFFu
+#define ES_TRACE_PROCESSOR_UNKNOWN 0xFFFFu
+
+/*
+ * What a record says. `object` is a KEVENT (or other dispatcher object) address on the kernel side and a handle value on
+ * the user side, unless a line says otherwise. "interval" means that `tsc` is the entry of the call and `tsc + duration`
+ * its return; all other kinds are points at `tsc`.
+ */
+typedef enum ES_TRACE_KIND {
+    EsTraceNone = 0,
+    /* tsc: the counter at the middle of the reading; object: UTC as FILETIME; caller: QPC frequency in Hz; argument: QPC. */
+    EsTraceCalibration = 1,
+
+    EsTraceSet = 10,     /* interval; previous: signal state before, status */
+    EsTracePulse = 11,   /* interval; previous, status */
+    EsTraceReset = 12,   /* interval; previous (unknown for KeClearEvent), status */
+    EsTraceRelease = 13, /* interval; semaphore or mutant; argument: count released; previous: count before, capped at 0xFE */
+    /* interval; IoCompleteRequest on a request whose overlapped event waits. object: the IRP; argument: the request id
+       that the application chose; status: IoStatus.Status. */
+    EsTraceComplete = 14,
+
+    EsTraceTimerSet = 20,    /* interval; argument: due time, 100 ns units, negative = relative; status: period in ms */
+    EsTraceTimerCancel = 21, /* interval; previous: 1 when it was queued */
+    EsTraceTimerExpire = 22, /* entry of the timer's DPC; object: the timer */
+
+    EsTraceWaitBegin = 30, /* argument: timeout, 100 ns units as NT takes it, ES_TRACE_NO_TIMEOUT = none; flags: wait flags */
+    EsTraceWaitEnd = 31,   /* duration: since the wait began (saturating); status: what the wait returned, as NTSTATUS */
+    /* user side, DeviceIoControl with an overlapped event. object: the event's handle; argument: request id (see Complete). */
+    EsTraceRequest = 32,
+
+    EsTraceCreate = 40,      /* interval; payload: name; status; flags: object type bits, initial state */
+    EsTraceOpen = 41,        /* interval; payload: name; status; argument: desired access */
+    /* interval; kernel: ObReferenceObjectByHandle. object: the address; argument: the handle; process: the process whose
+       handle it is. This is the join between a handle and an address. */
+    EsTraceReference = 42,
+    EsTraceDereference = 43, /* object: the address */
+    /* interval; a handle was made for another process. object: the address (kernel) or the source handle (user);
+       argument: the new handle; process: the process that owns the new handle. */
+    EsTraceDuplicate = 44,
+    EsTraceClose = 45, /* interval; object: the handle; kernel: flags ES_TRACE_FLAG_OBJECT_IS_HANDLE */
+    /* kernel: an object that lives in the driver's own memory came to life (KeInitializeEvent, KeInitializeTimer). */
+    EsTraceInitialize = 46,
+
+    EsTraceName = 60,       /* payload: a name that became known for object */
+    EsTraceThreadName = 61, /* payload: the name of this record's thread */
+    EsTraceModule = 62,     /* payload: file name; object: image base; argument: image size in bytes */
+    EsTraceNote = 63,       /* payload: a line of text from the program */
+} ES_TRACE_KIND;
+
+#define ES_TRACE_NO_TIMEOUT INT64_MIN
+
+/* flags */
+#define ES_TRACE_FLAG_KERNEL 0x01u           /* written by a driver */
+#define ES_TRACE_FLAG_SYNCHRONIZATION 0x02u  /* Create, Open, Initialize: auto-reset (else notification, when an event) */
+#define ES_TRACE_FLAG_INITIALLY_SET 0x04u    /* Create, Initialize */
+#define ES_TRACE_FLAG_EXISTED 0x08u          /* Create: opened an object that was there already */
+#define ES_TRACE_FLAG_WAIT_ALL 0x10u         /* WaitBegin: all of the list (payload: handles or addresses, 8 bytes each) */
+#define ES_TRACE_FLAG_ALERTABLE 0x20u        /* WaitBegin */
+#define ES_TRACE_FLAG_OBJECT_IS_HANDLE 0x40u /* kernel side: object is a handle value, not an address */
+#define ES_TRACE_FLAG_DPC 0x80u              /* recorded in a deferred procedure call */
+
+/*
+ * One slot. A record's first slot has this shape; each continuation slot is payload[60] + sequence.
+ * `sequence` is written last, with release order: slot index + 1, low 32 bits. A reader that sees another value there
+ * stops: the slot is reserved and not yet written.
+ */
+typedef struct ES_TRACE_RECORD {
+    uint64_t tsc;
+    uint64_t object;
+    uint64_t caller; /* return address of the recorded call */
+    uint64_t argument;
+    uint32_t process;
+    uint32_t thread;
+    int32_t status;
+    uint32_t duration; /* TSC ticks, saturating at 0xFFFFFFFF */
+    uint32_t lost;     /* the ring's count of lost records when this one was reserved, low 32 bits: a rise is a gap here */
+    uint16_t kind;
+    uint16_t processor;
+    uint8_t irql;
+    uint8_t previous;
+    uint8_t slots; /* this slot and its continuation, 1 to ES_TRACE_MAX_SLOTS */
+    uint8_t flags;
+    uint32_t sequence;
+} ES_TRACE_RECORD;
+
+typedef struct ES_TRACE_CONTINUATION {
+    uint8_t payload[ES_TRACE_PAYLOAD_BYTES];
+    uint32_t sequence;
+} ES_TRACE_CONTINUATION;
+
+/*
+ * A ring: `capacity` slots (a power of two) at `slotsOffset` from the area's start. head and tail count slots and never
+ * wrap (64 bits). The writer owns head and lost, the reader owns tail; each has a cache line of its own.
+ * A record that does not fit (head + slots - tail > capacity) is not written: `lost` counts it. Nothing ever blocks.
+ */
+typedef struct ES_TRACE_RING {
+    uint64_t head;
+    uint64_t lost;
+    uint32_t owner; /* user: thread id that writes, 0 = free for another thread; kernel: processor number + 1 */
+    uint32_t generation; /* user: how many threads have owned it */
+    uint8_t pad0[40];
+    uint64_t tail;
+    uint8_t pad1[56];
+    uint64_t slotsOffset;
+    uint32_t capacity;
+    uint32_t reserved;
+    uint8_t pad2[48];
+} ES_TRACE_RING; /* 192 bytes */
+
+/*
+ * An area: header, then ringCount rings (ES_TRACE_RING), then the slots. In user mode the agent makes it, as a named
+ * section whose name the application finds in the environment (ES_TRACE_SECTION_VARIABLE), so that a killed application
+ * loses nothing that it has written. In the kernel the driver allocates it and hands records out by IOCTL.
+ */
+typedef struct ES_TRACE_AREA {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t areaBytesHigh; /* size of the area in bytes, upper 32 bits */
+    uint32_t areaBytes;     /* lower 32 bits */
+    uint32_t ringCount;
+    uint32_t slotBytes;
+    uint32_t enabled;      /* writers record only while this is not 0; the reader switches it */
+    uint32_t process;      /* user: the process that attached, 0 until then */
+    uint64_t unringedLost; /* records of threads that found no free ring */
+    uint32_t sessionId;    /* user: the process's terminal services session */
+    uint32_t reserved0;
+    uint8_t pad[16];
+} ES_TRACE_AREA; /* 64 bytes */
+
+#define ES_TRACE_SECTION_VARIABLE "EVENTSCOPE_TRACE_SECTION"
+
+/*
+ * Draining a driver's rings. Any driver that includes eventscope_trace.h passes device-control requests that it does not
+ * know to EsTraceDeviceControl, which answers these. METHOD_BUFFERED, FILE_DEVICE_UNKNOWN; start, stop and drain ask for
+ * FILE_READ_DATA | FILE_WRITE_DATA.
+ */
+#define ES_TRACE_IOCTL(function, access) ((0x22u << 16) | ((access) << 14) | ((function) << 2) | 0u)
+#define ES_TRACE_IOCTL_QUERY ES_TRACE_IOCTL(0xEA0u, 1u) /* out: ES_TRACE_STATE */
+#define ES_TRACE_IOCTL_START ES_TRACE_IOCTL(0xEA1u, 3u) /* in: ES_TRACE_START_INPUT */
+#define ES_TRACE_IOCTL_STOP ES_TRACE_IOCTL(0xEA2u, 3u)  /* rings stay readable until the next start or the unload */
+/* out: ES_TRACE_DRAIN_HEADER, then whole records. One ring a call: rings with records are taken in turn. */
+#define ES_TRACE_IOCTL_DRAIN ES_TRACE_IOCTL(0xEA3u, 3u)
+
+typedef struct ES_TRACE_START_INPUT {
+    uint32_t version;       /* ES_TRACE_VERSION */
+    uint32_t slotsPerRing;  /* power of two, 64 to 1,048,576; 0 = the driver's default */
+} ES_TRACE_START_INPUT;
+
+typedef struct ES_TRACE_STATE {
+    uint32_t version;
+    uint32_t enabled;
+    uint32_t ringCount;
+    uint32_t slotsPerRing;
+    uint64_t written; /* slots, all rings */
+    uint64_t drained; /* slots, all rings */
+    uint64_t lost;    /* records, all rings */
+} ES_TRACE_STATE;
+
+typedef struct ES_TRACE_DRAIN_HEADER {
+    uint32_t version;
+    uint32_t ring;       /* whose records follow */
+    uint32_t slotCount;  /* slots that follow; 0 = no ring has a record now */
+    uint32_t more;       /* 1: this or another ring has more */
+    uint64_t firstSlot;  /* absolute index of the first slot that follows */
+    uint64_t lost;       /* this ring's count of lost records by now */
+} ES_TRACE_DRAIN_HEADER;
+
+#endif /* EVENTSCOPE_TRACE_H */

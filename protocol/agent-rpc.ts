@@ -1,0 +1,263 @@
+/**
+ * Requests and notifications between a client and the agent, as one table of schemas: both ends check what they receive
+ * against it. Names are `noun/verb`. Every 64-bit value is a bigint. Paths are Windows paths of the target unless a
+ * field says that they are object manager paths.
+ */
+import * as v from 'valibot';
+
+const u32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
+const u64 = v.pipe(v.bigint(), v.minValue(0n), v.maxValue(0xffff_ffff_ffff_ffffn));
+const i64 = v.bigint();
+const text = v.pipe(v.string(), v.maxLength(32_768));
+const bytes = v.instance(Uint8Array);
+const ok = v.strictObject({});
+
+/** A value that the target cannot tell: why, in a sentence for the user. */
+const unavailable = v.strictObject({ unavailable: text });
+export type Unavailable = v.InferOutput<typeof unavailable>;
+const orUnavailable = <T extends v.GenericSchema>(schema: T) => v.union([schema, unavailable]);
+
+export const serviceState = v.picklist([
+  'stopped',
+  'startPending',
+  'stopPending',
+  'running',
+  'continuePending',
+  'pausePending',
+  'paused',
+]);
+export const serviceStatus = v.strictObject({
+  name: text,
+  state: serviceState,
+  win32ExitCode: u32,
+  specificExitCode: u32,
+  /** Process that hosts the service; 0 when none or unknown. */
+  processId: u32,
+  binaryPath: text,
+  /** 0 boot, 1 system, 2 auto, 3 demand, 4 disabled. */
+  startType: u32,
+  loadOrderGroup: text,
+});
+export type ServiceStatus = v.InferOutput<typeof serviceStatus>;
+
+export const objectState = v.variant('type', [
+  v.strictObject({
+    type: v.literal('Event'),
+    kind: v.picklist(['notification', 'synchronization']),
+    signaled: v.boolean(),
+  }),
+  v.strictObject({ type: v.literal('Semaphore'), count: v.number(), maximum: v.number() }),
+  v.strictObject({
+    type: v.literal('Mutant'),
+    /** 1 = free, 0 or less = held. */
+    count: v.number(),
+    abandoned: v.boolean(),
+    owner: orUnavailable(v.strictObject({ process: u32, thread: u32 })),
+  }),
+  /** remaining: 100 ns units. */
+  v.strictObject({ type: v.literal('Timer'), signaled: v.boolean(), remaining: i64 }),
+]);
+export type ObjectState = v.InferOutput<typeof objectState>;
+
+export const objectInfo = v.strictObject({
+  path: text,
+  typeName: text,
+  /** Of events, semaphores, mutants, timers. */
+  state: v.optional(orUnavailable(objectState)),
+  /** Without the agent's own handle. */
+  handleCount: orUnavailable(u32),
+  /** Approximate on Windows 8 and later. */
+  pointerCount: orUnavailable(u32),
+  /** Security descriptor as SDDL. */
+  sddl: orUnavailable(text),
+  /** Of symbolic links. */
+  linkTarget: v.optional(orUnavailable(text)),
+});
+export type ObjectInfo = v.InferOutput<typeof objectInfo>;
+
+export const traceSource = v.variant('type', [
+  /** A driver that answers ES_TRACE_IOCTL_*. device: Win32 device path, such as \\.\EventSys. */
+  v.strictObject({ type: v.literal('driver'), device: text, slotsPerRing: u32 }),
+  /** A section that the agent makes before an application starts. The answer holds the name to hand over. */
+  v.strictObject({ type: v.literal('application'), ringCount: u32, slotsPerRing: u32 }),
+]);
+export type TraceSource = v.InferOutput<typeof traceSource>;
+
+export const lockRole = v.picklist(['deployer', 'debugger', 'tracer']);
+export type LockRole = v.InferOutput<typeof lockRole>;
+
+export const requests = {
+  'agent/info': {
+    params: ok,
+    result: v.strictObject({
+      protocolVersion: u32,
+      processId: u32,
+      sessionId: u32,
+      nodeVersion: text,
+      /** Such as "10.0.19045". */
+      windowsVersion: text,
+      /** Undefined on Windows. */
+      wineVersion: v.optional(text),
+      processorCount: u32,
+      qpcFrequency: u64,
+      elevated: v.boolean(),
+      computerName: text,
+    }),
+  },
+  /** Ends debug, trace and process bookkeeping, then the agent. Processes it started with endWithAgent are ended. */
+  'agent/shutdown': { params: ok, result: ok },
+
+  'lock/acquire': {
+    params: v.strictObject({ role: lockRole, subject: text, holder: text }),
+    result: v.union([
+      v.strictObject({ acquired: v.literal(true) }),
+      v.strictObject({ acquired: v.literal(false), holder: text }),
+    ]),
+  },
+  'lock/release': { params: v.strictObject({ role: lockRole, subject: text }), result: ok },
+
+  'service/create': {
+    params: v.strictObject({ name: text, displayName: text, binaryPath: text, loadOrderGroup: v.optional(text) }),
+    result: serviceStatus,
+  },
+  /** Waits until running or failed, at most timeoutMs; the real state is followed past the control manager's own 10 s. */
+  'service/start': { params: v.strictObject({ name: text, timeoutMs: u32 }), result: serviceStatus },
+  'service/stop': { params: v.strictObject({ name: text, timeoutMs: u32 }), result: serviceStatus },
+  'service/delete': { params: v.strictObject({ name: text }), result: ok },
+  /** result undefined: no such service. */
+  'service/query': {
+    params: v.strictObject({ name: text }),
+    result: v.strictObject({ status: v.optional(serviceStatus) }),
+  },
+  'service/list': {
+    params: v.strictObject({ drivers: v.boolean() }),
+    result: v.strictObject({ services: v.array(serviceStatus) }),
+  },
+
+  'process/start': {
+    params: v.strictObject({
+      program: text,
+      /** One string per argument; the agent quotes them as CommandLineToArgvW reads them. */
+      arguments: v.array(text),
+      workingFolder: v.optional(text),
+      environment: v.optional(v.record(text, text)),
+      /** End it when the agent or its client goes away. */
+      endWithAgent: v.boolean(),
+    }),
+    result: v.strictObject({ process: u32 }),
+  },
+  /** Ends the process with exitCode (TerminateProcess). */
+  'process/end': { params: v.strictObject({ process: u32, exitCode: u32 }), result: ok },
+  'process/list': {
+    params: ok,
+    result: v.strictObject({
+      processes: v.array(
+        v.strictObject({ process: u32, parent: u32, name: text, session: u32, threads: u32, handles: u32 }),
+      ),
+    }),
+  },
+
+  'file/write': {
+    /** Written at offset; truncates to `truncateTo` first when given. Data comes in pieces of at most 4 MiB. */
+    params: v.strictObject({ path: text, offset: u64, data: bytes, truncateTo: v.optional(u64) }),
+    result: ok,
+  },
+  'file/read': {
+    params: v.strictObject({ path: text, offset: u64, length: u32 }),
+    result: v.strictObject({ data: bytes }),
+  },
+  'file/stat': {
+    params: v.strictObject({ path: text }),
+    result: v.strictObject({
+      entry: v.optional(v.strictObject({ kind: v.picklist(['file', 'folder']), size: u64, modifiedMs: v.number() })),
+    }),
+  },
+  'file/hash': { params: v.strictObject({ path: text }), result: v.strictObject({ sha256: v.optional(text) }) },
+  'file/makeFolder': { params: v.strictObject({ path: text }), result: ok },
+  /** A file or a folder with all in it; no error when it is not there. */
+  'file/remove': { params: v.strictObject({ path: text }), result: ok },
+  'file/rename': { params: v.strictObject({ from: text, to: text }), result: ok },
+
+  /** Entries come as bulk frames of kind DirectoryEntries on `stream`, first ones at once; the answer comes at the end. */
+  'object/list': {
+    params: v.strictObject({ path: text, stream: u32 }),
+    result: v.strictObject({ count: u32, sessionDirectory: text }),
+  },
+  /** One answer per path, in order; an entry that cannot be opened carries its status. */
+  'object/query': {
+    params: v.strictObject({
+      items: v.pipe(v.array(v.strictObject({ path: text, typeName: text })), v.maxLength(4_096)),
+    }),
+    result: v.strictObject({ objects: v.array(v.union([objectInfo, v.strictObject({ path: text, status: u32 })])) }),
+  },
+  /** previous: signal state before (pulse, set, reset). */
+  'object/change': {
+    params: v.strictObject({ path: text, action: v.picklist(['set', 'reset', 'pulse']) }),
+    result: v.strictObject({ previous: v.number() }),
+  },
+  /** Processes with a handle to the object at path. */
+  'object/holders': {
+    params: v.strictObject({ path: text, typeName: text }),
+    result: v.strictObject({
+      holders: v.array(v.strictObject({ process: u32, processName: text, handle: u64, grantedAccess: u32 })),
+    }),
+  },
+
+  /** DeviceIoControl on a handle opened for this call. status: NTSTATUS of the call, 0 for success. */
+  'device/control': {
+    params: v.strictObject({ device: text, code: u32, input: bytes, outputBytes: u32, timeoutMs: u32 }),
+    result: v.strictObject({ status: u32, win32Error: u32, output: bytes }),
+  },
+
+  /** Begins draining; slots come as bulk frames on `stream`. sources in the order of the request. */
+  'trace/start': {
+    params: v.strictObject({ stream: u32, sources: v.pipe(v.array(traceSource), v.minLength(1), v.maxLength(64)) }),
+    result: v.strictObject({
+      sources: v.array(
+        v.strictObject({ source: u32, sectionName: v.optional(text), ringCount: u32, slotsPerRing: u32 }),
+      ),
+      qpcFrequency: u64,
+    }),
+  },
+  /** Stops recording, drains what is left, and answers when the last bulk frame was sent. */
+  'trace/stop': {
+    params: v.strictObject({ stream: u32 }),
+    result: v.strictObject({
+      sources: v.array(v.strictObject({ source: u32, slots: u64, lost: u64, error: v.optional(text) })),
+    }),
+  },
+  'stream/credit': { params: v.strictObject({ stream: u32, bytes: u32 }), result: ok },
+
+  /** Lines of a text file as they are appended (the test machine's DbgPrint log), as dbgPrint/lines notifications. */
+  'dbgPrint/start': { params: ok, result: v.strictObject({ available: v.boolean(), reason: v.optional(text) }) },
+  'dbgPrint/stop': { params: ok, result: ok },
+} as const;
+
+export const notifications = {
+  /** Output of a started process. stream: 1 standard output, 2 standard error. */
+  'process/output': v.strictObject({ process: u32, stream: v.picklist([1, 2]), data: bytes }),
+  /** After the last process/output of that process. */
+  'process/exited': v.strictObject({ process: u32, exitCode: u32 }),
+  'dbgPrint/lines': v.strictObject({
+    lines: v.array(v.strictObject({ utcMs: v.number(), text })),
+  }),
+  /** Something the user should know that no request asked for. */
+  'agent/notice': v.strictObject({ level: v.picklist(['info', 'warning', 'error']), message: text }),
+} as const;
+
+export type RequestName = keyof typeof requests;
+export type RequestParams<N extends RequestName> = v.InferInput<(typeof requests)[N]['params']>;
+export type RequestResult<N extends RequestName> = v.InferOutput<(typeof requests)[N]['result']>;
+export type NotificationName = keyof typeof notifications;
+export type NotificationParams<N extends NotificationName> = v.InferOutput<(typeof notifications)[N]>;
+
+/** JSON-RPC error code of every failed request of ours; `data` tells what failed. */
+export const AGENT_ERROR_CODE = -32_050;
+export const agentErrorData = v.strictObject({
+  /** The call that failed, by its Windows name, such as "StartServiceW". */
+  call: text,
+  /** NTSTATUS or Win32 error, as `space` says. */
+  code: u32,
+  space: v.picklist(['ntstatus', 'win32', 'none']),
+});
+export type AgentErrorData = v.InferOutput<typeof agentErrorData>;
