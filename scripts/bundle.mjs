@@ -1,0 +1,145 @@
+/**
+ * Makes the bundles: dist/cli.cjs, dist/agent.cjs and dist/webview.js. A bundle whose inputs have not changed since it
+ * was made is left alone.
+ *
+ *   node scripts/bundle.mjs [--force] [cli] [agent] [webview]
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const DIST = path.join(ROOT, 'dist');
+
+/** In a CommonJS bundle, import.meta.url is where the bundle lies. */
+const IMPORT_META_URL = {
+  define: { 'import.meta.url': 'bundleUrl' },
+  banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+};
+
+const BUNDLES = {
+  cli: {
+    entryPoints: ['cli/main.ts'],
+    outfile: 'dist/cli.cjs',
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    // ssh2 does without its two native parts when they cannot be loaded; they are never installed with us.
+    external: ['cpu-features', '*.node'],
+    define: IMPORT_META_URL.define,
+    banner: { js: `#!/usr/bin/env node\n${IMPORT_META_URL.banner.js}` },
+  },
+  agent: {
+    entryPoints: ['agent/main.ts'],
+    outfile: 'dist/agent.cjs',
+    platform: 'node',
+    target: 'node22',
+    format: 'cjs',
+    external: ['koffi'],
+    ...IMPORT_META_URL,
+  },
+  webview: {
+    entryPoints: ['webview/main.ts'],
+    outfile: 'dist/webview.js',
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    minify: true,
+  },
+};
+
+const sha256 = (data) => createHash('sha256').update(data).digest('hex');
+
+async function readOrUndefined(file) {
+  try {
+    return await readFile(file);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a bundle was made from: digest of each input by its path, of the bundle itself, and of how it was made. */
+async function isCurrent(made, name, esbuildVersion) {
+  if (made === undefined || made.how !== how(name, esbuildVersion)) return false;
+  const output = await readOrUndefined(path.join(ROOT, BUNDLES[name].outfile));
+  if (output === undefined || sha256(output) !== made.output) return false;
+  for (const [file, digest] of Object.entries(made.inputs)) {
+    const data = await readOrUndefined(path.join(ROOT, file));
+    if (data === undefined || sha256(data) !== digest) return false;
+  }
+  return true;
+}
+
+const how = (name, esbuildVersion) => sha256(JSON.stringify([BUNDLES[name], esbuildVersion]));
+
+async function writeBeside(file, data, mode) {
+  const beside = `${file}.${process.pid}.tmp`;
+  await writeFile(beside, data, { mode });
+  await rename(beside, file);
+}
+
+async function make(esbuild, name) {
+  const result = await esbuild.build({
+    ...BUNDLES[name],
+    absWorkingDir: ROOT,
+    bundle: true,
+    sourcemap: name === 'webview' ? false : 'linked',
+    write: false,
+    metafile: true,
+    logLevel: 'warning',
+    legalComments: 'none',
+  });
+  for (const output of result.outputFiles) {
+    await writeBeside(output.path, output.contents, output.path.endsWith('cli.cjs') ? 0o755 : 0o644);
+  }
+  const inputs = {};
+  for (const file of Object.keys(result.metafile.inputs)) {
+    const data = await readOrUndefined(path.join(ROOT, file));
+    if (data !== undefined) inputs[file] = sha256(data);
+  }
+  const outfile = await readFile(path.join(ROOT, BUNDLES[name].outfile));
+  return { how: how(name, esbuild.version), inputs, output: sha256(outfile) };
+}
+
+/**
+ * Makes what is not current. Returns the names of the bundles that were made.
+ * @param {string[]} names of BUNDLES
+ * @param {{force?: boolean}} options
+ */
+export async function bundle(names = Object.keys(BUNDLES), { force = false } = {}) {
+  const unknown = names.filter((name) => !(name in BUNDLES));
+  if (unknown.length > 0) throw new Error(`No bundle named ${unknown.join(', ')}: ${Object.keys(BUNDLES).join(', ')}`);
+  const esbuildPackage = JSON.parse(await readFile(path.join(ROOT, 'node_modules/esbuild/package.json'), 'utf8'));
+  await mkdir(DIST, { recursive: true });
+  const made = [];
+  for (const name of names) {
+    const stamp = path.join(DIST, `.${name}.json`);
+    const text = await readOrUndefined(stamp);
+    let before;
+    try {
+      before = text === undefined ? undefined : JSON.parse(text.toString('utf8'));
+    } catch {
+      before = undefined;
+    }
+    if (!force && (await isCurrent(before, name, esbuildPackage.version))) continue;
+    const esbuild = await import('esbuild');
+    const now = await make(esbuild, name);
+    await writeBeside(stamp, JSON.stringify(now), 0o644);
+    made.push(name);
+  }
+  return made;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const given = process.argv.slice(2);
+  const names = given.filter((argument) => !argument.startsWith('-'));
+  try {
+    const made = await bundle(names.length > 0 ? names : undefined, { force: given.includes('--force') });
+    process.stderr.write(made.length > 0 ? `bundled: ${made.join(', ')}\n` : 'bundles: nothing changed\n');
+  } catch (error) {
+    // esbuild has printed its own messages; its error repeats them.
+    if (!('errors' in Object(error))) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    process.exitCode = 1;
+  }
+}
