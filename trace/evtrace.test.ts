@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { EventscopeError } from '../protocol/errors.js';
+import { crc32 } from './crc32.js';
+import { CHUNK_HEAD_BYTES, EvtraceWriter, FILE_HEAD_BYTES, decodeEvtrace, encodeEvtrace } from './evtrace.js';
+import { RecordingBuilder, type Recording } from './recording.js';
+
+const anyRecording: fc.Arbitrary<Recording> = fc
+  .record({
+    chunks: fc.array(
+      fc.record({
+        source: fc.integer({ min: 0, max: 1 }),
+        ring: fc.integer({ min: 0, max: 3 }),
+        first: fc.bigInt({ min: 0n, max: 0xffff_ffff_ffffn }),
+        lost: fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }),
+        slots: fc.uint8Array({ minLength: 0, maxLength: 4 }),
+      }),
+      { maxLength: 6 },
+    ),
+    lines: fc.array(fc.string({ unit: 'binary' }), { maxLength: 4 }),
+    title: fc.string({ unit: 'grapheme' }),
+  })
+  .map(({ chunks, lines, title }) => {
+    const builder = new RecordingBuilder({
+      target: 'wine',
+      host: 'debian',
+      versions: { eventscope: '0.1.0' },
+      title,
+      startUtcMs: 1_700_000_000_000,
+    });
+    builder.addSource({ side: 'kernel', description: 'eventsys.sys', ringCount: 4, slotsPerRing: 64 });
+    builder.addSource({ side: 'user', description: 'eventapp.exe', ringCount: 4, slotsPerRing: 64, process: 32 });
+    for (const chunk of chunks) {
+      const bytes = new Uint8Array(chunk.slots.length * 64);
+      chunk.slots.forEach((value, slot) => bytes.fill(value, slot * 64, slot * 64 + 64));
+      builder.slots(chunk.source, chunk.ring, chunk.first, chunk.lost, bytes);
+    }
+    lines.forEach((text, index) => builder.log({ utcMs: index, channel: 'dbgprint', text }));
+    builder.sourceEnded(1, { lost: 7n, exitCode: 3, exitUtcMs: 1_700_000_000_500 });
+    return builder.finish(1_700_000_001_000);
+  });
+
+/** Everything that a reader could tell apart, with views turned into plain bytes. */
+const plain = (recording: Recording): unknown => ({
+  ...recording,
+  chunks: recording.chunks.map((chunk) => ({ ...chunk, bytes: [...chunk.bytes] })),
+});
+
+describe('.evtrace', () => {
+  it('gives back what was written', () => {
+    fc.assert(
+      fc.property(anyRecording, (recording) => {
+        const { recording: read, problems } = decodeEvtrace(encodeEvtrace(recording));
+        assert.deepEqual(problems, []);
+        assert.deepEqual(plain(read), plain(recording));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('detects any single byte that changed', () => {
+    fc.assert(
+      fc.property(anyRecording, fc.nat(), fc.integer({ min: 1, max: 255 }), (recording, place, change) => {
+        const bytes = encodeEvtrace(recording);
+        const at = place % bytes.length;
+        bytes[at] = (bytes[at] ?? 0) ^ change;
+        assert.notEqual(problemsOf(bytes).length, 0, `a change at byte ${at} went unseen`);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('detects every cut, reads up to it, and says how much is left out', () => {
+    fc.assert(
+      fc.property(anyRecording, fc.nat(), (recording, place) => {
+        const whole = encodeEvtrace(recording);
+        const bytes = whole.subarray(0, place % whole.length);
+        const problems = problemsOf(bytes);
+        assert.notEqual(problems.length, 0);
+        if (bytes.length >= FILE_HEAD_BYTES) assert.match(problems[0]?.message ?? '', /cut|says nothing/);
+        assert.ok(readOf(bytes).length <= recording.chunks.length);
+        readOf(bytes).forEach((chunk, index) => assert.deepEqual(chunk.bytes, recording.chunks[index]?.bytes));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('never crashes with anything but its own error on bytes at random', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (tail) => {
+        const head = encodeEvtrace(sample()).subarray(0, FILE_HEAD_BYTES);
+        problemsOf(tail);
+        problemsOf(Uint8Array.from([...head, ...tail]));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('leaves a damaged chunk out by its number and reads the rest', () => {
+    const recording = sample();
+    const writer = new EvtraceWriter();
+    const pieces = [writer.begin(recording.metadata), ...recording.sources.map((source) => writer.source(source))];
+    const damaged = pieces.length;
+    for (const chunk of recording.chunks) pieces.push(writer.slots(chunk));
+    pieces.push(writer.end());
+    const spoiled = pieces[damaged];
+    assert.ok(spoiled !== undefined);
+    spoiled[CHUNK_HEAD_BYTES + 40] = (spoiled[CHUNK_HEAD_BYTES + 40] ?? 0) ^ 1;
+    const { recording: read, problems } = decodeEvtrace(Buffer.concat(pieces));
+    assert.equal(read.chunks.length, recording.chunks.length - 1);
+    assert.match(problems[0]?.message ?? '', /Chunk 3 \(SLOT, at byte \d+\).*is damaged/);
+    assert.match(problems[1]?.message ?? '', /fewer slots/);
+  });
+
+  it('says that a newer file is newer', () => {
+    const bytes = encodeEvtrace(sample());
+    const view = new DataView(bytes.buffer);
+    view.setUint16(8, 2, true);
+    view.setUint32(12, crc32(bytes.subarray(0, 12)), true);
+    assert.throws(() => decodeEvtrace(bytes), /version 2, and this Eventscope reads version 1: the file is newer/);
+  });
+
+  it('does not believe lengths: a chunk of 4 GiB and 10^9 slots promised in a small file', () => {
+    const bytes = encodeEvtrace(sample());
+    const view = new DataView(bytes.buffer);
+    view.setUint32(FILE_HEAD_BYTES + 4, 0xffff_fff0, true);
+    view.setUint32(FILE_HEAD_BYTES + 16, crc32(bytes.subarray(FILE_HEAD_BYTES, FILE_HEAD_BYTES + 16)), true);
+    assert.throws(() => decodeEvtrace(bytes), /wrong length \(4294967280\)/);
+  });
+
+  it('matches the published check value of CRC-32, in one piece and in two', () => {
+    const digits = new TextEncoder().encode('123456789');
+    assert.equal(crc32(digits), 0xcbf43926);
+    assert.equal(crc32(digits.subarray(5), crc32(digits.subarray(0, 5))), 0xcbf43926);
+  });
+});
+
+function sample(): Recording {
+  const builder = new RecordingBuilder({ target: 'wine', host: 'debian', versions: {}, startUtcMs: 0 });
+  builder.addSource({ side: 'kernel', description: 'eventsys.sys', ringCount: 1, slotsPerRing: 64 });
+  builder.addSource({ side: 'user', description: 'eventapp.exe', ringCount: 1, slotsPerRing: 64 });
+  builder.slots(0, 0, 0n, 0n, new Uint8Array(64 * 3).fill(5));
+  builder.slots(1, 0, 0n, 0n, new Uint8Array(64 * 2).fill(6));
+  return builder.finish(1);
+}
+
+/** Problems of a reading, whether it threw or not; any error that is not ours fails the test. */
+function problemsOf(bytes: Uint8Array): readonly EventscopeError[] {
+  try {
+    return decodeEvtrace(bytes).problems;
+  } catch (error) {
+    assert.ok(error instanceof EventscopeError, String(error));
+    return [error];
+  }
+}
+
+function readOf(bytes: Uint8Array): Recording['chunks'] {
+  try {
+    return decodeEvtrace(bytes).recording.chunks;
+  } catch (error) {
+    assert.ok(error instanceof EventscopeError);
+    return [];
+  }
+}
