@@ -14,6 +14,7 @@ import {
 } from 'jsonc-parser';
 import * as v from 'valibot';
 import { EventscopeError } from '../protocol/errors.js';
+import { sshTargetSettings } from './ssh/settings.js';
 
 /** A file name without folder and ending, a service's name: what Windows and a shell both take without quoting. */
 const plainName = v.pipe(
@@ -24,10 +25,6 @@ const relativeOrAbsolute = v.pipe(v.string(), v.nonEmpty('must not be empty'), v
 const defines = v.record(
   v.pipe(v.string(), v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a C identifier')),
   v.pipe(v.string(), v.maxLength(1_024), v.regex(/^[^\r\n]*$/, 'must be one line')),
-);
-const windowsFolder = v.pipe(
-  v.string(),
-  v.regex(/^[A-Za-z]:\\[^<>:"|?*/]+$/, 'must be an absolute Windows path such as C:\\eventscope'),
 );
 
 const component = {
@@ -61,25 +58,12 @@ const wineTargetSettings = v.strictObject({
    */
   oneProcessor: v.optional(v.boolean(), true),
 });
-const sshTargetSettings = v.strictObject({
-  name: plainName,
-  kind: v.literal('ssh'),
-  host: v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(255)),
-  port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)), 22),
-  user: v.pipe(v.string(), v.nonEmpty('must not be empty'), v.maxLength(255)),
-  /** Private key file. Without it the SSH agent of the environment (SSH_AUTH_SOCK) is asked. */
-  privateKey: v.optional(relativeOrAbsolute),
-  knownHosts: v.optional(relativeOrAbsolute),
-  folder: v.optional(windowsFolder, 'C:\\eventscope'),
-  /** How the SFTP server names a drive; {drive} is the lower-case letter. */
-  sftpDrives: v.optional(v.pipe(v.string(), v.includes('{drive}')), '/{drive}:'),
-});
 const targetSettings = v.variant('kind', [wineTargetSettings, sshTargetSettings]);
 
 export type DriverSettings = v.InferOutput<typeof driverSettings>;
 export type ApplicationSettings = v.InferOutput<typeof applicationSettings>;
 export type WineTargetSettings = v.InferOutput<typeof wineTargetSettings>;
-export type SshTargetSettings = v.InferOutput<typeof sshTargetSettings>;
+export type { SshTargetSettings } from './ssh/settings.js';
 export type TargetSettings = v.InferOutput<typeof targetSettings>;
 
 export interface Project {
