@@ -1,0 +1,81 @@
+/**
+ * The object manager's namespace, read through the agent: directories as they come, entries with their live state.
+ */
+import { decode } from '@msgpack/msgpack';
+import * as v from 'valibot';
+import type { ObjectInfo } from '../protocol/agent-rpc.js';
+import { BulkKind } from '../protocol/agent-wire.js';
+import { EventscopeError } from '../protocol/errors.js';
+import type { AgentClient } from './agent-client.js';
+import type { Operation } from './target.js';
+
+export interface DirectoryEntry {
+  readonly name: string;
+  readonly typeName: string;
+}
+
+const entries = v.array(v.tuple([v.string(), v.string()]));
+/** Of one object/query request, as agent-rpc.ts bounds it. */
+const QUERY_ITEMS = 4_096;
+
+/** An entry that could not be opened carries its NTSTATUS. */
+export type QueriedObject = ObjectInfo | { readonly path: string; readonly status: number };
+
+/** Path of an entry of a directory, in the object manager's namespace. */
+export const entryPath = (directory: string, name: string): string =>
+  directory.endsWith('\\') ? `${directory}${name}` : `${directory}\\${name}`;
+
+/**
+ * Lists a directory. `onEntries` gets the entries in the order of the walk, the first hundred as soon as they are there.
+ * @param path of the object manager, such as \BaseNamedObjects
+ * @throws EventscopeError when the directory cannot be opened, or the agent sends what is no entry; CancelledError
+ */
+export async function listObjects(
+  client: AgentClient,
+  path: string,
+  operation: Operation,
+  onEntries: (entries: readonly DirectoryEntry[]) => void,
+): Promise<{ readonly count: number; readonly sessionDirectory: string }> {
+  let malformed: Error | undefined;
+  const listing = client.openStream((head, data) => {
+    if (head.kind !== BulkKind.DirectoryEntries || head.count === 0n || malformed !== undefined) return;
+    try {
+      onEntries(v.parse(entries, decode(data)).map(([name, typeName]) => ({ name, typeName })));
+    } catch (error) {
+      malformed = error instanceof Error ? error : new Error(String(error));
+    }
+  });
+  try {
+    const result = await client.request('object/list', { path, stream: listing.stream }, { signal: operation.signal });
+    if (malformed !== undefined) {
+      throw new EventscopeError({
+        id: 'agent.malformed',
+        what: `The list of ${path} could not be read`,
+        target: client.target,
+        why: malformed.message,
+        cause: malformed,
+      });
+    }
+    return result;
+  } finally {
+    listing.close();
+  }
+}
+
+/** State, counts and security of each entry, in order. */
+export async function queryObjects(
+  client: AgentClient,
+  directory: string,
+  listed: readonly DirectoryEntry[],
+  operation: Operation,
+): Promise<QueriedObject[]> {
+  const objects: QueriedObject[] = [];
+  for (let first = 0; first < listed.length; first += QUERY_ITEMS) {
+    const items = listed
+      .slice(first, first + QUERY_ITEMS)
+      .map(({ name, typeName }) => ({ path: entryPath(directory, name), typeName }));
+    const answer = await client.request('object/query', { items }, { signal: operation.signal });
+    objects.push(...answer.objects);
+  }
+  return objects;
+}
