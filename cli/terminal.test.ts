@@ -9,7 +9,7 @@ function recorder(tty?: { columns: number }): TextStream & { text: string } {
       this.text += typeof data === 'string' ? data : Buffer.from(data).toString('utf8');
       return true;
     },
-  } as TextStream & { text: string };
+  };
 }
 
 describe('the terminal', () => {
