@@ -1,23 +1,32 @@
 /**
  * Building a project's driver and application, from sources to signed binaries with their PDBs.
  */
-import type { Diagnostic } from './toolchain/diagnostics.js';
+import path from 'node:path';
+import { EventscopeError } from '../protocol/errors.js';
+import { acquireHostLock } from './host-lock.js';
 import type { Project } from './project.js';
 import type { Operation } from './target.js';
-import { EventscopeError } from '../protocol/errors.js';
+import { buildWithClang } from './toolchain/clang-build.js';
+import type { Diagnostic } from './toolchain/diagnostics.js';
+import { findLinuxToolchain } from './toolchain/find-linux.js';
+import { findWindowsToolchain } from './toolchain/find-windows.js';
+import { buildWithMsbuild } from './toolchain/msbuild.js';
 
 export type { Diagnostic } from './toolchain/diagnostics.js';
+
+export interface BuildVariant {
+  /** Of its output folder: letters, digits, "-". */
+  readonly name: string;
+  readonly driverDefines?: Readonly<Record<string, string>>;
+  readonly applicationDefines?: Readonly<Record<string, string>>;
+}
 
 export interface BuildOptions {
   /**
    * A second set of binaries beside the usual one, such as a driver with its test faults compiled in. Its outputs live
    * in a folder of their own, so that the two never overwrite each other.
    */
-  readonly variant?: {
-    readonly name: string;
-    readonly driverDefines?: Readonly<Record<string, string>>;
-    readonly applicationDefines?: Readonly<Record<string, string>>;
-  };
+  readonly variant?: BuildVariant;
 }
 
 export interface BuildResult {
@@ -28,19 +37,43 @@ export interface BuildResult {
   readonly diagnostics: readonly Diagnostic[];
   /** File names of what was made by this build: objects and binaries. Empty when nothing had changed. */
   readonly rebuilt: readonly string[];
-  /** SHA-256 of the test certificate that signed the driver, in hex. */
+  /** SHA-256 of the test certificate that signed the driver, in hex; empty where the project's own build signs. */
   readonly certificate: string;
 }
 
+const WAIT_FOR_OTHER_BUILD_MS = 120_000;
+
 /**
- * Builds what has changed. The old binaries stay until a whole new one is there.
- * @throws EventscopeError `build.failed` (data.diagnostics: Diagnostic[]), `toolchain.missing`, `build.held`; CancelledError
+ * Builds what has changed. The old binaries stay until a whole new set is there.
+ * @throws EventscopeError `build.failed` (data.diagnostics: Diagnostic[]), `build.sources`, `build.held`,
+ * `toolchain.missing`, `signing.failed`; CancelledError
  */
-// eslint-disable-next-line @typescript-eslint/require-await
-export async function build(
-  _project: Project,
-  _operation: Operation,
-  _options: BuildOptions = {},
-): Promise<BuildResult> {
-  throw new EventscopeError({ id: 'build.unfinished', what: 'Building is not there yet' });
+export async function build(project: Project, operation: Operation, options: BuildOptions = {}): Promise<BuildResult> {
+  const variant = options.variant ?? { name: 'default' };
+  if (!/^[a-z0-9-]{1,40}$/.test(variant.name)) throw new RangeError(`"${variant.name}" is no name of a build variant`);
+  const folder = path.join(project.stateFolder, 'build', variant.name);
+  const lock = await acquireHostLock(
+    {
+      file: `${folder}.lock`,
+      purpose: 'building',
+      waitMs: WAIT_FOR_OTHER_BUILD_MS,
+      held: (holder) =>
+        new EventscopeError({
+          id: 'build.held',
+          what: 'Another build of this workspace is going on',
+          why: `process ${holder.pid} has been ${holder.purpose} since ${new Date(holder.sinceUtcMs).toLocaleTimeString()}`,
+          next: 'Wait for it or end it, then build again.',
+          data: { ...holder },
+        }),
+    },
+    operation,
+  );
+  try {
+    if (process.platform === 'win32') {
+      return await buildWithMsbuild(project, await findWindowsToolchain(), folder, variant, operation);
+    }
+    return await buildWithClang(project, await findLinuxToolchain(), folder, variant, operation);
+  } finally {
+    await lock.release();
+  }
 }

@@ -33,6 +33,8 @@ const component = {
   includes: v.optional(v.array(relativeOrAbsolute), []),
   name: plainName,
   defines: v.optional(defines, {}),
+  /** Further options of the compiler (clang's; MSBuild takes its own from the project file). */
+  options: v.optional(v.array(v.pipe(v.string(), v.startsWith('-', 'must start with "-"'), v.maxLength(1_024))), []),
 };
 
 const driverSettings = v.strictObject({
@@ -48,7 +50,16 @@ const applicationSettings = v.strictObject({
   /** Import libraries beyond mingw's or the SDK's defaults, without prefix and ending, such as "advapi32". */
   libraries: v.optional(v.array(plainName), []),
 });
-const projectSettings = v.strictObject({ driver: driverSettings, application: applicationSettings });
+const projectSettings = v.pipe(
+  v.strictObject({ driver: driverSettings, application: applicationSettings }),
+  v.forward(
+    v.check(
+      (project) => project.driver.name.toLowerCase() !== project.application.name.toLowerCase(),
+      "must differ from the driver's name: each has a .pdb of its name",
+    ),
+    ['application', 'name'],
+  ),
+);
 
 const wineTargetSettings = v.strictObject({
   name: plainName,
@@ -88,6 +99,7 @@ const SAMPLE: v.InferOutput<typeof projectSettings> = {
     service: 'eventsys',
     device: '\\\\.\\EventSys',
     defines: { EVENTSCOPE_TRACE: '1' },
+    options: ['-Werror'],
   },
   application: {
     sources: ['driver/app'],
@@ -95,6 +107,7 @@ const SAMPLE: v.InferOutput<typeof projectSettings> = {
     name: 'eventapp',
     libraries: [],
     defines: { EVENTSCOPE_TRACE: '1' },
+    options: ['-Werror'],
   },
 };
 

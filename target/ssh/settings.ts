@@ -81,7 +81,7 @@ function hostPath(path: string, workspace: string): string {
 export function sftpPathOf(windowsPath: string, sftpDrives: string): string {
   const match = /^([A-Za-z]):[\\/](.*)$/s.exec(windowsPath);
   const parts = match?.[2]?.split(/[\\/]+/).filter((part) => part !== '') ?? [];
-   
+
   const bad = parts.find((part) => part === '..' || part === '.' || /[<>:"|?*\u0000-\u001f]/.test(part));
   if (match === null || bad !== undefined) {
     throw new EventscopeError({

@@ -40,7 +40,7 @@ function plainArgument(text: string): string {
   // Inside double quotes: cmd.exe still expands %, and ! with delayed expansion; PowerShell $ and `, and it ends the
   // string at typographic quotes too; both end it at ".
   // A backslash before the closing quote would escape it for the program.
-   
+
   if (text === '' || /["%!$`\u201c-\u201f\u0000-\u001f]/.test(text) || text.endsWith('\\')) {
     throw new RangeError(`Cannot be written alike for cmd.exe and PowerShell: ${text}`);
   }
