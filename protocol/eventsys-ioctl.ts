@@ -581,12 +581,15 @@ function text(reader: Reader): string {
   return reader.bytes.toString('utf16le', from, from + bytes);
 }
 
-function enumerated(reader: Reader, name: string, known: Readonly<Record<string, string | number>>): number {
+function enumerated<Member extends number>(
+  reader: Reader,
+  name: string,
+  known: Readonly<Record<string, string | Member>>,
+): Member {
   const value = u32(reader, name);
-  if (!Object.values(known).includes(value)) {
-    throw new MalformedIoctlError(reader.structure.structure, `${name} is ${value}`);
-  }
-  return value;
+  const member = Object.values(known).find((candidate): candidate is Member => candidate === value);
+  if (member === undefined) throw new MalformedIoctlError(reader.structure.structure, `${name} is ${value}`);
+  return member;
 }
 
 function existed(reader: Reader): boolean | undefined {
