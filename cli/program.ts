@@ -4,6 +4,7 @@ import { buildCommand } from './commands/build.js';
 import { deployCommand, undeployCommand } from './commands/deploy.js';
 import { doctorSetupCommand } from './commands/doctor-setup.js';
 import { objectsCommand, type ObjectsOptions } from './commands/objects.js';
+import { stateCommand } from './commands/state.js';
 import { TARGET_ACTIONS, targetCommand } from './commands/target.js';
 import type { ExitCode } from './exit-code.js';
 import { type CommonOptions, Session } from './session.js';
@@ -62,6 +63,10 @@ export function createProgram(environment: Environment): Command {
     .action((path: string, options: CommonOptions & ObjectsOptions) =>
       finish(objectsCommand(session(options), path, options)),
     );
+
+  withCommonOptions(program.command('state'))
+    .description("print the driver's own state: shared events, timers, pended requests, trace counters")
+    .action((options: CommonOptions) => finish(stateCommand(session(options))));
 
   const target = program.command('target').description('start, stop, look at or reset the target');
   const actions = {

@@ -32,7 +32,7 @@ describe('the listing of a directory', () => {
       'TYPE          NAME  HANDLES  POINTERS  STATE',
       'SymbolicLink  C:',
       'Semaphore     gate        2         -  count 1 of 4',
-      'Mutant        Shut                     cannot be opened (0xC0000022)',
+      'Mutant        Shut                     cannot be opened: STATUS_ACCESS_DENIED',
       'Event         Zone        2     65537  signaled, notification',
     ]);
   });

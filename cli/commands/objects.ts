@@ -1,3 +1,4 @@
+import { ntstatusName } from '../../machine/status.js';
 import type { ObjectInfo, ObjectState, Unavailable } from '../../protocol/agent-rpc.js';
 import { type DirectoryEntry, listObjects, type QueriedObject, queryObjects } from '../../target/objects.js';
 import { ExitCode } from '../exit-code.js';
@@ -36,9 +37,11 @@ function stateOf(object: ObjectInfo): string {
   return isUnavailable(object.state) ? object.state.unavailable : describeState(object.state);
 }
 
+const hex = (status: number): string => `0x${status.toString(16).toUpperCase().padStart(8, '0')}`;
+
 const countOf = (count: number | Unavailable): string => (isUnavailable(count) ? '-' : String(count));
 
-const statusText = (status: number): string => `cannot be opened (0x${status.toString(16).toUpperCase()})`;
+const statusText = (status: number): string => `cannot be opened: ${ntstatusName(status) ?? hex(status)}`;
 
 interface Row {
   readonly entry: DirectoryEntry;
