@@ -2,7 +2,7 @@
  * How the user proves who he is: a private key file, or an SSH agent. No passwords: none is kept, so none can leak.
  */
 import { readFile } from 'node:fs/promises';
-import { type ConnectConfig, utils } from 'ssh2';
+import ssh2, { type ConnectConfig } from 'ssh2';
 import { EventscopeError } from '../../protocol/errors.js';
 import type { SshTargetSettings } from './settings.js';
 
@@ -30,7 +30,7 @@ async function readPrivateKey(settings: SshTargetSettings, path: string): Promis
   } catch (error) {
     throw keyError(settings, `${path}: ${(error as Error).message}`, 'Correct "privateKey" of this target', error);
   }
-  const parsed = utils.parseKey(text);
+  const parsed = ssh2.utils.parseKey(text);
   if (parsed instanceof Error) {
     const encrypted = /passphrase/i.test(parsed.message);
     throw keyError(

@@ -4,7 +4,7 @@
  * A lost connection stays lost: every wait on it ends with the reason, and nothing reconnects behind its user's back.
  */
 import type { Duplex } from 'node:stream';
-import { type ClientChannel, Client, type ConnectConfig, type SFTPWrapper } from 'ssh2';
+import ssh2, { type Client, type ClientChannel, type ConnectConfig, type SFTPWrapper } from 'ssh2';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import { authenticationConfig } from './authentication.js';
 import { bounded } from './bounded.js';
@@ -63,7 +63,7 @@ export class SshConnection {
       readyTimeout: 0,
     };
     const timeoutMs = options.timeoutMs ?? CONNECT_TIMEOUT_MS;
-    const client = new Client();
+    const client = new ssh2.Client();
     // Errors that come after the wait below has ended would otherwise be thrown by the emitter.
     client.on('error', () => undefined);
     return await bounded<SshConnection>(
