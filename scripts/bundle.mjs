@@ -27,6 +27,8 @@ const BUNDLES = {
     format: 'cjs',
     // ssh2 does without its two native parts when they cannot be loaded; they are never installed with us.
     external: ['cpu-features', '*.node'],
+    // jsonc-parser's CommonJS build loads its parts in a way that no bundler sees; its ES modules are seen.
+    mainFields: ['module', 'main'],
     define: IMPORT_META_URL.define,
     banner: { js: `#!/usr/bin/env node\n${IMPORT_META_URL.banner.js}` },
   },
