@@ -1,15 +1,20 @@
 /*
- * eventscope_trace.h - trace rings for drivers and applications. First part: the memory layout of Eventscope's trace rings.
+ * eventscope_trace.h - trace rings for drivers and applications.
  *
- * One source for everybody who reads or writes a ring: drivers and applications (through eventscope_trace.h), the host
- * harness, and protocol/trace-layout.ts, whose offsets a test compares with the compiler's own.
+ * Include it last, after the system's headers, in each source file of a driver or application, and compile with
+ * EVENTSCOPE_TRACE=1: the calls that signal, wait for, reset, create, open, reference and close dispatcher objects then
+ * record what they do. Without EVENTSCOPE_TRACE (or with 0) nothing is added to the program. The second part of this file
+ * says how, and what a program may tell on its own; eventscope_trace_user.h and eventscope_trace_kernel.h hold the rest and
+ * are included from here.
  *
- * Plain C types of fixed width only, no Windows header needed. All integers little-endian.
+ * First part: the memory layout of the rings. One source for everybody who reads or writes a ring: drivers and
+ * applications, the host harness, and protocol/trace-layout.ts, whose offsets a test compares with the compiler's own.
+ * Plain C types of fixed width only, no Windows header needed (ES_TRACE_LAYOUT_ONLY stops there). Integers little-endian.
  *
  * SPDX-License-Identifier: MIT
  */
-#ifndef EVENTSCOPE_TRACE_H
-#define EVENTSCOPE_TRACE_H
+#ifndef EVENTSCOPE_TRACE_LAYOUT_H
+#define EVENTSCOPE_TRACE_LAYOUT_H
 
 #include <stdint.h>
 
@@ -84,6 +89,13 @@ typedef enum ES_TRACE_KIND {
 #define ES_TRACE_FLAG_DPC 0x80u              /* recorded in a deferred procedure call */
 
 /*
+ * A record's payload is what its continuation slots hold, one after the other, padded with zeros: a name or text is UTF-16
+ * and ends at the first zero unit, cut when it is longer than the payload may be; the objects of a wait are 8 bytes each and
+ * end at the first zero. Waits for several objects: `object` of WaitBegin is the first one; of WaitEnd the one that
+ * satisfied the wait (its index is in the status), the first one when all or none did.
+ */
+
+/*
  * One slot. A record's first slot has this shape; each continuation slot is payload[60] + sequence.
  * `sequence` is written last, with release order: slot index + 1, low 32 bits. A reader that sees another value there
  * stops: the slot is reserved and not yet written.
@@ -122,7 +134,8 @@ typedef struct ES_TRACE_RING {
     uint64_t lost;
     uint32_t owner; /* user: thread id that writes, 0 = free for another thread; kernel: processor number + 1 */
     uint32_t generation; /* user: how many threads have owned it */
-    uint8_t pad0[40];
+    uint64_t cachedTail; /* user: the writer's last look at tail, so that it seldom touches the reader's cache line */
+    uint8_t pad0[32];
     uint64_t tail;
     uint8_t pad1[56];
     uint64_t slotsOffset;
@@ -189,4 +202,209 @@ typedef struct ES_TRACE_DRAIN_HEADER {
     uint64_t lost;       /* this ring's count of lost records by now */
 } ES_TRACE_DRAIN_HEADER;
 
+#endif /* EVENTSCOPE_TRACE_LAYOUT_H */
+
+#if !defined(ES_TRACE_LAYOUT_ONLY) && !defined(EVENTSCOPE_TRACE_H)
+#define EVENTSCOPE_TRACE_H
+
+#ifndef EVENTSCOPE_TRACE
+#define EVENTSCOPE_TRACE 0
+#endif
+
+/* Which side: a driver's headers have been included, or windows.h. EVENTSCOPE_TRACE_KERNEL may be defined by hand. */
+#ifndef EVENTSCOPE_TRACE_KERNEL
+#if defined(_KERNEL_MODE) || defined(_NTDDK_) || defined(_WDMDDK_) || defined(_NTIFS_)
+#define EVENTSCOPE_TRACE_KERNEL 1
+#else
+#define EVENTSCOPE_TRACE_KERNEL 0
+#endif
+#endif
+
+/*
+ * Second part: recording.
+ *
+ * How it works: each traced call becomes a macro that calls a recording function of the same shape, which makes the real
+ * call between two readings of the time stamp counter. The recorder is never inlined, so its return address is the call's
+ * own place in the program. A call written with its name in parentheses, (SetEvent)(handle), is not recorded.
+ *
+ * What a program may tell on its own, as the calls do not know it. Without EVENTSCOPE_TRACE these are nothing.
+ *
+ * Both sides:
+ *   EsTraceName(object, name)         a name of an object became known (kernel: PCUNICODE_STRING; user: PCWSTR)
+ *   EsTraceThreadName(name)           a name for the calling thread (same types)
+ *   EsTraceNote(text)                 a line of text (same types)
+ * Application:
+ *   EsTraceRequest(event, requestId)  an overlapped request with this event and this id is about to be sent
+ * Driver:
+ *   EsTraceStartKernel(fileName)      in DriverEntry, at PASSIVE_LEVEL: L"driver.sys". Records nothing until a reader
+ *                                     starts recording with ES_TRACE_IOCTL_START. NTSTATUS
+ *   EsTraceStopKernel()               in unload, at PASSIVE_LEVEL, after all threads, timers and work items have ended
+ *   EsTraceDeviceControl(code, buffer, inputBytes, outputBytes, information)
+ *                                     answers ES_TRACE_IOCTL_*, at PASSIVE_LEVEL; STATUS_INVALID_DEVICE_REQUEST for others
+ *   EsTraceQueryState(state)          fills in an ES_TRACE_STATE
+ *   EsTraceReferenceHandle(process, handle, object, status)
+ *                                     process's handle was found to be object, whichever calls it took
+ *   EsTraceDuplicateHandle(object, process, handle, status)
+ *                                     process was given handle for object
+ *   EsTraceTimerExpire(timer)         first thing in a timer's DPC
+ *   EsTraceComplete(irp, boost, requestId)
+ *                                     IoCompleteRequest, recorded with the id that the application chose
+ */
+#if EVENTSCOPE_TRACE
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#define ES_TRACE_NOINLINE static __declspec(noinline)
+#define ES_TRACE_INLINE static __forceinline
+#define ES_TRACE_COLD static __declspec(noinline)
+#define ES_TRACE_RETURN_ADDRESS() ((uint64_t)(uintptr_t)_ReturnAddress())
+#define ES_TRACE_GLOBAL extern __declspec(selectany)
+#define ES_TRACE_LIKELY(condition) (condition)
+#define ES_TRACE_CALL(call) (call)
+#define ES_TRACE_CALL_VOID(call) (call)
+#define ES_TRACE_STORE_RELEASE32(address, value) (_ReadWriteBarrier(), *(volatile uint32_t *)(address) = (value))
+#define ES_TRACE_STORE_RELEASE64(address, value) (_ReadWriteBarrier(), *(volatile uint64_t *)(address) = (value))
+#define ES_TRACE_LOAD_ACQUIRE64(address) (*(volatile const uint64_t *)(address))
+#define ES_TRACE_LOAD_ACQUIRE32(address) (*(volatile const uint32_t *)(address))
+#define ES_TRACE_ADD64(address, value) _InterlockedExchangeAdd64((volatile __int64 *)(address), (value))
+#define ES_TRACE_CAS64(address, expected, desired) \
+    (_InterlockedCompareExchange64((volatile __int64 *)(address), (__int64)(desired), (__int64)(expected)) == (__int64)(expected))
+#define ES_TRACE_CAS32(address, expected, desired) \
+    (_InterlockedCompareExchange((volatile long *)(address), (long)(desired), (long)(expected)) == (long)(expected))
+#define ES_TRACE_CPUID(regs, leaf) __cpuid((int *)(regs), (int)(leaf))
+#else
+#include <cpuid.h>
+#include <x86intrin.h>
+#define ES_TRACE_NOINLINE __attribute__((noinline, unused)) static
+#define ES_TRACE_INLINE __attribute__((always_inline, unused)) static inline
+#define ES_TRACE_COLD __attribute__((noinline, cold, unused)) static
+#define ES_TRACE_RETURN_ADDRESS() ((uint64_t)(uintptr_t)__builtin_return_address(0))
+#if defined(_WIN32)
+#define ES_TRACE_GLOBAL __attribute__((selectany))
+#else
+#define ES_TRACE_GLOBAL __attribute__((weak))
+#endif
+#define ES_TRACE_LIKELY(condition) __builtin_expect(!!(condition), 1)
+/* The empty asm keeps the call from becoming a jump at a function's end, which would lose its return address. */
+#if defined(__cplusplus)
+#define ES_TRACE_CALL(call) __extension__({ auto esTraceResult_ = (call); __asm__ volatile(""); esTraceResult_; })
+#else
+#define ES_TRACE_CALL(call) __extension__({ __auto_type esTraceResult_ = (call); __asm__ volatile(""); esTraceResult_; })
+#endif
+#define ES_TRACE_CALL_VOID(call) __extension__({ (call); __asm__ volatile(""); })
+#define ES_TRACE_STORE_RELEASE32(address, value) __atomic_store_n((address), (value), __ATOMIC_RELEASE)
+#define ES_TRACE_STORE_RELEASE64(address, value) __atomic_store_n((address), (value), __ATOMIC_RELEASE)
+#define ES_TRACE_LOAD_ACQUIRE64(address) __atomic_load_n((address), __ATOMIC_ACQUIRE)
+#define ES_TRACE_LOAD_ACQUIRE32(address) __atomic_load_n((address), __ATOMIC_ACQUIRE)
+#define ES_TRACE_ADD64(address, value) __atomic_fetch_add((address), (value), __ATOMIC_RELAXED)
+#define ES_TRACE_CAS64(address, expected, desired) __sync_bool_compare_and_swap((address), (expected), (desired))
+#define ES_TRACE_CAS32(address, expected, desired) __sync_bool_compare_and_swap((address), (expected), (desired))
+#define ES_TRACE_CPUID(regs, leaf) __cpuid((leaf), (regs)[0], (regs)[1], (regs)[2], (regs)[3])
+#endif
+
+/* x64 and x86. Not serialising: a call takes longer than the processor's window of reordering. */
+#define ES_TRACE_READ_TSC() ((uint64_t)__rdtsc())
+
+/* The counter and the processor's number in one instruction, where IA32_TSC_AUX holds it as Linux sets it (so on Wine). */
+ES_TRACE_INLINE uint64_t EsTraceReadTscAndProcessor(uint16_t *processor)
+{
+    unsigned int aux;
+    const uint64_t tsc = (uint64_t)__rdtscp(&aux);
+
+    *processor = (uint16_t)(aux & 0xFFFu);
+    return tsc;
+}
+
+ES_TRACE_COLD int EsTraceHasRdtscp(void)
+{
+    uint32_t registers[4] = {0, 0, 0, 0};
+
+    ES_TRACE_CPUID(registers, 0x80000000u);
+    if (registers[0] < 0x80000001u) {
+        return 0;
+    }
+    ES_TRACE_CPUID(registers, 0x80000001u);
+    return (registers[3] >> 27) & 1u;
+}
+
+ES_TRACE_INLINE uint32_t EsTraceDuration(uint64_t from, uint64_t to)
+{
+    const uint64_t ticks = to > from ? to - from : 0;
+
+    return ticks > 0xFFFFFFFFu ? 0xFFFFFFFFu : (uint32_t)ticks;
+}
+
+/* Slots for a record with that much payload; payload that does not fit is cut by the caller. */
+ES_TRACE_INLINE uint32_t EsTraceSlotsFor(uint32_t payloadBytes)
+{
+    return 1u + (payloadBytes + ES_TRACE_PAYLOAD_BYTES - 1u) / ES_TRACE_PAYLOAD_BYTES;
+}
+
+#define ES_TRACE_MAX_PAYLOAD_BYTES ((ES_TRACE_MAX_SLOTS - 1u) * ES_TRACE_PAYLOAD_BYTES)
+
+/* Continuation slots first, then the record: whoever sees the record's sequence may read all of it. */
+ES_TRACE_COLD void EsTraceStoreContinuation(ES_TRACE_RECORD *slots, uint64_t mask, uint64_t at, const uint8_t *payload,
+                                            uint32_t payloadBytes)
+{
+    while (payloadBytes != 0) {
+        ES_TRACE_CONTINUATION *slot = (ES_TRACE_CONTINUATION *)&slots[++at & mask];
+        const uint32_t bytes = payloadBytes < ES_TRACE_PAYLOAD_BYTES ? payloadBytes : ES_TRACE_PAYLOAD_BYTES;
+        uint32_t index;
+
+        for (index = 0; index < ES_TRACE_PAYLOAD_BYTES; index++) {
+            slot->payload[index] = index < bytes ? payload[index] : 0;
+        }
+        ES_TRACE_STORE_RELEASE32(&slot->sequence, (uint32_t)(at + 1u));
+        payload += bytes;
+        payloadBytes -= bytes;
+    }
+}
+
+ES_TRACE_INLINE void EsTraceStoreRecord(ES_TRACE_RECORD *slot, uint64_t at, const ES_TRACE_RECORD *record)
+{
+    slot->tsc = record->tsc;
+    slot->object = record->object;
+    slot->caller = record->caller;
+    slot->argument = record->argument;
+    slot->process = record->process;
+    slot->thread = record->thread;
+    slot->status = record->status;
+    slot->duration = record->duration;
+    slot->lost = record->lost;
+    slot->kind = record->kind;
+    slot->processor = record->processor;
+    slot->irql = record->irql;
+    slot->previous = record->previous;
+    slot->slots = record->slots;
+    slot->flags = record->flags;
+    ES_TRACE_STORE_RELEASE32(&slot->sequence, (uint32_t)(at + 1u));
+}
+
+ES_TRACE_INLINE uint8_t EsTracePrevious(int32_t previous)
+{
+    return previous < 0 ? 0u : previous > 0xFE ? 0xFEu : (uint8_t)previous;
+}
+
+#if EVENTSCOPE_TRACE_KERNEL
+#include "eventscope_trace_kernel.h"
+#else
+#include "eventscope_trace_user.h"
+#endif
+
+#else /* !EVENTSCOPE_TRACE */
+
+#define EsTraceName(object, name) ((void)0)
+#define EsTraceThreadName(name) ((void)0)
+#define EsTraceNote(text) ((void)0)
+#define EsTraceRequest(event, requestId) ((void)0)
+#define EsTraceStartKernel(fileName) ((void)(fileName), 0)
+#define EsTraceStopKernel() ((void)0)
+#define EsTraceDeviceControl(code, buffer, inputBytes, outputBytes, information) ((int32_t)0xC0000010)
+#define EsTraceQueryState(state) ((void)0)
+#define EsTraceReferenceHandle(process, handle, object, status) ((void)0)
+#define EsTraceDuplicateHandle(object, process, handle, status) ((void)0)
+#define EsTraceTimerExpire(timer) ((void)0)
+#define EsTraceComplete(irp, boost, requestId) IoCompleteRequest((irp), (boost))
+
+#endif /* EVENTSCOPE_TRACE */
 #endif /* EVENTSCOPE_TRACE_H */
