@@ -51,7 +51,7 @@ export function npmPackagesAreCurrent(folder) {
 function npmInstall(folder, extra, what) {
   if (npmPackagesAreCurrent(folder)) return;
   say(`Installing ${what}`);
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error', ...extra];
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...extra];
   const result = spawnSync('npm', args, { cwd: folder, stdio: ['ignore', process.stderr, process.stderr] });
   if (result.error !== undefined) throw new SetupError(`npm did not start: ${result.error.message}`);
   if (result.status !== 0) throw new SetupError(`npm could not install ${what}: see its messages above`);
@@ -65,8 +65,8 @@ export async function setup(purpose) {
   checkNode();
   installMissingPackages(purpose, say);
   npmInstall(ROOT, [], 'npm packages');
-  // npm refuses another system's root dependency without --force, and the packages' scripts are for Windows.
-  const forWindows = ['--os=win32', '--cpu=x64', '--force', '--ignore-scripts'];
+  // npm refuses another system's root dependency without --force.
+  const forWindows = ['--os=win32', '--cpu=x64', '--force'];
   npmInstall(path.join(ROOT, 'agent', 'runtime'), forWindows, 'Node for Windows, on which the agent runs');
   const { bundle } = await import('./bundle.mjs');
   const made = await bundle();
