@@ -51,6 +51,7 @@ export function npmPackagesAreCurrent(folder) {
 function npmInstall(folder, extra, what) {
   if (npmPackagesAreCurrent(folder)) return;
   say(`Installing ${what}`);
+  // No package needs its install script here: ssh2's would compile native parts that it does without.
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...extra];
   const result = spawnSync('npm', args, { cwd: folder, stdio: ['ignore', process.stderr, process.stderr] });
   if (result.error !== undefined) throw new SetupError(`npm did not start: ${result.error.message}`);
