@@ -58,6 +58,17 @@ function npmInstall(folder, extra, what) {
   if (result.status !== 0) throw new SetupError(`npm could not install ${what}: see its messages above`);
 }
 
+async function makeBundles() {
+  const { bundle } = await import('./bundle.mjs');
+  try {
+    return await bundle();
+  } catch (error) {
+    // esbuild has printed its messages.
+    if ('errors' in Object(error)) throw new SetupError('The bundles could not be made: see the messages above');
+    throw error;
+  }
+}
+
 /**
  * Everything that `purpose` needs.
  * @param {'demo'|'test'|'bench'} purpose
@@ -69,8 +80,7 @@ export async function setup(purpose) {
   // npm refuses another system's root dependency without --force.
   const forWindows = ['--os=win32', '--cpu=x64', '--force'];
   npmInstall(path.join(ROOT, 'agent', 'runtime'), forWindows, 'Node for Windows, on which the agent runs');
-  const { bundle } = await import('./bundle.mjs');
-  const made = await bundle();
+  const made = await makeBundles();
   if (made.length > 0) say(`Bundled ${made.join(', ')}`);
 }
 
