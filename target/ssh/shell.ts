@@ -36,7 +36,8 @@ export function plainCommandLine(program: string, args: readonly string[]): stri
 }
 
 function plainArgument(text: string): string {
-  if (/^[A-Za-z0-9_.:\\/=-]+$/.test(text) && !text.startsWith('-:')) return text;
+  // PowerShell takes a word like -a.b or -a:b for two.
+  if (/^(-[A-Za-z0-9-]+|[A-Za-z0-9_.:\\/][A-Za-z0-9_.:\\/-]*)$/.test(text)) return text;
   // Inside double quotes: cmd.exe still expands %, and ! with delayed expansion; PowerShell $ and `, and it ends the
   // string at typographic quotes too; both end it at ".
   // A backslash before the closing quote would escape it for the program.

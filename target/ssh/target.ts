@@ -10,13 +10,14 @@ import { sameWindowsPath, windowsFolder } from '../../machine/command-line.js';
 import type { AgentClient } from '../agent-client.js';
 import { pause } from '../operation.js';
 import type { DbgPrintStream, Operation, Target, TargetHealth } from '../target.js';
+import { DebugOutputParser } from '../wine/debug-output.js';
 import { findAgentFiles } from './agent-files.js';
 import { SshConnection } from './connection.js';
 import { openDbgPrint } from './dbgprint.js';
 import { RemoteFiles } from './files.js';
 import { folderState, foreignFolderError, installAgent, type InstalledAgent, makeFolder } from './install.js';
 import { otherSessions, startSession } from './session.js';
-import { type SshTargetSettings, sftpPathOf } from './settings.js';
+import { resolveHostPaths, type SshTargetSettings, sftpPathOf } from './settings.js';
 import { SHELL_PROBE, shellOfProbe } from './shell.js';
 import { downloadFile, uploadFile } from './transfer.js';
 
@@ -32,6 +33,10 @@ interface Lease {
   release(): Promise<void>;
 }
 
+export function openSshTarget(workspace: string, settings: SshTargetSettings): SshTarget {
+  return new SshTarget(resolveHostPaths(settings, workspace));
+}
+
 export class SshTarget implements Target {
   readonly kind = 'ssh';
   readonly name: string;
@@ -40,14 +45,8 @@ export class SshTarget implements Target {
 
   /**
    * @param settings With host paths resolved, see resolveHostPaths.
-   * @param installation Our own folder on this host, the one with `agent/` and `dist/`.
-   * @param dbgPrintText What of a line of the machine's debug log is the kernel's text; undefined: nothing.
    */
-  constructor(
-    private readonly settings: SshTargetSettings,
-    private readonly installation: string,
-    private readonly dbgPrintText: (line: string) => string | undefined = (line) => line,
-  ) {
+  constructor(private readonly settings: SshTargetSettings) {
     this.name = settings.name;
     this.folder = settings.folder;
   }
@@ -147,11 +146,15 @@ export class SshTarget implements Target {
   }
 
   async dbgPrint(client: AgentClient, operation: Operation): Promise<DbgPrintStream> {
-    return await openDbgPrint(client, operation, this.dbgPrintText);
+    const { wineVersion } = await client.request('agent/info', {}, { signal: operation.signal });
+    if (wineVersion === undefined) return await openDbgPrint(client, operation, (line) => line);
+    // A machine that is Wine in truth: its log holds more than the drivers' prints, under Wine's own heads.
+    const parser = new DebugOutputParser();
+    return await openDbgPrint(client, operation, (line) => parser.line(line));
   }
 
   async #install(files: RemoteFiles, connection: SshConnection, operation: Operation): Promise<InstalledAgent> {
-    const agent = await findAgentFiles(this.installation);
+    const agent = await findAgentFiles();
     if ((await folderState(files, this.settings)) !== 'ours') {
       await this.#requireWindows(connection, operation);
       operation.progress(`Making ${this.folder} on ${this.name}`);

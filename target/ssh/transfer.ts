@@ -19,7 +19,7 @@ const PIECES_IN_FLIGHT = 64;
 export type TransferProgress = (bytes: number, total: number) => void;
 
 /**
- * @throws EventscopeError "file.unreadable" for the host's file, "ssh.diskFull", "ssh.inUse", and those of
+ * @throws EventscopeError "file.unreadable" for the host's file, "target.diskFull", "ssh.inUse", and those of
  *   {@link RemoteFiles.call}; "ssh.lost" when the link is cut. The old file stays in every case.
  */
 export async function uploadFile(
@@ -162,7 +162,7 @@ async function diskFullError(
     const bytes = Number(answer?.value.f_bavail) * Number(answer?.value.f_frsize);
     if (!Number.isFinite(bytes) || bytes > PIECE_BYTES * PIECES_IN_FLIGHT) return undefined;
     return new EventscopeError({
-      id: 'ssh.diskFull',
+      id: 'target.diskFull',
       what: `The disk of the test machine is full: ${part} could not be written`,
       why: `${bytes} bytes are free, the file needs ${size}`,
       next: 'Make room on the machine, then try again; the old file is still there',
