@@ -108,12 +108,19 @@ export async function isAlive(holder: Pick<HostLockHolder, 'pid' | 'startTime'>)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  const startTime = await startTimeOf(holder.pid);
-  return startTime === undefined || holder.startTime === '' || startTime === holder.startTime;
+  const stat = await readProcessStat(holder.pid);
+  // A zombie has ended: nobody has asked for its exit code yet.
+  if (stat !== undefined && /^[ZXx]$/.test(stat.state)) return false;
+  return stat === undefined || holder.startTime === '' || stat.startTime === holder.startTime;
 }
 
-/** Linux: field 22 of /proc/<pid>/stat, in ticks since boot, with the boot's own id; undefined elsewhere. */
+/** In ticks since boot, with the boot's own id; undefined where the system does not tell. */
 export async function startTimeOf(pid: number): Promise<string | undefined> {
+  return (await readProcessStat(pid))?.startTime;
+}
+
+/** Linux: fields 3 and 22 of /proc/<pid>/stat. */
+async function readProcessStat(pid: number): Promise<{ state: string; startTime: string } | undefined> {
   try {
     const [processStat, boot] = await Promise.all([
       readFile(`/proc/${pid}/stat`, 'latin1'),
@@ -121,7 +128,10 @@ export async function startTimeOf(pid: number): Promise<string | undefined> {
     ]);
     // The program's name (field 2) is in parentheses and may hold anything: count from behind it.
     const fields = processStat.slice(processStat.lastIndexOf(')') + 2).split(' ');
-    return fields[19] === undefined ? undefined : `${boot.trim()} ${fields[19]}`;
+    const [state, startTime] = [fields[0], fields[19]];
+    return state === undefined || startTime === undefined
+      ? undefined
+      : { state, startTime: `${boot.trim()} ${startTime}` };
   } catch {
     return undefined;
   }

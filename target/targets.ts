@@ -3,20 +3,21 @@
  */
 import { EventscopeError } from '../protocol/errors.js';
 import type { Project, TargetSettings } from './project.js';
+import { openSshTarget } from './ssh/target.js';
 import type { Target } from './target.js';
+import { openWineTarget } from './wine/wine-target.js';
 
 /**
  * @param name default: the first target of the project, which is `wine` unless the settings put another first
  * @throws EventscopeError `target.unknown`
  */
-// eslint-disable-next-line @typescript-eslint/require-await
 export async function openTarget(project: Project, name?: string): Promise<Target> {
   const settings = findTarget(project, name);
   switch (settings.kind) {
     case 'wine':
-      throw new EventscopeError({ id: 'target.unfinished', what: 'The Wine target is not there yet' });
+      return openWineTarget(project, settings);
     case 'ssh':
-      throw new EventscopeError({ id: 'target.unfinished', what: 'The SSH target is not there yet' });
+      return openSshTarget(project.folder, settings);
   }
 }
 

@@ -1,0 +1,439 @@
+/**
+ * The private Wine prefix of a workspace: made once, started, stopped, removed. Its state is on disk, so that the processes
+ * of one workspace (an editor, command lines) see the same prefix and none starts it twice.
+ *
+ *     .eventscope/wine/prefix/          Wine's own folder
+ *     .eventscope/wine/prefix.json      our stamp: being made, or ready, and by which Wine. What has no stamp is not ours
+ *     .eventscope/wine/running.json     the wineserver that runs it
+ *     .eventscope/wine/dbgprint.log     standard error of the driver hosts
+ */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import * as v from 'valibot';
+import { CancelledError, EventscopeError } from '../../protocol/errors.js';
+import { acquireHostLock, isAlive, startTimeOf } from '../host-lock.js';
+import { throwIfCancelled } from '../operation.js';
+import type { Operation, TargetHealth } from '../target.js';
+import { runTool } from '../toolchain/tool.js';
+import { onOneProcessor, wineVersion, type WineTools } from './host-tools.js';
+import { endProcessesOf, kill, PREFIX_MARK, processesOf } from './processes.js';
+
+const stampFile = v.strictObject({
+  version: v.literal(1),
+  state: v.picklist(['making', 'ready']),
+  wine: v.string(),
+  madeUtcMs: v.number(),
+});
+const runningFile = v.strictObject({
+  version: v.literal(1),
+  mark: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  serverPid: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  serverStartTime: v.string(),
+  oneProcessor: v.boolean(),
+  startedUtcMs: v.number(),
+});
+export type RunningPrefix = v.InferOutput<typeof runningFile>;
+
+/** What drivers print goes to standard error; of everything else Wine says nothing. */
+const DEBUG_CHANNELS = '-all,warn+debugstr';
+const MAKE_TIMEOUT_MS = 180_000;
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+const WAIT_FOR_OTHER_MS = 240_000;
+
+export class WinePrefix {
+  /** Wine's WINEPREFIX. */
+  readonly folder: string;
+  readonly debugLog: string;
+  readonly #home: string;
+  readonly #target: string;
+  readonly #tools: WineTools;
+  readonly #oneProcessor: boolean;
+
+  /** @param home `<workspace>/.eventscope/wine` */
+  constructor(home: string, target: string, tools: WineTools, options: { readonly oneProcessor: boolean }) {
+    this.#home = home;
+    this.#target = target;
+    this.#tools = tools;
+    this.#oneProcessor = options.oneProcessor;
+    this.folder = path.join(home, 'prefix');
+    this.debugLog = path.join(home, 'dbgprint.log');
+  }
+
+  /** Makes it when it is not there, starts it when it does not run. */
+  async start(operation: Operation): Promise<RunningPrefix> {
+    const running = await this.running();
+    if (running !== undefined && (await this.#readStamp())?.state === 'ready') return running;
+    return this.#locked('starting the prefix', operation, async () => {
+      await this.#makeIfNeeded(operation);
+      // Another process may have started it while we waited for the lock.
+      return (await this.running()) ?? (await this.#startServer(operation));
+    });
+  }
+
+  async stop(operation: Operation): Promise<void> {
+    await this.#locked('stopping the prefix', operation, () => this.#end(operation));
+  }
+
+  /** Removes it with all in it. Refuses what has not our stamp. */
+  async reset(operation: Operation): Promise<void> {
+    await this.#locked('removing the prefix', operation, async () => {
+      if (!(await exists(this.folder))) {
+        await rm(this.#stampPath, { force: true });
+        return;
+      }
+      if ((await this.#readStamp()) === undefined) {
+        throw new EventscopeError({
+          id: 'wine.notOurs',
+          what: `${this.folder} was not made by Eventscope`,
+          target: this.#target,
+          why: `there is no valid ${this.#stampPath}`,
+          next: 'Look at the folder, and remove it by hand when nothing in it is needed.',
+        });
+      }
+      operation.progress('Removing the Wine prefix');
+      await this.#end(operation);
+      await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+      for (const file of [this.debugLog, `${this.debugLog}.old`, this.#stampPath]) await rm(file, { force: true });
+    });
+  }
+
+  async health(): Promise<TargetHealth> {
+    const stamp = await this.#readStamp();
+    if (!(await exists(this.folder))) {
+      return { state: 'missing', detail: 'The Wine prefix has not been made yet; the first start makes it.' };
+    }
+    if (stamp === undefined) return { state: 'broken', detail: `${this.folder} was not made by Eventscope.` };
+    if (stamp.state === 'making') {
+      return { state: 'broken', detail: 'Making the Wine prefix did not end; the next start makes it anew.' };
+    }
+    const running = await this.running();
+    if (running !== undefined) {
+      const count = (await processesOf(running.mark)).length;
+      return {
+        state: 'running',
+        detail: `${stamp.wine}, ${count} processes, wineserver is process ${running.serverPid}.`,
+      };
+    }
+    const ended = await exists(this.#runningPath);
+    return { state: 'stopped', detail: ended ? `${stamp.wine}; wineserver ended unexpectedly.` : `${stamp.wine}.` };
+  }
+
+  /** The wineserver that runs the prefix; undefined when none does. */
+  async running(): Promise<RunningPrefix | undefined> {
+    const running = await readChecked(this.#runningPath, runningFile);
+    if (running === undefined) return undefined;
+    return (await isAlive({ pid: running.serverPid, startTime: running.serverStartTime })) ? running : undefined;
+  }
+
+  /** Environment of processes that belong to the running prefix. */
+  environment(mark: string): NodeJS.ProcessEnv {
+    const environment: NodeJS.ProcessEnv = { ...process.env };
+    // No windows on the user's desktop, and no other prefix's settings.
+    for (const name of Object.keys(environment)) {
+      if (/^(WINE.*|DISPLAY|WAYLAND_DISPLAY|XDG_.*|NODE_OPTIONS|NODE_PATH)$/.test(name)) environment[name] = undefined;
+    }
+    return {
+      ...environment,
+      WINEPREFIX: this.folder,
+      WINEARCH: 'win64',
+      WINEDEBUG: '-all',
+      // No menu entries on the user's desktop, no offers to install Mono and Gecko.
+      WINEDLLOVERRIDES: 'winemenubuilder.exe,mscoree,mshtml=d',
+      // Wine links Documents and the like to the folders here, not to the user's own.
+      HOME: path.join(this.#home, 'home'),
+      LC_ALL: 'C.UTF-8',
+      [PREFIX_MARK]: mark,
+    };
+  }
+
+  /** A command line for a process of the prefix, on its processor. */
+  command(program: string, args: readonly string[]): Promise<{ program: string; args: readonly string[] }> {
+    return onOneProcessor(this.#oneProcessor ? this.#tools.taskset : undefined, program, args);
+  }
+
+  get #stampPath(): string {
+    return path.join(this.#home, 'prefix.json');
+  }
+
+  get #runningPath(): string {
+    return path.join(this.#home, 'running.json');
+  }
+
+  #readStamp(): Promise<v.InferOutput<typeof stampFile> | undefined> {
+    return readChecked(this.#stampPath, stampFile);
+  }
+
+  async #locked<T>(purpose: string, operation: Operation, work: () => Promise<T>): Promise<T> {
+    const lock = await acquireHostLock(
+      {
+        file: path.join(this.#home, 'prefix.lock'),
+        purpose,
+        waitMs: WAIT_FOR_OTHER_MS,
+        held: (holder) =>
+          new EventscopeError({
+            id: 'target.held',
+            what: 'The Wine prefix is in use by another process',
+            target: this.#target,
+            why: `process ${holder.pid} has been ${holder.purpose} since ${new Date(holder.sinceUtcMs).toLocaleTimeString()}`,
+            next: 'Wait for it or end it.',
+            data: { ...holder },
+          }),
+      },
+      operation,
+    );
+    try {
+      return await work();
+    } finally {
+      await lock.release();
+    }
+  }
+
+  async #makeIfNeeded(operation: Operation): Promise<void> {
+    const stamp = await this.#readStamp();
+    const there = await exists(this.folder);
+    if (there && stamp === undefined) {
+      throw new EventscopeError({
+        id: 'wine.notOurs',
+        what: `${this.folder} was not made by Eventscope`,
+        target: this.#target,
+        why: `there is no valid ${this.#stampPath}`,
+        next: 'Remove the folder when nothing in it is needed.',
+      });
+    }
+    const mark = newMark();
+    const environment = this.environment(mark);
+    const wine = await wineVersion(this.#tools, environment, operation.signal);
+    if (there && stamp?.state === 'ready' && stamp.wine === wine) return;
+    if (there) {
+      await this.#end(operation);
+      // Half made, or made by another Wine: what a Wine update does to a prefix was never tested, a new one was.
+      await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    }
+    operation.progress('Making the Wine prefix (once, about 15 s)');
+    await mkdir(path.join(this.#home, 'home'), { recursive: true });
+    await this.#writeStamp('making', wine);
+    try {
+      // The 0 s of persistence that wineserver has by default end it with the last program: settings are on disk then.
+      await this.#runWine(['wineboot', '-i'], environment, MAKE_TIMEOUT_MS, operation.signal);
+      await this.#runWine(['winecfg', '-v', 'win10'], environment, MAKE_TIMEOUT_MS, operation.signal);
+      await runTool(this.#tools.wineserver, ['-k'], {
+        signal: operation.signal,
+        environment,
+        timeoutMs: STOP_TIMEOUT_MS,
+      });
+      await runTool(this.#tools.wineserver, ['-w'], {
+        signal: operation.signal,
+        environment,
+        timeoutMs: STOP_TIMEOUT_MS,
+      });
+      if (!(await exists(path.join(this.folder, 'system.reg'))))
+        throw notMade(this.#target, 'Wine wrote no system.reg');
+      await this.#writeStamp('ready', wine);
+    } catch (error) {
+      await endProcessesOf(mark, 0, AbortSignal.timeout(STOP_TIMEOUT_MS));
+      await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+      await rm(this.#stampPath, { force: true });
+      throw error;
+    }
+  }
+
+  async #runWine(
+    args: string[],
+    environment: NodeJS.ProcessEnv,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // To a file and not to a pipe: the services it starts keep a pipe open after it has ended.
+    const log = await open(path.join(this.#home, 'wineboot.log'), 'a');
+    try {
+      const code = await runDetached(this.#tools.wine, args, environment, log.fd, timeoutMs, signal);
+      if (code !== 0) {
+        const text = (await readFile(path.join(this.#home, 'wineboot.log'), 'utf8'))
+          .trim()
+          .split('\n')
+          .slice(-3)
+          .join(' ');
+        throw notMade(this.#target, `wine ${args.join(' ')} ended with ${code}: ${text}`);
+      }
+    } finally {
+      await log.close();
+    }
+  }
+
+  async #writeStamp(state: 'making' | 'ready', wine: string): Promise<void> {
+    const stamp: v.InferOutput<typeof stampFile> = { version: 1, state, wine, madeUtcMs: Date.now() };
+    await writeWhole(this.#stampPath, JSON.stringify(stamp));
+  }
+
+  async #startServer(operation: Operation): Promise<RunningPrefix> {
+    operation.progress('Starting the Wine prefix');
+    const before = await readChecked(this.#runningPath, runningFile);
+    // Processes of a wineserver that was killed end by themselves, mostly.
+    if (before !== undefined) await endProcessesOf(before.mark, 0, operation.signal);
+    await rm(this.#runningPath, { force: true });
+    await this.#rotateLog();
+    const mark = newMark();
+    const environment = this.environment(mark);
+    try {
+      // Persistent: drivers stay loaded between one command line and the next. It returns when the server listens.
+      const server = await this.command(this.#tools.wineserver, ['-p']);
+      const log = await open(this.debugLog, 'a');
+      try {
+        const timeoutMs = START_TIMEOUT_MS;
+        await runDetached(server.program, server.args, environment, log.fd, timeoutMs, operation.signal);
+        const boot = await this.command(this.#tools.wine, ['wineboot']);
+        const bootEnvironment = { ...environment, WINEDEBUG: DEBUG_CHANNELS };
+        await runDetached(boot.program, boot.args, bootEnvironment, log.fd, timeoutMs, operation.signal);
+      } finally {
+        await log.close();
+      }
+      const found = (await processesOf(mark)).find((item) => /(^|\/)wineserver(64)?\b/.test(item.commandLine));
+      const startTime = found === undefined ? undefined : await startTimeOf(found.pid);
+      if (found === undefined || startTime === undefined) {
+        throw new EventscopeError({
+          id: 'wine.start',
+          what: 'The Wine prefix did not start',
+          target: this.#target,
+          why: 'no wineserver runs for it: another one may hold the prefix',
+          next: 'End other Wine processes of this prefix, then try again.',
+        });
+      }
+      const running: RunningPrefix = {
+        version: 1,
+        mark,
+        serverPid: found.pid,
+        serverStartTime: startTime,
+        oneProcessor: this.#oneProcessor,
+        startedUtcMs: Date.now(),
+      };
+      await writeWhole(this.#runningPath, JSON.stringify(running));
+      return running;
+    } catch (error) {
+      await endProcessesOf(mark, 0, AbortSignal.timeout(STOP_TIMEOUT_MS));
+      throw error;
+    }
+  }
+
+  /** The log of the run before is kept once. */
+  async #rotateLog(): Promise<void> {
+    try {
+      await rename(this.debugLog, `${this.debugLog}.old`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  /** Ends everything that runs in the prefix, and makes sure of it. */
+  async #end(operation: Operation): Promise<void> {
+    const running = await readChecked(this.#runningPath, runningFile);
+    if (!(await exists(this.folder))) return;
+    operation.progress('Stopping the Wine prefix');
+    const environment = this.environment(running?.mark ?? '');
+    try {
+      const options = { signal: operation.signal, environment, timeoutMs: STOP_TIMEOUT_MS };
+      // It says nothing and fails when no server runs.
+      await runTool(this.#tools.wineserver, ['-k'], options);
+    } catch (error) {
+      if (error instanceof CancelledError) throw error;
+      if (running !== undefined) kill(running.serverPid);
+    }
+    const left = running === undefined ? [] : await endProcessesOf(running.mark, STOP_TIMEOUT_MS, operation.signal);
+    if (left.length > 0) {
+      throw new EventscopeError({
+        id: 'wine.stop',
+        what: 'The Wine prefix did not stop',
+        target: this.#target,
+        why: `process ${left.map((item) => `${item.pid} (${item.commandLine})`).join(', ')} cannot be ended`,
+        next: 'It may wait for a disk or a debugger; end it, then try again.',
+      });
+    }
+    await rm(this.#runningPath, { force: true });
+  }
+}
+
+function newMark(): string {
+  return randomBytes(8).toString('hex');
+}
+
+function notMade(target: string, why: string): EventscopeError {
+  return new EventscopeError({
+    id: 'wine.make',
+    what: 'The Wine prefix could not be made',
+    target,
+    why,
+    next: 'Check the free disk space (about 500 MB are needed), then try again.',
+  });
+}
+
+/**
+ * Runs a Wine program to its end, in a session of its own: what it leaves running must not get the terminal's Ctrl-C.
+ * @returns its exit code
+ */
+async function runDetached(
+  program: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  log: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<number> {
+  throwIfCancelled(signal);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { env: environment, stdio: ['ignore', log, log], detached: true });
+    let failure: Error | undefined;
+    const end = (why: Error): void => {
+      failure ??= why;
+      if (child.pid !== undefined) kill(-child.pid);
+    };
+    const cancel = (): void => end(new CancelledError());
+    const late = new EventscopeError({
+      id: 'wine.start',
+      what: `${args.join(' ')} did not end within ${timeoutMs / 1000} s`,
+    });
+    const limit = setTimeout(() => end(late), timeoutMs);
+    signal.addEventListener('abort', cancel, { once: true });
+    const settle = (): void => {
+      clearTimeout(limit);
+      signal.removeEventListener('abort', cancel);
+    };
+    child.once('error', (error) => {
+      settle();
+      reject(error);
+    });
+    child.once('exit', (code) => {
+      settle();
+      if (failure !== undefined) reject(failure);
+      else resolve(code ?? -1);
+    });
+  });
+}
+
+async function readChecked<const T extends v.GenericSchema>(
+  file: string,
+  schema: T,
+): Promise<v.InferOutput<T> | undefined> {
+  try {
+    const result = v.safeParse(schema, JSON.parse(await readFile(file, 'utf8')));
+    return result.success ? result.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function writeWhole(file: string, text: string): Promise<void> {
+  const beside = `${file}.${process.pid}.new`;
+  await writeFile(beside, text);
+  await rename(beside, file);
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
