@@ -24,6 +24,6 @@ export async function targetCommand(session: Session, action: TargetAction): Pro
   await act(target, action, session);
   const health: TargetHealth = await target.health(session.operation);
   const { name, kind } = target;
-  session.print({ target: name, kind, ...health }, () => `${name} (${kind}) is ${health.state}: ${health.detail}`);
+  session.print({ target: name, kind, ...health }, () => `${name} is ${health.state}: ${health.detail}`);
   return action === 'status' && health.state === 'broken' ? ExitCode.Failed : ExitCode.Done;
 }

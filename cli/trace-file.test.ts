@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { EventscopeError } from '../protocol/errors.js';
+import { RecordingBuilder } from '../trace/recording.js';
+import { defaultTraceFile, readTrace, writeTrace, writeWhole } from './trace-file.js';
+
+describe('trace files', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(path.join(os.tmpdir(), 'eventscope-trace-file-'));
+  });
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('come back as they were written', async () => {
+    const builder = new RecordingBuilder({ target: 'wine', host: 'here', versions: {}, startUtcMs: 5 });
+    const source = builder.addSource({ side: 'kernel', description: 'eventsys', ringCount: 1, slotsPerRing: 64 });
+    builder.slots(source, 0, 0n, 0n, new Uint8Array(128).fill(7));
+    const file = path.join(folder, 'deep', 'run.evtrace');
+    await writeTrace(file, builder.finish(9));
+    const { recording, problems } = await readTrace(file);
+    assert.deepEqual(problems, []);
+    assert.equal(recording.metadata.endUtcMs, 9);
+    assert.deepEqual(
+      recording.chunks.map((chunk) => Array.from(chunk.bytes)),
+      [Array<number>(128).fill(7)],
+    );
+  });
+
+  it('stay as they were when the new one cannot be written', async () => {
+    const file = path.join(folder, 'taken');
+    await writeWhole(path.join(file, 'inside'), 'old');
+    await assert.rejects(writeWhole(file, 'new'), (error: unknown) => {
+      assert.ok(error instanceof EventscopeError);
+      assert.equal(error.id, 'file.write');
+      return true;
+    });
+    assert.equal(await readFile(path.join(file, 'inside'), 'utf8'), 'old');
+    assert.deepEqual(await readdir(folder), ['taken']);
+  });
+
+  it('that are none say so, with what to do next', async () => {
+    const file = path.join(folder, 'no.evtrace');
+    await assert.rejects(
+      readTrace(file),
+      (error: unknown) => error instanceof EventscopeError && error.id === 'file.read',
+    );
+    await writeFile(file, 'something else');
+    await assert.rejects(
+      readTrace(file),
+      (error: unknown) => error instanceof EventscopeError && error.next !== undefined,
+    );
+  });
+
+  it('are named so that names sort by time', () => {
+    const name = (at: string): string =>
+      path.basename(defaultTraceFile('/w', 'eventapp signals --from dpc', new Date(at)));
+    assert.equal(name('2026-03-04T05:06:07.890Z'), '20260304T050607-eventapp-signals-from-dpc.evtrace');
+    assert.ok(name('2026-03-04T05:06:07Z') < name('2026-03-04T05:06:08Z'));
+  });
+});

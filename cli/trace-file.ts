@@ -1,0 +1,64 @@
+/** `.evtrace` files on the host's disk. */
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { EventscopeError } from '../protocol/errors.js';
+import { decodeEvtrace, encodeEvtrace, type EvtraceReading } from '../trace/evtrace.js';
+import type { Recording } from '../trace/recording.js';
+
+/** Where a run without --out keeps its trace: the workspace's own folder, named so that names sort by time. */
+export function defaultTraceFile(stateFolder: string, title: string, at: Date): string {
+  const time = at.toISOString().replace(/[-:]/g, '').replace(/\..*$/, '');
+  const words = title.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
+  return path.join(stateFolder, 'traces', `${time}-${words.slice(0, 60)}.evtrace`);
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/**
+ * Writes a file beside its place and renames it when it is whole: a full disk leaves what was there before.
+ * @throws EventscopeError `file.write`
+ */
+export async function writeWhole(file: string, data: Uint8Array | string): Promise<void> {
+  const beside = `${file}.${process.pid}.tmp`;
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    const handle = await open(beside, 'w');
+    try {
+      await handle.writeFile(data);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(beside, file);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw new EventscopeError({
+      id: 'file.write',
+      what: `${file} could not be written`,
+      why: reason(error),
+      next: 'Make room or name another place with --out.',
+      cause: error,
+    });
+  }
+}
+
+export async function writeTrace(file: string, recording: Recording): Promise<void> {
+  await writeWhole(file, encodeEvtrace(recording));
+}
+
+/** @throws EventscopeError `file.read`, and what decodeEvtrace throws */
+export async function readTrace(file: string): Promise<EvtraceReading> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw new EventscopeError({
+      id: 'file.read',
+      what: `${file} could not be read`,
+      why: reason(error),
+      next: 'Name an .evtrace file, such as one that `eventscope run` has written.',
+      cause: error,
+    });
+  }
+  return decodeEvtrace(bytes);
+}
