@@ -1,0 +1,146 @@
+/**
+ * The model of a recording: what the timeline, the diagnosis, the flow and the exporters read. All times are ns since the
+ * first record; large tables are columns.
+ */
+import type { Recording } from '../recording.js';
+import { applyClock, type Clock } from './clock.js';
+import { identify, type Identity } from './identity.js';
+import { collectObjects, type TraceObject } from './objects.js';
+import { ascending } from './order.js';
+import { Kind, endWaitsAtTheirEnd, readRecords, type Gap, type RecordTable } from './records.js';
+import { linkRequests, type RequestLinks } from './requests.js';
+import { collectThreads, type Thread, type Threads } from './threads.js';
+import { collectTransitions, type Transitions } from './transitions.js';
+import { findWakes, type Wakes } from './wakes.js';
+import { pairWaits, type Waits } from './waits.js';
+
+export interface Module {
+  readonly source: number;
+  readonly process: number;
+  readonly base: bigint;
+  readonly size: number;
+  readonly path: string;
+}
+
+export interface TraceModel {
+  readonly recording: Recording;
+  readonly records: RecordTable;
+  /** Records by time. */
+  readonly order: Uint32Array;
+  readonly clock: Clock;
+  /** ns of the last thing recorded. */
+  readonly end: number;
+  readonly objects: readonly TraceObject[];
+  /** Object of a record, -1 for none. */
+  readonly objectOf: Int32Array;
+  /** Object by entry of `waits.words`, -1 for none. */
+  readonly waitObjects: Int32Array;
+  readonly threads: readonly Thread[];
+  readonly threadOf: Uint32Array;
+  readonly waits: Waits;
+  readonly wakes: Wakes;
+  readonly transitions: Transitions;
+  readonly requests: RequestLinks;
+  readonly modules: readonly Module[];
+  readonly gaps: readonly Gap[];
+  /** Creates and opens that failed, by record: the path asked for. */
+  readonly failedNames: ReadonlyMap<number, string>;
+}
+
+export interface Parts {
+  readonly recording: Recording;
+  readonly records: RecordTable;
+  readonly order: Uint32Array;
+  readonly clock: Clock;
+  readonly threads: Threads;
+  readonly waits: Waits;
+  readonly identity: Identity;
+  readonly gaps: readonly Gap[];
+  readonly end: number;
+}
+
+export function buildModel(recording: Recording): TraceModel {
+  const records = readRecords(recording);
+  endWaitsAtTheirEnd(records, recording.sources.length);
+  const clock = applyClock(records, recording.sources);
+  const order = ascending(records.time);
+  const end = lastMoment(records);
+  const gaps = placeGaps(records, recording.sources.length, end);
+  const threads = collectThreads(records, recording.sources);
+  const waits = pairWaits(records, order, threads.of);
+  const uncertainty = clock.sources.map((source) => source.uncertainty);
+  const identity = identify({ table: records, sources: recording.sources, order, waits, gaps, uncertainty });
+  const parts: Parts = { recording, records, order, clock, threads, waits, identity, gaps, end };
+  const catalogue = collectObjects(parts);
+  const requests = linkRequests(parts, catalogue.objectOf);
+  const wakes = findWakes(parts, catalogue, requests);
+  const transitions = collectTransitions(parts, catalogue, wakes);
+  return {
+    ...{ recording, records, order, clock, end, waits, wakes, transitions, requests, gaps },
+    objects: catalogue.objects,
+    objectOf: catalogue.objectOf,
+    waitObjects: catalogue.waitObjects,
+    threads: threads.list,
+    threadOf: threads.of,
+    modules: collectModules(records),
+    failedNames: identity.failed,
+  };
+}
+
+function lastMoment(records: RecordTable): number {
+  let end = 0;
+  for (let index = 0; index < records.count; index += 1) {
+    const kind = records.kind[index];
+    const tail = kind === Kind.WaitEnd || kind === Kind.Calibration ? 0 : (records.duration[index] ?? 0);
+    end = Math.max(end, (records.time[index] ?? 0) + tail);
+  }
+  return end;
+}
+
+/**
+ * When records are missing: from the record before the hole to the one behind it. A call is recorded at its return, so a
+ * lost one may have begun earlier, by as much as the longest call seen in that source.
+ */
+function placeGaps(records: RecordTable, sources: number, end: number): readonly Gap[] {
+  const longest = new Float64Array(sources);
+  for (let index = 0; index < records.count; index += 1) {
+    const source = records.source[index] ?? 0;
+    if (records.kind[index] === Kind.WaitEnd) continue;
+    longest[source] = Math.max(longest[source] ?? 0, records.duration[index] ?? 0);
+  }
+  for (const gap of records.gaps) {
+    gap.from = gap.after < 0 ? 0 : Math.max(0, (records.time[gap.after] ?? 0) - (longest[gap.source] ?? 0));
+    const behind = gap.before < 0 || records.kind[gap.before] === Kind.WaitEnd ? 0 : records.duration[gap.before];
+    gap.until = gap.before < 0 ? end : (records.time[gap.before] ?? 0) + (behind ?? 0);
+  }
+  return records.gaps;
+}
+
+function collectModules(records: RecordTable): Module[] {
+  const modules: Module[] = [];
+  for (let index = 0; index < records.count; index += 1) {
+    if (records.kind[index] !== Kind.Module) continue;
+    modules.push({
+      source: records.source[index] ?? 0,
+      process: records.process[index] ?? 0,
+      base: records.words.toBigInt(records.object[index] ?? 0),
+      size: Number(records.words.toBigInt(records.argument[index] ?? 0)),
+      path: records.text.get(index) ?? '',
+    });
+  }
+  return modules;
+}
+
+/** Who called: "eventsys.sys+0x12c4", or the address when no module holds it; undefined when not recorded. */
+export function callerOf(model: Pick<TraceModel, 'records' | 'modules'>, record: number): string | undefined {
+  const { records } = model;
+  const address = records.words.toBigInt(records.caller[record] ?? 0);
+  const source = records.source[record] ?? 0;
+  if (address === 0n || records.kind[record] === Kind.Calibration) return undefined;
+  const module = model.modules.find(
+    ({ base, size, source: from }) => from === source && address >= base && address < base + BigInt(size),
+  );
+  if (module === undefined) return `0x${address.toString(16)}`;
+  const name = module.path.slice(Math.max(module.path.lastIndexOf('\\'), module.path.lastIndexOf('/')) + 1);
+  return `${name}+0x${(address - module.base).toString(16)}`;
+}

@@ -1,0 +1,176 @@
+/** Nodes of identity to objects, with what is known of each. */
+import type { Parts } from './model.js';
+import { Flag, Kind } from './records.js';
+
+/** A handle or an address by which the object was known for a time. */
+export interface ObjectName {
+  readonly kind: 'handle' | 'pointer';
+  /** Handles: the process, or undefined for a driver's own. */
+  readonly process: number | undefined;
+  /** Ordinal of the source for a driver's handles and addresses. */
+  readonly source: number | undefined;
+  readonly value: bigint;
+  readonly from: number;
+  readonly until: number;
+}
+
+export interface TraceObject {
+  readonly id: number;
+  readonly type: 'event' | 'timer' | 'semaphore or mutant' | 'unknown';
+  /** Of events: notification stays signaled until reset, synchronization until one wait takes it. */
+  readonly kind: 'notification' | 'synchronization' | 'unknown';
+  /** Object manager paths; empty for an unnamed object. */
+  readonly paths: readonly string[];
+  /** What to call it: its path, or "unnamed event #3". */
+  readonly label: string;
+  readonly names: readonly ObjectName[];
+  /** Record that created it; -1: not seen. */
+  readonly created: number;
+  /** undefined: its creation was not seen. */
+  readonly initiallySet: boolean | undefined;
+  /** Ordinals of the sources that recorded it. */
+  readonly sources: readonly number[];
+}
+
+export interface Catalogue {
+  readonly objects: readonly TraceObject[];
+  readonly objectOf: Int32Array;
+  readonly waitObjects: Int32Array;
+}
+
+interface Draft {
+  readonly id: number;
+  readonly paths: Set<string>;
+  readonly sources: Set<number>;
+  readonly names: ObjectName[];
+  created: number;
+  described: number;
+  fresh: boolean;
+  released: boolean;
+  timed: boolean;
+  signaled: boolean;
+}
+
+export function collectObjects(parts: Parts): Catalogue {
+  const { records, identity, waits, order } = parts;
+  const drafts: Draft[] = [];
+  const byRoot = new Map<number, Draft>();
+  const draftOf = (node: number): Draft => {
+    const root = identity.sets.find(node);
+    let draft = byRoot.get(root);
+    if (draft === undefined) {
+      draft = emptyDraft(drafts.length);
+      drafts.push(draft);
+      byRoot.set(root, draft);
+    }
+    return draft;
+  };
+  const objectOf = new Int32Array(records.count).fill(-1);
+  for (const record of order) {
+    const node = identity.nodeOf[record] ?? -1;
+    if (node < 0) continue;
+    const draft = draftOf(node);
+    objectOf[record] = draft.id;
+    draft.sources.add(records.source[record] ?? 0);
+    describe(parts, draft, record);
+  }
+  const waitObjects = new Int32Array(waits.words.length).fill(-1);
+  for (let wait = 0; wait < waits.count; wait += 1) {
+    const first = waits.first[wait] ?? 0;
+    for (let at = first; at < first + (waits.objectCount[wait] ?? 0); at += 1) {
+      const node = identity.waitNodes[at] ?? -1;
+      if (node < 0) continue;
+      const draft = draftOf(node);
+      waitObjects[at] = draft.id;
+      draft.sources.add(waits.source[wait] ?? 0);
+    }
+    if ((waits.beginRecord[wait] ?? -1) >= 0 && waits.objectCount[wait] === 1) {
+      objectOf[waits.beginRecord[wait] ?? 0] = waitObjects[first] ?? -1;
+    }
+  }
+  addNames(parts, byRoot);
+  return { objects: drafts.map((draft) => finishObject(parts, draft)), objectOf, waitObjects };
+}
+
+const emptyDraft = (id: number): Draft => ({
+  id,
+  paths: new Set(),
+  sources: new Set(),
+  names: [],
+  created: -1,
+  described: -1,
+  fresh: false,
+  released: false,
+  timed: false,
+  signaled: false,
+});
+
+function describe(parts: Parts, draft: Draft, record: number): void {
+  const { records } = parts;
+  const flags = records.flags[record] ?? 0;
+  switch (records.kind[record] ?? 0) {
+    case Kind.Create:
+    case Kind.Initialize: {
+      const fresh = (flags & Flag.Existed) === 0;
+      // What a later creator asks for does not change what the first one made.
+      if (fresh && !draft.fresh) draft.created = draft.described = record;
+      else if (draft.described < 0 && fresh) draft.described = record;
+      draft.fresh ||= fresh;
+      break;
+    }
+    case Kind.Release:
+      draft.released = true;
+      break;
+    case Kind.TimerSet:
+    case Kind.TimerCancel:
+    case Kind.TimerExpire:
+      draft.timed = true;
+      break;
+    case Kind.Set:
+    case Kind.Pulse:
+    case Kind.Reset:
+      draft.signaled = true;
+      break;
+    default:
+  }
+}
+
+function addNames(parts: Parts, byRoot: ReadonlyMap<number, Draft>): void {
+  const { identity, records } = parts;
+  for (const [node, path] of identity.paths) byRoot.get(identity.sets.find(node))?.paths.add(path);
+  for (const epoch of identity.epochs) {
+    byRoot.get(identity.sets.find(epoch.node))?.names.push({
+      kind: epoch.kind,
+      process: epoch.kind === 'handle' && epoch.space >= 0 ? epoch.space : undefined,
+      source: epoch.kind === 'pointer' ? epoch.space : epoch.space < 0 ? -epoch.space - 1 : undefined,
+      value: records.words.toBigInt(epoch.word),
+      from: epoch.from,
+      until: epoch.until,
+    });
+  }
+}
+
+function finishObject(parts: Parts, draft: Draft): TraceObject {
+  const { records } = parts;
+  const described = draft.described;
+  const flags = described < 0 ? 0 : (records.flags[described] ?? 0);
+  const type = draft.timed
+    ? 'timer'
+    : draft.released
+      ? 'semaphore or mutant'
+      : described >= 0 || draft.signaled
+        ? 'event'
+        : 'unknown';
+  const paths = [...draft.paths];
+  return {
+    id: draft.id,
+    type,
+    kind: described < 0 ? 'unknown' : (flags & Flag.Synchronization) !== 0 ? 'synchronization' : 'notification',
+    paths,
+    label: paths[0] ?? `unnamed ${type === 'unknown' ? 'object' : type} #${draft.id}`,
+    names: draft.names,
+    created: draft.created,
+    initiallySet: described < 0 ? undefined : (flags & Flag.InitiallySet) !== 0,
+    sources: [...draft.sources],
+  };
+}

@@ -1,0 +1,434 @@
+/**
+ * Raw slots to one table of records, a column per field: a million records are a handful of arrays, not a million
+ * objects. Also finds what is missing: every hole in a ring becomes a {@link Gap}.
+ */
+import { SLOT_BYTES, type Recording, type RecordingSource, type SlotChunk } from '../recording.js';
+import { Words } from './words.js';
+
+/** Kinds of records, as in eventscope_trace.h. */
+export const Kind = {
+  Calibration: 1,
+  Set: 10,
+  Pulse: 11,
+  Reset: 12,
+  Release: 13,
+  Complete: 14,
+  TimerSet: 20,
+  TimerCancel: 21,
+  TimerExpire: 22,
+  WaitBegin: 30,
+  WaitEnd: 31,
+  Request: 32,
+  Create: 40,
+  Open: 41,
+  Reference: 42,
+  Dereference: 43,
+  Duplicate: 44,
+  Close: 45,
+  Initialize: 46,
+  Name: 60,
+  ThreadName: 61,
+  Module: 62,
+  Note: 63,
+} as const;
+
+export const Flag = {
+  Kernel: 0x01,
+  Synchronization: 0x02,
+  InitiallySet: 0x04,
+  Existed: 0x08,
+  WaitAll: 0x10,
+  Alertable: 0x20,
+  ObjectIsHandle: 0x40,
+  Dpc: 0x80,
+} as const;
+
+export const UNKNOWN_BYTE = 0xff;
+const MAX_RECORD_SLOTS = 12;
+const PAYLOAD_BYTES = 60;
+/** Kinds whose payload is a list of handles or addresses; all other payloads are UTF-16 text. */
+const isList = (kind: number): boolean => kind === Kind.WaitBegin;
+const KNOWN = new Set<number>(Object.values(Kind));
+
+/** A place where records are missing. Times are ns since the start of the recording. */
+export interface Gap {
+  /** Ordinal of the source in `Recording.sources`. */
+  readonly source: number;
+  /** -1: records of threads that found no ring, or a source as a whole. */
+  readonly ring: number;
+  /** How many are missing, as counted by `unit`. */
+  readonly count: number;
+  readonly unit: 'records' | 'slots';
+  readonly reason: 'lost' | 'missing' | 'damaged' | 'dropped' | 'unringed';
+  /** Records of the same ring around the gap; -1 where there is none. */
+  readonly after: number;
+  readonly before: number;
+  /** Filled when times are known. */
+  from: number;
+  until: number;
+}
+
+export interface RecordTable {
+  readonly count: number;
+  readonly words: Words;
+  /** Ordinal in `Recording.sources`. */
+  readonly source: Uint8Array;
+  readonly ring: Uint16Array;
+  /** Absolute index of the record's first slot in its ring. */
+  readonly slot: Float64Array;
+  readonly kind: Uint8Array;
+  readonly flags: Uint8Array;
+  readonly previous: Uint8Array;
+  readonly irql: Uint8Array;
+  readonly processor: Uint16Array;
+  readonly process: Uint32Array;
+  readonly thread: Uint32Array;
+  readonly status: Uint32Array;
+  /** Words ({@link Words}). */
+  readonly object: Float64Array;
+  readonly caller: Float64Array;
+  readonly argument: Float64Array;
+  /** Entry of the call: first ticks since the source's base, later ns since the start of the recording. */
+  readonly time: Float64Array;
+  /** 0 for points. In ticks first, later in ns. */
+  readonly duration: Float64Array;
+  /** The duration did not fit its field: it is at least this. */
+  readonly saturated: Uint8Array;
+  /** Text of the payload, by record. */
+  readonly text: ReadonlyMap<number, string>;
+  /** Objects of a WaitBegin that names more than one, by record. */
+  readonly lists: ReadonlyMap<number, readonly number[]>;
+  /** TSC that is tick 0, by source. */
+  readonly base: readonly bigint[];
+  readonly gaps: Gap[];
+  /** Records of kinds that this version does not know: skipped and counted. */
+  readonly unknownKinds: number;
+}
+
+/** Reads every slot of the recording. Times stay in ticks until {@link file://./clock.ts} turns them into ns. */
+export function readRecords(recording: Recording): RecordTable {
+  const table = new TableWriter(recording);
+  recording.sources.forEach((source, ordinal) => {
+    const rings = new Map<number, SlotChunk[]>();
+    for (const chunk of recording.chunks) {
+      if (chunk.source !== source.id) continue;
+      const ring = rings.get(chunk.ring);
+      if (ring === undefined) rings.set(chunk.ring, [chunk]);
+      else ring.push(chunk);
+    }
+    let lost = 0n;
+    for (const [ring, chunks] of [...rings].sort(([a], [b]) => a - b)) lost += table.readRing(ordinal, ring, chunks);
+    table.endSource(ordinal, source, lost);
+  });
+  return table.finish();
+}
+
+/**
+ * Makes the time of every WaitEnd its end. Some recorders write the wait's entry there, as calls do: they are known by
+ * ends that bear the very tick of a beginning. A duration that did not fit then leaves the end to the ring's next record.
+ */
+export function endWaitsAtTheirEnd(table: RecordTable, sources: number): void {
+  for (let source = 0; source < sources; source += 1) {
+    if (!endsBearEntries(table, source)) continue;
+    for (let index = 0; index < table.count; index += 1) {
+      if (table.kind[index] !== Kind.WaitEnd || table.source[index] !== source) continue;
+      const end = (table.time[index] ?? 0) + (table.duration[index] ?? 0);
+      const next = index + 1;
+      const follows = next < table.count && table.source[next] === source && table.ring[next] === table.ring[index];
+      table.time[index] = table.saturated[index] === 1 && follows ? Math.max(end, table.time[next] ?? 0) : end;
+    }
+  }
+}
+
+function endsBearEntries(table: RecordTable, source: number): boolean {
+  const begins = new Set<number>();
+  let ends = 0;
+  let bearing = 0;
+  for (let index = 0; index < table.count && ends < 1_000; index += 1) {
+    if (table.source[index] !== source) continue;
+    if (table.kind[index] === Kind.WaitBegin) begins.add(table.time[index] ?? 0);
+    if (table.kind[index] !== Kind.WaitEnd || (table.duration[index] ?? 0) === 0) continue;
+    ends += 1;
+    if (begins.has(table.time[index] ?? 0)) bearing += 1;
+  }
+  return bearing * 2 > ends;
+}
+
+/** Slots of one ring in order, across chunks, whatever order they came in. */
+interface SlotRun {
+  readonly first: number;
+  readonly view: DataView;
+  readonly slots: number;
+}
+
+class TableWriter {
+  readonly #recording: Recording;
+  readonly #words = new Words();
+  readonly #text = new Map<number, string>();
+  readonly #lists = new Map<number, readonly number[]>();
+  readonly #base: bigint[] = [];
+  readonly #gaps: Gap[] = [];
+  readonly #decoder = new TextDecoder('utf-16le');
+  readonly #columns: ReturnType<typeof allocate>;
+  #count = 0;
+  #unknownKinds = 0;
+
+  constructor(recording: Recording) {
+    this.#recording = recording;
+    this.#columns = allocate(recording.chunks.reduce((sum, chunk) => sum + chunk.bytes.length / SLOT_BYTES, 0));
+  }
+
+  /** Returns the ring's count of lost records. */
+  readRing(source: number, ring: number, chunks: readonly SlotChunk[]): bigint {
+    const runs = chunks
+      .filter((chunk) => chunk.bytes.length > 0)
+      .map((chunk): SlotRun => ({
+        first: Number(chunk.firstSlot),
+        view: new DataView(chunk.bytes.buffer, chunk.bytes.byteOffset, chunk.bytes.byteLength),
+        slots: chunk.bytes.length / SLOT_BYTES,
+      }))
+      .sort((a, b) => a.first - b.first);
+    const cursor = new RingCursor(runs);
+    let lostSeen = 0;
+    let last = -1;
+    for (;;) {
+      const missing = cursor.skipHole();
+      const bad = cursor.skipUnwritten();
+      if (missing > 0 || bad > 0) {
+        this.#gaps.push({
+          ...{ source, ring, count: missing + bad, unit: 'slots', reason: missing > 0 ? 'missing' : 'damaged' },
+          ...{ after: last, before: cursor.done ? -1 : this.#count, from: 0, until: 0 },
+        });
+        continue;
+      }
+      if (cursor.done) break;
+      const record = this.#readRecord(source, ring, cursor);
+      if (record < 0) continue;
+      const rise = (cursor.lost - lostSeen) >>> 0;
+      if (rise > 0 && rise < 0x8000_0000) {
+        lostSeen = cursor.lost;
+        this.#gaps.push({
+          ...{ source, ring, count: rise, unit: 'records', reason: 'lost' },
+          ...{ after: last, before: record, from: 0, until: 0 },
+        });
+      }
+      last = record;
+    }
+    const lost = chunks.reduce((most, chunk) => (chunk.lost > most ? chunk.lost : most), 0n);
+    const unseen = Number(BigInt.asUintN(32, lost - BigInt(lostSeen)));
+    if (unseen > 0 && unseen < 0x8000_0000) {
+      this.#gaps.push({
+        ...{ source, ring, count: unseen, unit: 'records', reason: 'lost' },
+        ...{ after: last, before: -1, from: 0, until: 0 },
+      });
+    }
+    return lost;
+  }
+
+  endSource(ordinal: number, source: RecordingSource, ringLost: bigint): void {
+    const unringed = Number((source.end?.lost ?? 0n) - ringLost);
+    const whole = { source: ordinal, ring: -1, after: -1, before: -1, from: 0, until: 0 } as const;
+    if (unringed > 0) this.#gaps.push({ ...whole, count: unringed, unit: 'records', reason: 'unringed' });
+    if (ordinal === 0 && this.#recording.dropped.slots > 0) {
+      this.#gaps.push({ ...whole, count: this.#recording.dropped.slots, unit: 'slots', reason: 'dropped' });
+    }
+  }
+
+  finish(): RecordTable {
+    const count = this.#count;
+    const columns = this.#columns;
+    const cut = Object.fromEntries(
+      Object.entries(columns).map(([name, column]) => [name, column.subarray(0, count)]),
+    ) as typeof columns;
+    return {
+      ...cut,
+      count,
+      words: this.#words,
+      text: this.#text,
+      lists: this.#lists,
+      base: this.#recording.sources.map((_source, ordinal) => this.#base[ordinal] ?? 0n),
+      gaps: this.#gaps,
+      unknownKinds: this.#unknownKinds,
+    };
+  }
+
+  /** Returns the record's index, -1 when its kind is unknown and it was passed over. */
+  #readRecord(source: number, ring: number, cursor: RingCursor): number {
+    const { view, at } = cursor;
+    const kind = view.getUint16(at + 52, true);
+    const slots = view.getUint8(at + 58);
+    cursor.lost = view.getUint32(at + 48, true);
+    if (!KNOWN.has(kind)) {
+      this.#unknownKinds += 1;
+      cursor.advance(slots);
+      return -1;
+    }
+    const index = this.#count;
+    this.#count += 1;
+    const c = this.#columns;
+    const words = this.#words;
+    const low = view.getUint32(at, true);
+    const high = view.getUint32(at + 4, true);
+    const base = (this.#base[source] ??= (BigInt(high) << 32n) | BigInt(low));
+    // Exact: a recording is far shorter than 2^53 ticks.
+    c.time[index] = (high - Number(base >> 32n)) * 0x1_0000_0000 + (low - Number(base & 0xffff_ffffn));
+    c.object[index] = words.encode(view.getUint32(at + 8, true), view.getUint32(at + 12, true));
+    c.caller[index] = words.encode(view.getUint32(at + 16, true), view.getUint32(at + 20, true));
+    c.argument[index] = words.encode(view.getUint32(at + 24, true), view.getUint32(at + 28, true));
+    c.process[index] = view.getUint32(at + 32, true);
+    c.thread[index] = view.getUint32(at + 36, true);
+    c.status[index] = view.getUint32(at + 40, true);
+    const duration = view.getUint32(at + 44, true);
+    c.duration[index] = duration;
+    c.saturated[index] = duration === 0xffff_ffff ? 1 : 0;
+    c.kind[index] = kind;
+    c.processor[index] = view.getUint16(at + 54, true);
+    c.irql[index] = view.getUint8(at + 56);
+    c.previous[index] = view.getUint8(at + 57);
+    c.flags[index] = view.getUint8(at + 59);
+    c.source[index] = source;
+    c.ring[index] = ring;
+    c.slot[index] = cursor.slot;
+    if (slots > 1) this.#readPayload(index, kind, cursor.payload(slots));
+    cursor.advance(slots);
+    return index;
+  }
+
+  #readPayload(index: number, kind: number, payload: Uint8Array | undefined): void {
+    if (payload === undefined) return;
+    if (!isList(kind)) {
+      const text = this.#decoder.decode(payload);
+      const end = text.indexOf('\0');
+      this.#text.set(index, end < 0 ? text : text.slice(0, end));
+      return;
+    }
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+    const list: number[] = [];
+    for (let at = 0; at + 8 <= payload.length; at += 8) {
+      list.push(this.#words.encode(view.getUint32(at, true), view.getUint32(at + 4, true)));
+    }
+    while (list.at(-1) === 0) list.pop();
+    if (list.length > 0) this.#lists.set(index, list);
+  }
+}
+
+/** A place in a ring's slots. */
+class RingCursor {
+  /** The `lost` field of the record last read. */
+  lost = 0;
+  slot: number;
+  readonly #runs: readonly SlotRun[];
+  #run = 0;
+
+  constructor(runs: readonly SlotRun[]) {
+    this.#runs = runs;
+    this.slot = runs[0]?.first ?? 0;
+  }
+
+  get done(): boolean {
+    return this.#run >= this.#runs.length;
+  }
+
+  get #current(): SlotRun {
+    const run = this.#runs[this.#run];
+    if (run === undefined) throw new RangeError('past the last slot');
+    return run;
+  }
+
+  get view(): DataView {
+    return this.#current.view;
+  }
+
+  /** Byte offset of the current slot in `view`. */
+  get at(): number {
+    return (this.slot - this.#current.first) * SLOT_BYTES;
+  }
+
+  advance(slots: number): void {
+    this.slot += slots;
+    this.#settle();
+  }
+
+  /** Slots that are missing before the next that is there (a ring drained from its first slot begins at any index). */
+  skipHole(): number {
+    this.#settle();
+    if (this.done || this.slot >= this.#current.first) return 0;
+    const missing = this.#current.first - this.slot;
+    this.slot = this.#current.first;
+    return missing;
+  }
+
+  /** Passes over slots that are no beginning of a whole record. */
+  skipUnwritten(): number {
+    let skipped = 0;
+    while (!this.done && this.slot >= this.#current.first && !this.#wholeRecord()) {
+      skipped += 1;
+      this.advance(1);
+    }
+    return skipped;
+  }
+
+  /** The payload of the current record's continuation slots. */
+  payload(slots: number): Uint8Array | undefined {
+    const bytes = new Uint8Array((slots - 1) * PAYLOAD_BYTES);
+    for (let index = 1; index < slots; index += 1) {
+      const place = this.#find(this.slot + index);
+      if (place === undefined) return undefined;
+      const { view, at } = place;
+      bytes.set(new Uint8Array(view.buffer, view.byteOffset + at, PAYLOAD_BYTES), (index - 1) * PAYLOAD_BYTES);
+    }
+    return bytes;
+  }
+
+  #wholeRecord(): boolean {
+    const { view, at } = this;
+    const slots = view.getUint8(at + 58);
+    if (slots < 1 || slots > MAX_RECORD_SLOTS) return false;
+    for (let index = 0; index < slots; index += 1) {
+      const place = index === 0 ? { view, at } : this.#find(this.slot + index);
+      if (place === undefined) return false;
+      if (place.view.getUint32(place.at + 60, true) !== (this.slot + index + 1) % 0x1_0000_0000) return false;
+    }
+    return view.getUint16(at + 52, true) !== 0;
+  }
+
+  #find(slot: number): { view: DataView; at: number } | undefined {
+    for (let index = this.#run; index < this.#runs.length; index += 1) {
+      const run = this.#runs[index];
+      if (run === undefined || run.first > slot) return undefined;
+      if (slot < run.first + run.slots) return { view: run.view, at: (slot - run.first) * SLOT_BYTES };
+    }
+    return undefined;
+  }
+
+  /** Moves to the run that holds `slot`, or to the next one behind it. */
+  #settle(): void {
+    for (;;) {
+      const run = this.#runs[this.#run];
+      if (run === undefined || this.slot < run.first + run.slots) return;
+      this.#run += 1;
+    }
+  }
+}
+
+function allocate(count: number) {
+  return {
+    source: new Uint8Array(count),
+    ring: new Uint16Array(count),
+    slot: new Float64Array(count),
+    kind: new Uint8Array(count),
+    flags: new Uint8Array(count),
+    previous: new Uint8Array(count),
+    irql: new Uint8Array(count),
+    processor: new Uint16Array(count),
+    process: new Uint32Array(count),
+    thread: new Uint32Array(count),
+    status: new Uint32Array(count),
+    object: new Float64Array(count),
+    caller: new Float64Array(count),
+    argument: new Float64Array(count),
+    time: new Float64Array(count),
+    duration: new Float64Array(count),
+    saturated: new Uint8Array(count),
+  };
+}

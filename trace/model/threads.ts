@@ -1,0 +1,49 @@
+/** Threads by (process, thread), named when they say so. */
+import type { RecordingSource, Side } from '../recording.js';
+import { Flag, Kind, type RecordTable } from './records.js';
+
+export interface Thread {
+  readonly id: number;
+  readonly side: Side;
+  /** Ordinal of the source that recorded it first. */
+  readonly source: number;
+  readonly process: number;
+  readonly thread: number;
+  readonly name: string | undefined;
+  /** It ran deferred procedure calls whenever it was seen: a borrowed context, not a thread with a purpose. */
+  readonly deferred: boolean;
+}
+
+export interface Threads {
+  readonly list: readonly Thread[];
+  /** Thread ordinal by record. */
+  readonly of: Uint32Array;
+}
+
+export function collectThreads(records: RecordTable, sources: readonly RecordingSource[]): Threads {
+  const ids = new Map<number, number>();
+  const list: { -readonly [K in keyof Thread]: Thread[K] }[] = [];
+  const of = new Uint32Array(records.count);
+  for (let record = 0; record < records.count; record += 1) {
+    const source = records.source[record] ?? 0;
+    const process = records.process[record] ?? 0;
+    const thread = records.thread[record] ?? 0;
+    // A thread id belongs to one process; a driver records for whichever process it runs in. Exact below 2^53.
+    const key = (source * 0x20_0000 + (thread >>> 11)) * 0x800 + (thread & 0x7ff);
+    let id = ids.get(key);
+    if (id === undefined) {
+      id = list.length;
+      ids.set(key, id);
+      const side = sources[source]?.side ?? 'user';
+      list.push({ id, side, source, process, thread, name: undefined, deferred: true });
+    }
+    of[record] = id;
+    const entry = list[id];
+    if (entry === undefined) continue;
+    if (records.kind[record] === Kind.ThreadName) entry.name = records.text.get(record);
+    if (((records.flags[record] ?? 0) & Flag.Dpc) === 0 && records.kind[record] !== Kind.TimerExpire) {
+      entry.deferred = false;
+    }
+  }
+  return { list, of };
+}

@@ -1,0 +1,164 @@
+/** WaitBegin and WaitEnd records to waits, per thread, with what lost records leave open. */
+import { Flag, Kind, type RecordTable } from './records.js';
+
+export const Outcome = {
+  Satisfied: 0,
+  TimedOut: 1,
+  /** Returned for an APC or an alert. */
+  Alerted: 2,
+  /** A mutant whose owner died. */
+  Abandoned: 3,
+  Failed: 4,
+  /** Not returned by the end of the recording, or its process ended in it. */
+  Open: 5,
+  /** Its end was lost. */
+  Unknown: 6,
+} as const;
+export type Outcome = (typeof Outcome)[keyof typeof Outcome];
+export const OUTCOME_WORDS = [
+  'satisfied',
+  'timed out',
+  'alerted',
+  'abandoned',
+  'failed',
+  'still waiting',
+  'unknown',
+] as const;
+
+/** A column per field; `first` to `first + objectCount` of `objects` are the ids of what it waits for. */
+export interface Waits {
+  readonly count: number;
+  readonly begin: Float64Array;
+  /** Infinity while open. */
+  readonly end: Float64Array;
+  /** -1: lost. */
+  readonly beginRecord: Int32Array;
+  readonly endRecord: Int32Array;
+  readonly thread: Uint32Array;
+  readonly source: Uint8Array;
+  readonly outcome: Uint8Array;
+  readonly status: Uint32Array;
+  /** Index in the list of what satisfied it; -1 when none or all did. */
+  readonly index: Int8Array;
+  readonly all: Uint8Array;
+  readonly first: Uint32Array;
+  readonly objectCount: Uint8Array;
+  /** Words as recorded, before identity is known. */
+  readonly words: Float64Array;
+}
+
+const STATUS_TIMEOUT = 0x102;
+const STATUS_ALERTED = 0x101;
+const STATUS_USER_APC = 0xc0;
+
+export function outcomeOf(status: number): { outcome: Outcome; index: number } {
+  if (status < 64) return { outcome: Outcome.Satisfied, index: status };
+  if (status >= 0x80 && status < 0xc0) return { outcome: Outcome.Abandoned, index: status - 0x80 };
+  if (status === STATUS_TIMEOUT) return { outcome: Outcome.TimedOut, index: -1 };
+  if (status === STATUS_ALERTED || status === STATUS_USER_APC) return { outcome: Outcome.Alerted, index: -1 };
+  return { outcome: Outcome.Failed, index: -1 };
+}
+
+interface Rows {
+  readonly begin: number[];
+  readonly end: number[];
+  readonly beginRecord: number[];
+  readonly endRecord: number[];
+}
+
+/** `order`: records by time. `threadOf`: thread ordinals by record. */
+export function pairWaits(table: RecordTable, order: Uint32Array, threadOf: Uint32Array): Waits {
+  const rows: Rows = { begin: [], end: [], beginRecord: [], endRecord: [] };
+  const open = new Map<number, number[]>();
+  for (const record of order) {
+    const kind = table.kind[record];
+    if (kind !== Kind.WaitBegin && kind !== Kind.WaitEnd) continue;
+    const thread = threadOf[record] ?? 0;
+    let stack = open.get(thread);
+    if (stack === undefined) open.set(thread, (stack = []));
+    if (kind === Kind.WaitBegin) beginWait(table, rows, stack, record);
+    else endWait(table, rows, stack, record);
+  }
+  return columns(table, rows, threadOf);
+}
+
+/** A thread that begins a wait while in another has either been alerted into an APC, or the other's end was lost. */
+function beginWait(table: RecordTable, rows: Rows, stack: number[], record: number): void {
+  const top = stack.at(-1);
+  if (top !== undefined) {
+    const outer = rows.beginRecord[top] ?? -1;
+    const alertable = outer >= 0 && ((table.flags[outer] ?? 0) & Flag.Alertable) !== 0;
+    if (!alertable) rows.end[stack.pop() ?? 0] = table.time[record] ?? 0;
+  }
+  stack.push(rows.begin.length);
+  rows.begin.push(table.time[record] ?? 0);
+  rows.end.push(Infinity);
+  rows.beginRecord.push(record);
+  rows.endRecord.push(-1);
+}
+
+/** The end says how long the wait took: that finds its beginning among nested ones, and tells when it was lost. */
+function endWait(table: RecordTable, rows: Rows, stack: number[], record: number): void {
+  const end = table.time[record] ?? 0;
+  const began = end - (table.duration[record] ?? 0);
+  const saturated = table.saturated[record] === 1;
+  const tolerance = 1_000;
+  let at = stack.length - 1;
+  while (at >= 0 && !saturated && Math.abs((rows.begin[stack[at] ?? 0] ?? 0) - began) > tolerance) at -= 1;
+  if (at < 0) {
+    rows.begin.push(began);
+    rows.end.push(end);
+    rows.beginRecord.push(-1);
+    rows.endRecord.push(record);
+    return;
+  }
+  // Those that began inside it and never ended lost their ends.
+  for (const lost of stack.splice(at + 1)) rows.end[lost] = end;
+  const wait = stack.pop() ?? 0;
+  rows.end[wait] = end;
+  rows.endRecord[wait] = record;
+}
+
+function columns(table: RecordTable, rows: Rows, threadOf: Uint32Array): Waits {
+  const count = rows.begin.length;
+  const words: number[] = [];
+  const waits = {
+    count,
+    begin: Float64Array.from(rows.begin),
+    end: Float64Array.from(rows.end),
+    beginRecord: Int32Array.from(rows.beginRecord),
+    endRecord: Int32Array.from(rows.endRecord),
+    thread: new Uint32Array(count),
+    source: new Uint8Array(count),
+    outcome: new Uint8Array(count),
+    status: new Uint32Array(count),
+    index: new Int8Array(count).fill(-1),
+    all: new Uint8Array(count),
+    first: new Uint32Array(count),
+    objectCount: new Uint8Array(count),
+  };
+  for (let wait = 0; wait < count; wait += 1) {
+    const begin = waits.beginRecord[wait] ?? -1;
+    const end = waits.endRecord[wait] ?? -1;
+    const any = begin >= 0 ? begin : end;
+    const list = begin >= 0 ? table.lists.get(begin) : undefined;
+    const only = table.object[any] ?? 0;
+    waits.first[wait] = words.length;
+    if (list !== undefined) words.push(...list);
+    else if (only !== 0) words.push(only);
+    waits.objectCount[wait] = words.length - (waits.first[wait] ?? 0);
+    waits.thread[wait] = threadOf[any] ?? 0;
+    waits.source[wait] = table.source[any] ?? 0;
+    waits.all[wait] = begin >= 0 && ((table.flags[begin] ?? 0) & Flag.WaitAll) !== 0 && list !== undefined ? 1 : 0;
+    if (end < 0) {
+      waits.outcome[wait] = Number.isFinite(waits.end[wait] ?? 0) ? Outcome.Unknown : Outcome.Open;
+      continue;
+    }
+    const status = table.status[end] ?? 0;
+    const { outcome, index } = outcomeOf(status);
+    waits.status[wait] = status;
+    waits.outcome[wait] = outcome;
+    waits.index[wait] = waits.all[wait] === 1 ? -1 : index;
+  }
+  return { ...waits, words: Float64Array.from(words) };
+}

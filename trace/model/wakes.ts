@@ -1,0 +1,298 @@
+/** Wake edges: for each satisfied wait and each object that it took, the signal that did it, with its evidence. */
+import { IntervalIndex, type Interval } from './intervals.js';
+import { MAX_CANDIDATES, matchByOverlap, matchOneToOne, type Match, type Taker, type Token } from './matching.js';
+import type { Parts } from './model.js';
+import type { Catalogue, TraceObject } from './objects.js';
+import { Kind } from './records.js';
+import type { RequestLinks } from './requests.js';
+import { collectActivity, type Activity, type ObjectActivity, type Operation } from './signals.js';
+import { Outcome } from './waits.js';
+
+export const Evidence = {
+  /** Both ends are recorded, and nothing else can have released the wait. */
+  Seen: 0,
+  /** The only recorded signal that can have done it; one that was not recorded could have as well. */
+  Inferred: 1,
+  /** Several recorded signals can have done it. */
+  Ambiguous: 2,
+  /** No recorded signal can have done it: somebody who is not recorded did. */
+  Unseen: 3,
+} as const;
+export type Evidence = (typeof Evidence)[keyof typeof Evidence];
+export const EVIDENCE_WORDS = ['seen', 'inferred', 'ambiguous', 'unseen'] as const;
+
+/** How the wait met its signal. */
+export const Meeting = {
+  /** The thread was waiting when the signal came. */
+  Released: 0,
+  /** The object was signaled already: the wait did not block. */
+  FoundSignaled: 1,
+  /** The two overlap: it cannot be told. */
+  Unknown: 2,
+} as const;
+
+/** A column per field. */
+export interface Wakes {
+  readonly count: number;
+  readonly wait: Uint32Array;
+  readonly object: Uint32Array;
+  /** Record of the signal; -1: the object's first state, unseen, or ambiguous (then see the candidates). */
+  readonly signal: Int32Array;
+  readonly evidence: Uint8Array;
+  readonly meeting: Uint8Array;
+  /** From the signal's call to the wait's return, ns; NaN when the wait was not released by a known signal. */
+  readonly latency: Float64Array;
+  /** Ambiguous: records of signals, `firstCandidate` to the next edge's. */
+  readonly firstCandidate: Uint32Array;
+  readonly candidates: Int32Array;
+  /** Of a wait for all: this signal came last, it is the one that released the thread. */
+  readonly last: Uint8Array;
+  /** First edge by wait, -1 when it has none. */
+  readonly ofWait: Int32Array;
+  /** Activity by object, for what else is made of it. */
+  readonly activity: Activity;
+  /** Signals found to be coalesced although their record does not say so. */
+  readonly coalesced: ReadonlySet<number>;
+}
+
+interface Edge {
+  readonly wait: number;
+  readonly object: number;
+  readonly signal: number;
+  readonly evidence: Evidence;
+  readonly meeting: number;
+  readonly latency: number;
+  readonly candidates: readonly number[];
+}
+
+export function findWakes(parts: Parts, catalogue: Catalogue, requests: RequestLinks): Wakes {
+  const activity = collectActivity(parts, catalogue, requests);
+  const coalesced = new Set<number>();
+  const edges: Edge[] = [];
+  for (const object of catalogue.objects) {
+    const own = activity.byObject[object.id];
+    if (own === undefined || (own.takes.length === 0 && own.signals.length === 0)) continue;
+    new ObjectMatcher(parts, object, own, activity, coalesced).match(edges);
+  }
+  edges.sort((a, b) => a.wait - b.wait);
+  return columns(parts, edges, activity, coalesced);
+}
+
+/** Finds the edges of one object. */
+class ObjectMatcher {
+  readonly #parts: Parts;
+  readonly #object: TraceObject;
+  readonly #own: ObjectActivity;
+  readonly #coalesced: Set<number>;
+  readonly #unseen: Interval[];
+  /** Stretches in which somebody unrecorded may have taken a token. */
+  readonly #unseenTakers: IntervalIndex<Interval>;
+  /** Calls that saw the object not signaled, or made it so. */
+  readonly #zeros: IntervalIndex<Interval>;
+  readonly #clears: IntervalIndex<Operation>;
+  readonly #takes: IntervalIndex<Interval>;
+
+  constructor(parts: Parts, object: TraceObject, own: ObjectActivity, activity: Activity, coalesced: Set<number>) {
+    this.#parts = parts;
+    this.#object = object;
+    this.#own = own;
+    this.#coalesced = coalesced;
+    const sure = (operation: { uncertain: boolean }): boolean => !operation.uncertain;
+    this.#clears = new IntervalIndex(own.clears.filter(({ previous }) => previous !== 0));
+    this.#takes = new IntervalIndex(own.takes);
+    this.#zeros = new IntervalIndex([
+      ...own.signals.filter((signal) => signal.previous === 0 && sure(signal)),
+      ...own.clears.filter(sure),
+      ...own.timeouts.filter(sure),
+    ]);
+    const holes = this.#holes(activity);
+    this.#unseenTakers = new IntervalIndex(holes);
+    this.#unseen = holes.map(({ from, until }) => ({
+      from,
+      until: Math.max(until, this.#zeros.earliestEndAfter(until)),
+    }));
+    if (object.initiallySet === undefined) {
+      this.#unseen.push({ from: -Infinity, until: this.#zeros.earliestEndAfter(-Infinity) });
+    }
+  }
+
+  /** Where records that could concern this object are missing. */
+  #holes(activity: Activity): Interval[] {
+    const { sources, paths } = this.#object;
+    const sees = (source: number): boolean => paths.length > 0 || sources.includes(source);
+    const spans = activity.uncertainSpans.flatMap((span, source) => (span !== undefined && sees(source) ? [span] : []));
+    return [
+      ...this.#parts.gaps.filter((gap) => sees(gap.source)).map(({ from, until }) => ({ from, until })),
+      ...activity.unknownTakes.filter(({ source }) => sees(source)),
+      ...spans,
+    ];
+  }
+
+  match(edges: Edge[]): void {
+    const oneToOne = this.#object.kind === 'synchronization' && this.#object.type !== 'semaphore or mutant';
+    if (oneToOne) this.#findCoalesced();
+    const tokens = this.#tokens(oneToOne);
+    const takers = this.#own.takes.map(({ wait, from, until, outcome }): Taker => ({
+      wait,
+      begin: from,
+      end: until,
+      satisfied: outcome === Outcome.Satisfied,
+    }));
+    const uncertain = new Set(this.#own.takes.filter((use) => use.uncertain).map(({ wait }) => wait));
+    const doubtful = new Set(this.#own.signals.filter((signal) => signal.uncertain).map(({ record }) => record));
+    const matches = oneToOne
+      ? matchOneToOne(tokens, takers, this.#unseen)
+      : matchByOverlap(tokens, takers, this.#unseen);
+    for (const match of matches) {
+      const unsure = uncertain.has(match.taker.wait) || doubtful.has(match.token?.record ?? -1);
+      edges.push(this.#edge(match, match.unseen || unsure || this.#expiryOnly(match)));
+    }
+  }
+
+  /** A mutant's owner takes it again without any signal: known by every release coming from a thread that holds it. */
+  #recursiveTakes(): ReadonlySet<number> {
+    const { waits, threads, records } = this.#parts;
+    const steps = [
+      ...this.#own.takes.map((use) => ({ at: use.until, wait: use.wait, thread: waits.thread[use.wait] ?? 0 })),
+      ...this.#own.signals.map(({ from, record }) => ({ at: from, wait: -1, thread: threads.of[record] ?? 0 })),
+    ].sort((a, b) => a.at - b.at);
+    const held = new Map<number, number>();
+    const recursive = new Set<number>();
+    const creator = this.#object.created < 0 ? -1 : (threads.of[this.#object.created] ?? -1);
+    if (creator >= 0 && this.#object.initiallySet === false && records.count > 0) held.set(creator, 1);
+    for (const { wait, thread } of steps) {
+      const depth = held.get(thread) ?? 0;
+      if (wait < 0 && depth === 0) return new Set();
+      if (wait >= 0 && depth > 0) recursive.add(wait);
+      held.set(thread, wait < 0 ? depth - 1 : depth + 1);
+    }
+    return recursive;
+  }
+
+  /** The expiry of a timer that only its setting tells of. */
+  #expiryOnly({ token }: Match): boolean {
+    return token !== undefined && token.record >= 0 && this.#parts.records.kind[token.record] === Kind.TimerSet;
+  }
+
+  /** A set of unknown previous state with nothing between it and the set before that could have taken or wiped. */
+  #findCoalesced(): void {
+    let before: Operation | undefined;
+    for (const signal of this.#own.signals) {
+      if (signal.kind !== Kind.Set && signal.kind !== Kind.Complete) {
+        before = undefined;
+        continue;
+      }
+      if (signal.previous === undefined && before !== undefined && !signal.uncertain && before.until <= signal.from) {
+        const { from } = before;
+        const quiet =
+          !this.#takes.any(from, signal.until) &&
+          !this.#clears.any(from, signal.until) &&
+          !this.#unseenTakers.any(from, signal.until);
+        if (quiet) this.#coalesced.add(signal.record);
+      }
+      before = signal.uncertain ? undefined : signal;
+    }
+  }
+
+  #tokens(oneToOne: boolean): Token[] {
+    const tokens: Token[] = [];
+    if (this.#object.initiallySet === true) {
+      tokens.push({ record: -1, from: -Infinity, until: this.#zeros.earliestEndAfter(-Infinity), mustBeTaken: false });
+    }
+    const countsUp = this.#object.type === 'semaphore or mutant';
+    for (const signal of this.#own.signals) {
+      // It found the object signaled: nothing that it released. A semaphore's count rises all the same.
+      if (!countsUp && ((signal.previous ?? 0) > 0 || this.#coalesced.has(signal.record))) continue;
+      const isPulse = signal.kind === Kind.Pulse;
+      const until = isPulse ? signal.until : this.#zeros.earliestEndAfter(signal.until);
+      const from = signal.kind === Kind.TimerExpire ? this.#earliestExpiry(signal) : signal.from;
+      tokens.push({
+        ...{ record: signal.record, from, until },
+        mustBeTaken: oneToOne && !isPulse && this.#mustBeTaken(signal, until),
+      });
+    }
+    return tokens;
+  }
+
+  /** The expiry's own procedure runs after the timer became signaled: at the earliest when it was set. */
+  #earliestExpiry(signal: Operation): number {
+    const set = this.#own.clears.findLast(({ kind, from }) => kind === Kind.TimerSet && from <= signal.from);
+    return set?.from ?? signal.from;
+  }
+
+  /** Gone by `until`, and neither a reset nor anybody unrecorded can have done it. */
+  #mustBeTaken(signal: Operation, until: number): boolean {
+    if (!Number.isFinite(until) || signal.previous !== 0 || signal.uncertain) return false;
+    return !this.#clears.any(signal.from, until) && !this.#unseenTakers.any(signal.from, until);
+  }
+
+  #edge(match: Match, inferred: boolean): Edge {
+    const { records, waits } = this.#parts;
+    const { wait } = match.taker;
+    const base = { wait, object: this.#object.id };
+    const { token } = match;
+    if (token !== undefined) {
+      const meeting = this.#meeting(match.taker, token);
+      const from = token.record < 0 ? NaN : (records.time[token.record] ?? NaN);
+      const latency = meeting === Meeting.FoundSignaled ? NaN : (waits.end[wait] ?? NaN) - from;
+      const evidence = inferred ? Evidence.Inferred : Evidence.Seen;
+      return { ...base, signal: token.record, evidence, meeting, latency, candidates: [] };
+    }
+    const candidates = match.candidates.map(({ record }) => record).filter((record) => record >= 0);
+    const evidence = match.candidates.length === 0 ? Evidence.Unseen : Evidence.Ambiguous;
+    const meeting = Meeting.Unknown;
+    return { ...base, signal: -1, evidence, meeting, latency: NaN, candidates: candidates.slice(0, MAX_CANDIDATES) };
+  }
+
+  #meeting(taker: Taker, token: Token): number {
+    if (token.record < 0) return Meeting.FoundSignaled;
+    const { records } = this.#parts;
+    const returned = (records.time[token.record] ?? 0) + (records.duration[token.record] ?? 0);
+    if (taker.begin < token.from) return Meeting.Released;
+    return taker.begin > returned ? Meeting.FoundSignaled : Meeting.Unknown;
+  }
+}
+
+function columns(parts: Parts, edges: readonly Edge[], activity: Activity, coalesced: ReadonlySet<number>): Wakes {
+  const count = edges.length;
+  const candidates: number[] = [];
+  const wakes = {
+    count,
+    wait: new Uint32Array(count),
+    object: new Uint32Array(count),
+    signal: new Int32Array(count),
+    evidence: new Uint8Array(count),
+    meeting: new Uint8Array(count),
+    latency: new Float64Array(count),
+    firstCandidate: new Uint32Array(count + 1),
+    last: new Uint8Array(count),
+    ofWait: new Int32Array(parts.waits.count).fill(-1),
+  };
+  const time = (edge: Edge | undefined): number =>
+    edge === undefined || edge.signal < 0 ? -Infinity : (parts.records.time[edge.signal] ?? 0);
+  edges.forEach((edge, at) => {
+    wakes.wait[at] = edge.wait;
+    wakes.object[at] = edge.object;
+    wakes.signal[at] = edge.signal;
+    wakes.evidence[at] = edge.evidence;
+    wakes.meeting[at] = edge.meeting;
+    wakes.latency[at] = edge.latency;
+    wakes.firstCandidate[at] = candidates.length;
+    candidates.push(...edge.candidates);
+    const first = wakes.ofWait[edge.wait] ?? -1;
+    if (first < 0) {
+      wakes.ofWait[edge.wait] = at;
+      wakes.last[at] = 1;
+      return;
+    }
+    // Edges of one wait lie together; the latest signal keeps the mark.
+    let marked = at;
+    for (let other = first; other < at; other += 1) {
+      if (wakes.last[other] === 1 && time(edges[other]) > time(edge)) marked = other;
+      wakes.last[other] = 0;
+    }
+    wakes.last[marked] = 1;
+  });
+  wakes.firstCandidate[count] = candidates.length;
+  return { ...wakes, candidates: Int32Array.from(candidates), activity, coalesced };
+}
