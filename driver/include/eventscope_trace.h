@@ -273,7 +273,6 @@ typedef struct ES_TRACE_DRAIN_HEADER {
     (_InterlockedCompareExchange((volatile long *)(address), (long)(desired), (long)(expected)) == (long)(expected))
 #define ES_TRACE_CPUID(regs, leaf) __cpuid((int *)(regs), (int)(leaf))
 #else
-#include <cpuid.h>
 #include <x86intrin.h>
 #define ES_TRACE_NOINLINE __attribute__((noinline, unused)) static
 #define ES_TRACE_INLINE __attribute__((always_inline, unused)) static inline
@@ -299,7 +298,8 @@ typedef struct ES_TRACE_DRAIN_HEADER {
 #define ES_TRACE_ADD64(address, value) __atomic_fetch_add((address), (value), __ATOMIC_RELAXED)
 #define ES_TRACE_CAS64(address, expected, desired) __sync_bool_compare_and_swap((address), (expected), (desired))
 #define ES_TRACE_CAS32(address, expected, desired) __sync_bool_compare_and_swap((address), (expected), (desired))
-#define ES_TRACE_CPUID(regs, leaf) __cpuid((leaf), (regs)[0], (regs)[1], (regs)[2], (regs)[3])
+#define ES_TRACE_CPUID(regs, leaf)                                                                               \
+    __asm__ volatile("cpuid" : "=a"((regs)[0]), "=b"((regs)[1]), "=c"((regs)[2]), "=d"((regs)[3]) : "0"(leaf), "2"(0))
 #endif
 
 /* x64 and x86. Not serialising: a call takes longer than the processor's window of reordering. */
