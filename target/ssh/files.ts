@@ -1,6 +1,7 @@
 /**
  * Files on the test machine, by SFTP. Every wait ends with the cancel, a time limit, or the loss of the link.
  */
+import { setMaxListeners } from 'node:events';
 import type { Attributes, FileEntryWithStats, SFTPWrapper } from 'ssh2';
 import { EventscopeError } from '../../protocol/errors.js';
 import { bounded } from './bounded.js';
@@ -33,6 +34,13 @@ export function isMissing(error: unknown): boolean {
   return sftpStatus((error as Error | undefined)?.cause) === SFTP_NO_SUCH_FILE;
 }
 
+/** The same cancel, for the many requests of a transfer that wait at once: Node warns at the eleventh listener. */
+function manyWaits(signal: AbortSignal): AbortSignal {
+  const own = AbortSignal.any([signal]);
+  setMaxListeners(0, own);
+  return own;
+}
+
 export class RemoteFiles {
   private constructor(
     private readonly target: string,
@@ -45,7 +53,7 @@ export class RemoteFiles {
     const sftp = await connection.openSftp(options);
     // A session's own late error has already failed the call that waits on it, or nobody waits.
     sftp.on('error', () => undefined);
-    return new RemoteFiles(target, sftp, connection, options.signal);
+    return new RemoteFiles(target, sftp, connection, options.signal && manyWaits(options.signal));
   }
 
   /** A view of the same session under another cancel, for cleaning up after one. */

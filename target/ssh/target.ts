@@ -154,13 +154,12 @@ export class SshTarget implements Target {
   }
 
   async #install(files: RemoteFiles, connection: SshConnection, operation: Operation): Promise<InstalledAgent> {
-    const agent = await findAgentFiles();
     if ((await folderState(files, this.settings)) !== 'ours') {
       await this.#requireWindows(connection, operation);
       operation.progress(`Making ${this.folder} on ${this.name}`);
       await makeFolder(files, connection, this.settings, { signal: operation.signal });
     }
-    return await installAgent(files, this.settings, agent, (message) => operation.progress(message));
+    return await installAgent(files, this.settings, await findAgentFiles(), (message) => operation.progress(message));
   }
 
   async #requireWindows(connection: SshConnection, operation: Operation): Promise<void> {

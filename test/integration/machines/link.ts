@@ -8,7 +8,7 @@ export class Link {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #bytesLeft = Infinity;
-  #onCut: (() => void) | undefined;
+  #atLimit: (() => void) | undefined;
   /** Connections refused while the cable is out. */
   #out = false;
 
@@ -51,9 +51,10 @@ export class Link {
   #forward(data: Buffer, near: Socket, far: Socket): void {
     this.#bytesLeft -= data.length;
     if (this.#bytesLeft < 0) {
-      this.cut();
-      return;
+      this.#bytesLeft = Infinity;
+      this.#atLimit?.();
     }
+    if (this.#out) return;
     if (!far.write(data)) {
       near.pause();
       far.once('drain', () => near.resume());
@@ -65,14 +66,23 @@ export class Link {
     this.#out = true;
     this.#bytesLeft = Infinity;
     for (const socket of this.#sockets) socket.destroy();
-    this.#onCut?.();
-    this.#onCut = undefined;
   }
 
-  /** Cuts when the client has sent so many more bytes; resolves then. */
+  /** Resolves when clients have sent so many more bytes. */
+  notifyAfter(bytes: number): Promise<void> {
+    this.#bytesLeft = bytes;
+    return new Promise((resolve) => (this.#atLimit = resolve));
+  }
+
+  /** Cuts when clients have sent so many more bytes; resolves then. */
   cutAfter(bytes: number): Promise<void> {
     this.#bytesLeft = bytes;
-    return new Promise((resolve) => (this.#onCut = resolve));
+    return new Promise((resolve) => {
+      this.#atLimit = () => {
+        this.cut();
+        resolve();
+      };
+    });
   }
 
   mend(): void {

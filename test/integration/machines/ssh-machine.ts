@@ -25,6 +25,7 @@ const CROSS_COMPILER = 'x86_64-w64-mingw32-gcc';
 /** A client may lose the race for a free port to another process; another port is tried then. */
 const PORT_ATTEMPTS = 5;
 const READY_TIMEOUT_MS = 10_000;
+const SESSION_END_TIMEOUT_MS = 20_000;
 
 export type LoginShell = 'cmd' | 'posix';
 
@@ -122,6 +123,16 @@ export class SshMachine {
     await writeFile(join(this.folder, 'file-limit'), kib === 0 ? '' : String(kib));
   }
 
+  /** Waits until no client's session runs on the machine any more: a cut one first works off what it has received. */
+  async sessionsEnded(): Promise<void> {
+    const pid = this.#sshd?.pid;
+    const end = Date.now() + SESSION_END_TIMEOUT_MS;
+    while (pid !== undefined && (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim() !== '') {
+      if (Date.now() > end) throw new Error('a session on the test machine does not end');
+      await delay(50);
+    }
+  }
+
   /** Ends everything, and removes the folder. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -174,7 +185,9 @@ export class SshMachine {
         boot.once('error', reject);
         boot.once('exit', resolve);
       });
-      if (code !== 0) throw new Error(`wineboot of the test machine ended with ${code}`);
+      if (code !== 0) {
+        throw new Error(`wineboot of the test machine ended with ${code}: ${await this.dbgPrintText()}`);
+      }
     } finally {
       await log.close();
     }
