@@ -1,0 +1,124 @@
+/**
+ * The agent: the program on the target. Bundled by scripts/bundle.mjs to dist/agent.cjs (esbuild: platform node, target
+ * node22, CommonJS, koffi external) and started there as
+ *
+ *   node.exe agent.cjs --port-file PATH [--token-file PATH] [--dbgprint-log PATH] [--log FILE]
+ *
+ * with the token (64 hexadecimal digits) in EVENTSCOPE_AGENT_TOKEN unless a file holds it. koffi is found beside the bundle
+ * (node_modules) or through NODE_PATH. It listens on loopback, writes {port, processId} to the port file, serves one client,
+ * and ends when that client goes, or when none comes within a minute.
+ *
+ * The same bundle is what its worker threads run: calls that may block, and the drains of trace rings.
+ */
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isMainThread, workerData } from 'node:worker_threads';
+import { CallPool, type WorkerRole } from './call-pool.js';
+import { runCallWorker } from './call-worker.js';
+import { openLog } from './log.js';
+import { GetCurrentProcess, GetCurrentProcessId, TerminateProcess } from './native/common-native.js';
+import { readOptions, type AgentOptions } from './options.js';
+import { listen } from './server.js';
+import { Session } from './session.js';
+import { runTraceWorker } from './trace-worker.js';
+import type { TraceWorkerRole } from './traces.js';
+
+const NO_CLIENT_MS = 60_000;
+
+/** Ends this process at once. Node's own exit would wait for worker threads, which may hang in a driver. */
+function exitNow(code: number): never {
+  TerminateProcess(GetCurrentProcess(), code);
+  process.exit(code);
+}
+
+class Agent {
+  #session: Session | undefined;
+  #ending = false;
+
+  constructor(
+    readonly options: AgentOptions,
+    readonly log: (line: string) => void,
+  ) {}
+
+  async run(): Promise<void> {
+    const calls = new CallPool(__filename);
+    const timer = setTimeout(() => this.end('no client came', 0), NO_CLIENT_MS);
+    const port = await listen({
+      token: this.options.token,
+      log: this.log,
+      onClient: (socket) => {
+        clearTimeout(timer);
+        this.log('client welcome');
+        const session = new Session(socket, {
+          bundle: __filename,
+          calls,
+          dbgPrintLog: this.options.dbgPrintLog,
+          log: this.log,
+          onShutdown: () => this.end('asked to', 0),
+        });
+        this.#session = session;
+        void session.connection.closed.then((error) => this.end(`client gone: ${error?.message ?? 'closed'}`, 0));
+      },
+    });
+    this.#writePortFile(port);
+    this.log(`listening on port ${port}, process ${GetCurrentProcessId()}`);
+  }
+
+  end(why: string, code: number): void {
+    if (this.#ending) {
+      return;
+    }
+    this.#ending = true;
+    this.log(`ending: ${why}`);
+    rmSync(this.options.portFile, { force: true });
+    const session = this.#session;
+    const ended = session === undefined ? Promise.resolve() : session.end().then(() => session.connection.close());
+    ended.catch((error: unknown) => this.log(`while ending: ${String(error)}`)).finally(() => exitNow(code));
+  }
+
+  /** Written beside it and renamed: who waits for the file sees all of it or nothing. */
+  #writePortFile(port: number): void {
+    const beside = `${this.options.portFile}.${GetCurrentProcessId()}.tmp`;
+    writeFileSync(beside, JSON.stringify({ port, processId: GetCurrentProcessId() }));
+    renameSync(beside, this.options.portFile);
+  }
+}
+
+function main(): void {
+  let options: AgentOptions;
+  try {
+    options = readOptions(process.argv.slice(2), process.env);
+  } catch (error) {
+    // Before there is a log: standard error is for whoever started it by hand.
+    try {
+      process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    } finally {
+      process.exitCode = 2;
+    }
+    return;
+  }
+  const log = openLog(options.logFile);
+  const agent = new Agent(options, log);
+  process.on('uncaughtException', (error) => {
+    log(`defect: ${error.stack ?? error.message}`);
+    agent.end('a defect', 1);
+  });
+  process.on('unhandledRejection', (reason) => {
+    log(`defect: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`);
+    agent.end('a defect', 1);
+  });
+  agent.run().catch((error: unknown) => {
+    log(`cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    exitNow(1);
+  });
+}
+
+if (isMainThread) {
+  main();
+} else {
+  const role = workerData as WorkerRole | TraceWorkerRole;
+  if (role.role === 'call') {
+    runCallWorker(role.flag);
+  } else {
+    runTraceWorker(role);
+  }
+}

@@ -1,0 +1,50 @@
+/** The agent's own command line and environment. */
+import { readFileSync, rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { TOKEN_BYTES } from '../protocol/agent-wire.js';
+
+export const TOKEN_VARIABLE = 'EVENTSCOPE_AGENT_TOKEN';
+
+export interface AgentOptions {
+  readonly portFile: string;
+  readonly token: Uint8Array;
+  readonly dbgPrintLog: string | undefined;
+  readonly logFile: string | undefined;
+}
+
+/** Reads the options, and takes the token out of reach of everything that is started later. Throws Error on bad ones. */
+export function readOptions(args: readonly string[], environment: NodeJS.ProcessEnv): AgentOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      'port-file': { type: 'string' },
+      'token-file': { type: 'string' },
+      'dbgprint-log': { type: 'string' },
+      log: { type: 'string' },
+    },
+  });
+  const portFile = values['port-file'];
+  if (portFile === undefined) {
+    throw new Error('--port-file is missing: the file to write the port to');
+  }
+  let text = environment[TOKEN_VARIABLE];
+  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the name is a constant; what we start must not inherit it
+  delete environment[TOKEN_VARIABLE];
+  const tokenFile = values['token-file'];
+  if (tokenFile !== undefined) {
+    text = readFileSync(tokenFile, 'utf8');
+    rmSync(tokenFile, { force: true });
+  }
+  const hex = text?.trim();
+  if (hex === undefined || !/^[0-9a-fA-F]+$/.test(hex) || hex.length !== TOKEN_BYTES * 2) {
+    throw new Error(
+      `The token is missing or is not ${TOKEN_BYTES * 2} hexadecimal digits: ${TOKEN_VARIABLE} or --token-file`,
+    );
+  }
+  return {
+    portFile,
+    token: new Uint8Array(Buffer.from(hex, 'hex')),
+    dbgPrintLog: values['dbgprint-log'],
+    logFile: values.log,
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * Processes started for the client: arguments quoted as CommandLineToArgvW reads them, output streamed as it comes and held
+ * back while the client does not read, exit code after the last output.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { AgentRequestError, type AgentConnection } from '../protocol/agent-connection.js';
+import type { RequestParams, RequestResult } from '../protocol/agent-rpc.js';
+import { commandLine, quoteArgument } from '../machine/command-line.js';
+import { CloseHandle, GetLastError, OpenProcess, TerminateProcess } from './native/common-native.js';
+import { JOBOBJECT_EXTENDED_LIMIT_INFORMATION } from './native/layouts.js';
+import { win32Error } from './native/native-error.js';
+import {
+  AssignProcessToJobObject,
+  CreateJobObjectW,
+  SetInformationJobObject,
+  TerminateJobObject,
+} from './processes-native.js';
+
+const PROCESS_TERMINATE = 1;
+const PROCESS_SET_QUOTA = 0x100;
+const JobObjectExtendedLimitInformation = 9;
+const JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE = 0x2000;
+/** A grandchild may hold the output open after its parent has ended. It is not waited for. */
+const OUTPUT_AFTER_EXIT_MS = 1_000;
+const MAX_OUTPUT_BYTES = 64 * 1024;
+
+/** Error codes of Node for a program that cannot be started, as Win32 errors. */
+const SPAWN_ERRORS: Readonly<Record<string, number>> = { ENOENT: 2, EACCES: 5, EPERM: 5, E2BIG: 206, EINVAL: 87 };
+
+export class Processes {
+  /** Holds every process started with endWithAgent: its last handle is ours, so they end with us however we end. */
+  readonly #job = makeKillingJob();
+  readonly #ending = new Set<ChildProcess>();
+
+  constructor(
+    readonly connection: AgentConnection,
+    readonly log: (line: string) => void,
+  ) {}
+
+  async start(params: RequestParams<'process/start'>): Promise<RequestResult<'process/start'>> {
+    try {
+      commandLine(params.program, params.arguments);
+    } catch (error) {
+      throw new AgentRequestError('process/start', error instanceof Error ? error.message : String(error), undefined);
+    }
+    const child = spawn(params.program, params.arguments.map(quoteArgument), {
+      ...(params.workingFolder === undefined ? {} : { cwd: params.workingFolder }),
+      env: { ...process.env, ...params.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      windowsHide: true,
+      windowsVerbatimArguments: true,
+      // Node ends the others with itself.
+      detached: !params.endWithAgent,
+    });
+    await spawned(child, params);
+    const process_ = child.pid ?? 0;
+    if (params.endWithAgent) {
+      this.#ending.add(child);
+      this.#addToJob(process_);
+    }
+    // Not before the answer is on its way: the client must know the process before it hears of it.
+    setImmediate(() => {
+      this.#follow(child, process_).catch((error: unknown) => this.log(`process ${process_}: ${String(error)}`));
+    });
+    return { process: process_ };
+  }
+
+  /** Ends any process of the target that we may end. */
+  end({ process: id, exitCode }: RequestParams<'process/end'>): void {
+    const handle = OpenProcess(PROCESS_TERMINATE, 0, id);
+    if (handle === 0) {
+      throw win32Error('OpenProcess', GetLastError(), `process ${id}`);
+    }
+    const ended = TerminateProcess(handle, exitCode);
+    const error = ended === 0 ? GetLastError() : 0;
+    CloseHandle(handle);
+    if (ended === 0) {
+      throw win32Error('TerminateProcess', error, `process ${id}`);
+    }
+  }
+
+  /** Ends what was started with endWithAgent, and what those started. */
+  endAll(): void {
+    TerminateJobObject(this.#job, 1);
+    for (const child of this.#ending) {
+      child.kill();
+    }
+  }
+
+  #addToJob(id: number): void {
+    const handle = OpenProcess(PROCESS_TERMINATE | PROCESS_SET_QUOTA, 0, id);
+    // One that has ended already needs no job.
+    if (handle === 0) {
+      return;
+    }
+    if (AssignProcessToJobObject(this.#job, handle) === 0) {
+      this.log(`process ${id} is not in the agent's job (${GetLastError()}): what it starts may outlive it`);
+    }
+    CloseHandle(handle);
+  }
+
+  async #follow(child: ChildProcess, id: number): Promise<void> {
+    const exited = new Promise<number>((resolve) => {
+      if (child.exitCode !== null) {
+        resolve(child.exitCode);
+      }
+      child.on('exit', (code) => resolve(code ?? 1));
+    });
+    const outputs = ([1, 2] as const).map((stream) => {
+      const output = stream === 1 ? child.stdout : child.stderr;
+      return output === null ? Promise.resolve() : this.#pump(output, id, stream);
+    });
+    const exitCode = await exited;
+    const late = setTimeout(() => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    }, OUTPUT_AFTER_EXIT_MS);
+    await Promise.all(outputs);
+    clearTimeout(late);
+    this.#ending.delete(child);
+    await this.connection.notify('process/exited', { process: id, exitCode: exitCode >>> 0 });
+  }
+
+  async #pump(output: Readable, id: number, stream: 1 | 2): Promise<void> {
+    try {
+      for await (const chunk of output as AsyncIterable<Buffer>) {
+        for (let at = 0; at < chunk.length; at += MAX_OUTPUT_BYTES) {
+          const data = Uint8Array.from(chunk.subarray(at, at + MAX_OUTPUT_BYTES));
+          await this.connection.notify('process/output', { process: id, stream, data });
+        }
+      }
+    } catch {
+      // Closed after the process had ended, or the client is gone.
+    }
+  }
+}
+
+function spawned(child: ChildProcess, { program, workingFolder }: RequestParams<'process/start'>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once('spawn', () => {
+      child.on('error', () => {});
+      resolve();
+    });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      const code = SPAWN_ERRORS[error.code ?? ''];
+      const about = workingFolder === undefined ? program : `${program} in ${workingFolder}`;
+      reject(
+        code === undefined
+          ? new AgentRequestError('process/start', `${program} cannot be started: ${error.message}`, undefined)
+          : win32Error('CreateProcessW', code, about),
+      );
+    });
+  });
+}
+
+function makeKillingJob(): ReturnType<typeof CreateJobObjectW> {
+  const job = CreateJobObjectW(null, null);
+  const limits = Buffer.alloc(JOBOBJECT_EXTENDED_LIMIT_INFORMATION.size);
+  limits.writeUInt32LE(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_EXTENDED_LIMIT_INFORMATION.LimitFlags);
+  if (job === 0 || SetInformationJobObject(job, JobObjectExtendedLimitInformation, limits, limits.length) === 0) {
+    throw win32Error('SetInformationJobObject', GetLastError());
+  }
+  return job;
+}
