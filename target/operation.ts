@@ -48,3 +48,8 @@ export async function within<T>(promise: Promise<T>, ms: number, signal: AbortSi
 export function cleanupOperation(of: Operation, ms: number): Operation {
   return { signal: AbortSignal.timeout(ms), progress: (message) => of.progress(message) };
 }
+
+/** What was thrown, as the Error that it nearly always is. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}

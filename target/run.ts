@@ -1,16 +1,25 @@
 /**
  * One run of the application on a target, with what happened on both sides of the kernel boundary recorded.
  */
-import { EventscopeError } from '../protocol/errors.js';
+import type { RequestParams } from '../protocol/agent-rpc.js';
+import { BulkKind, type BulkHead } from '../protocol/agent-wire.js';
+import { CancelledError, EventscopeError } from '../protocol/errors.js';
 import type { AgentClient } from './agent-client.js';
+import { captureDebugOutput, type DebugCapture } from './debug-capture.js';
+import { deployedPaths } from './deploy.js';
+import { driverFaultError, driverFaultOf, firstFault } from './driver-fault.js';
+import { DriverService } from './driver-service.js';
+import { asError } from './operation.js';
+import { ApplicationProcess } from './application-process.js';
 import type { Project } from './project.js';
 import type { DbgPrintLine, Operation, Target } from './target.js';
+import { withTargetLocks } from './target-lock.js';
 
 /** A trace source of a run; `source` is the number its slots carry. */
 export interface RunSource {
   readonly source: number;
   readonly side: 'kernel' | 'user';
-  /** Such as "eventsys" or "eventapp". */
+  /** Such as "eventsys.sys" or "eventapp.exe". */
   readonly description: string;
   readonly ringCount: number;
   readonly slotsPerRing: number;
@@ -18,7 +27,7 @@ export interface RunSource {
 
 /** Takes a recording as it comes. trace/recording.ts has one that keeps it. */
 export interface TraceSink {
-  /** Whole slots of 64 bytes; `bytes` is the sink's to keep. firstSlot: absolute index; lost: the ring's count by now. */
+  /** Whole slots of 64 bytes; `bytes` is a view that is valid during the call. firstSlot: absolute index; lost: the ring's count by now. */
   slots(source: number, ring: number, firstSlot: bigint, lost: bigint, bytes: Uint8Array): void;
 }
 
@@ -45,6 +54,14 @@ export interface RunRequest {
   onStarted?(process: number): void;
 }
 
+export interface RunTotal {
+  readonly source: number;
+  readonly slots: bigint;
+  /** Records that found a ring full, or no ring. */
+  readonly lost: bigint;
+  readonly error?: string;
+}
+
 export interface RunResult {
   readonly process: number;
   readonly exitCode: number;
@@ -59,28 +76,259 @@ export interface RunResult {
   /** Why there are no lines, when they cannot be had. */
   readonly dbgPrintUnavailable?: string;
   readonly sources: readonly RunSource[];
+  /** 0 when nothing was traced. */
   readonly qpcFrequency: bigint;
-  /** Totals by source, in the order of `sources`; lost: records that found a ring full. */
-  readonly totals: readonly {
-    readonly source: number;
-    readonly slots: bigint;
-    readonly lost: bigint;
-    readonly error?: string;
-  }[];
+  /** Totals by source, in the order of `sources`. */
+  readonly totals: readonly RunTotal[];
 }
+
+const RUN_TIMEOUT_MS = 120_000;
+const APPLICATION_SLOTS = 65_536;
+const APPLICATION_RINGS = 64;
+/** Name of the variable that eventscope_trace.h reads (ES_TRACE_SECTION_VARIABLE). */
+const SECTION_VARIABLE = 'EVENTSCOPE_TRACE_SECTION';
+const TRACE_STOP_TIMEOUT_MS = 30_000;
 
 /**
  * Runs the deployed application and returns when it has ended and everything it left is collected.
  * A cancel ends the application and stops the tracing before this rejects.
- * @throws EventscopeError `run.notDeployed`, `run.timeout`, `run.driverFault`, `agent.*`; CancelledError
+ * @throws EventscopeError `run.notDeployed`, `run.timeout`, `run.driverFault`, `target.held`, `agent.*`; CancelledError
  */
-// eslint-disable-next-line @typescript-eslint/require-await
 export async function run(
-  _target: Target,
-  _client: AgentClient,
-  _project: Project,
-  _request: RunRequest,
-  _operation: Operation,
+  target: Target,
+  client: AgentClient,
+  project: Project,
+  request: RunRequest,
+  operation: Operation,
 ): Promise<RunResult> {
-  throw new EventscopeError({ id: 'run.unfinished', what: 'Running is not there yet' });
+  const { service } = project.driver;
+  const purpose = `running ${[project.application.name, ...request.arguments].join(' ').slice(0, 200)}`;
+  return withTargetLocks(client, [{ role: 'tracer', subject: service }], purpose, operation, async () => {
+    const session = new RunSession(target, client, project, request, operation);
+    return session.run();
+  });
+}
+
+class RunSession {
+  readonly #target: Target;
+  readonly #client: AgentClient;
+  readonly #project: Project;
+  readonly #request: RunRequest;
+  readonly #operation: Operation;
+  /** Aborts when the run must end early: cancelled, out of time, agent or driver gone. */
+  readonly #end = new AbortController();
+  #endReason: Error | undefined;
+
+  constructor(target: Target, client: AgentClient, project: Project, request: RunRequest, operation: Operation) {
+    this.#target = target;
+    this.#client = client;
+    this.#project = project;
+    this.#request = request;
+    this.#operation = operation;
+  }
+
+  async run(): Promise<RunResult> {
+    const program = deployedPaths(this.#target, this.#project).application;
+    const driverRuns = await this.#requireDeployed(program);
+    const timeoutMs = this.#request.timeoutMs ?? RUN_TIMEOUT_MS;
+    const cancel = (): void => this.#endEarly(new CancelledError());
+    const timer = setTimeout(() => this.#endEarly(this.#outOfTime(timeoutMs)), timeoutMs);
+    this.#operation.signal.addEventListener('abort', cancel, { once: true });
+    if (this.#operation.signal.aborted) cancel();
+    void this.#client.closed.then((error) => this.#endEarly(error ?? new CancelledError()));
+    const capture = await captureDebugOutput(this.#target, this.#client, this.#operation, (line) => {
+      this.#request.onDbgPrint?.(line);
+      // The application may wait for a driver that is gone: do not wait with it.
+      if (driverFaultOf(line.text) !== undefined) void this.#onFault(capture);
+    });
+    try {
+      return await this.#traced(program, driverRuns, capture);
+    } catch (error) {
+      throw this.#endReason ?? error;
+    } finally {
+      clearTimeout(timer);
+      this.#operation.signal.removeEventListener('abort', cancel);
+      await capture.stop();
+    }
+  }
+
+  async #requireDeployed(program: string): Promise<boolean> {
+    const { signal } = this.#operation;
+    const { entry } = await this.#client.request('file/stat', { path: program }, { signal });
+    if (entry === undefined) {
+      throw new EventscopeError({
+        id: 'run.notDeployed',
+        what: `${this.#project.application.name} is not deployed`,
+        target: this.#target.name,
+        why: `there is no ${program}`,
+        next: 'Run "eventscope deploy" first.',
+      });
+    }
+    const service = new DriverService(this.#target, this.#client, this.#project.driver.service);
+    return (await service.query(this.#operation))?.state === 'running';
+  }
+
+  async #traced(program: string, driverRuns: boolean, capture: DebugCapture): Promise<RunResult> {
+    const trace = this.#request.trace === false ? undefined : await this.#startTrace(driverRuns);
+    const application = new ApplicationProcess(this.#client, this.#request);
+    const startedUtcMs = Date.now();
+    let exitCode: number;
+    let totals: RunTotal[] = [];
+    try {
+      this.#operation.progress(`Running ${this.#project.application.name} ${this.#request.arguments.join(' ')}`.trim());
+      const environment = {
+        ...this.#request.environment,
+        ...(trace?.section === undefined ? {} : { [SECTION_VARIABLE]: trace.section }),
+      };
+      await application.start(program, this.#request.arguments, environment, this.#end.signal);
+      exitCode = await application.exited(this.#end.signal);
+    } catch (error) {
+      throw this.#endReason ?? error;
+    } finally {
+      await application.close();
+      if (trace !== undefined) totals = await this.#stopTrace(trace);
+    }
+    const endedUtcMs = Date.now();
+    await capture.stop();
+    await this.#requireDriverAlive(driverRuns, capture);
+    return {
+      process: application.process,
+      exitCode,
+      startedUtcMs,
+      endedUtcMs,
+      ...application.output(),
+      dbgPrint: capture.lines,
+      ...(capture.unavailable === undefined ? {} : { dbgPrintUnavailable: capture.unavailable }),
+      sources: trace?.sources ?? [],
+      qpcFrequency: trace?.qpcFrequency ?? 0n,
+      totals,
+    };
+  }
+
+  async #startTrace(driverRuns: boolean): Promise<RunTrace> {
+    const { device, name } = this.#project.driver;
+    const wanted: RequestParams<'trace/start'>['sources'] = [];
+    const sides: Pick<RunSource, 'side' | 'description'>[] = [];
+    if (device !== undefined && driverRuns) {
+      wanted.push({ type: 'driver', device, slotsPerRing: this.#request.driverSlots ?? 0 });
+      sides.push({ side: 'kernel', description: `${name}.sys` });
+    }
+    wanted.push({
+      type: 'application',
+      ringCount: this.#request.applicationRings ?? APPLICATION_RINGS,
+      slotsPerRing: this.#request.applicationSlots ?? APPLICATION_SLOTS,
+    });
+    sides.push({ side: 'user', description: `${this.#project.application.name}.exe` });
+    const stream = this.#client.openStream((head, data) => this.#takeSlots(head, data));
+    try {
+      const answer = await this.#client.request(
+        'trace/start',
+        { stream: stream.stream, sources: wanted },
+        { signal: this.#end.signal },
+      );
+      const sources = answer.sources.map((source, index) => ({
+        source: source.source,
+        side: sides[index]?.side ?? 'user',
+        description: sides[index]?.description ?? '',
+        ringCount: source.ringCount,
+        slotsPerRing: source.slotsPerRing,
+      }));
+      // Slots that came with the answer were kept until their sources are known.
+      this.#request.onSources?.(sources, answer.qpcFrequency);
+      this.#sourcesKnown = true;
+      for (const { head, data } of this.#early.splice(0)) this.#takeSlots(head, data);
+      const section = answer.sources.find((source) => source.sectionName !== undefined)?.sectionName;
+      return { stream, sources, qpcFrequency: answer.qpcFrequency, section };
+    } catch (error) {
+      stream.close();
+      throw error;
+    }
+  }
+
+  #sourcesKnown = false;
+  readonly #early: { readonly head: BulkHead; readonly data: Uint8Array }[] = [];
+
+  #takeSlots(head: BulkHead, data: Uint8Array): void {
+    if (head.kind !== BulkKind.TraceSlots || data.length < 8) return;
+    if (!this.#sourcesKnown) {
+      this.#early.push({ head, data: data.slice() });
+      return;
+    }
+    const ring = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(0, true);
+    this.#request.sink?.slots(head.source, ring, head.first, head.lost, data.subarray(8));
+  }
+
+  /** Also after a cancel: what was recorded so far is complete, and the driver stops recording. */
+  async #stopTrace(trace: RunTrace): Promise<RunTotal[]> {
+    try {
+      const answer = await this.#client.request(
+        'trace/stop',
+        { stream: trace.stream.stream },
+        { timeoutMs: TRACE_STOP_TIMEOUT_MS },
+      );
+      return answer.sources.map(({ source, slots, lost, error }) => ({
+        source,
+        slots,
+        lost,
+        ...(error === undefined ? {} : { error }),
+      }));
+    } catch (error) {
+      if (this.#endReason !== undefined) return [];
+      throw error;
+    } finally {
+      trace.stream.close();
+    }
+  }
+
+  async #requireDriverAlive(driverRan: boolean, capture: DebugCapture): Promise<void> {
+    if (!driverRan) return;
+    const service = new DriverService(this.#target, this.#client, this.#project.driver.service);
+    const status = await service.query(this.#operation);
+    if (status?.state !== 'running') throw this.#faultError(capture);
+  }
+
+  async #onFault(capture: DebugCapture): Promise<void> {
+    try {
+      const service = new DriverService(this.#target, this.#client, this.#project.driver.service);
+      const status = await service.query(this.#operation);
+      // Other drivers of the target may fault too: that is not our run's end.
+      if (status?.state !== 'running') this.#endEarly(this.#faultError(capture));
+    } catch (error) {
+      this.#endEarly(asError(error));
+    }
+  }
+
+  #faultError(capture: DebugCapture): EventscopeError {
+    return driverFaultError({
+      id: 'run.driverFault',
+      driver: this.#project.driver.name,
+      target: this.#target.name,
+      where: 'a request',
+      fault: firstFault(capture.lines),
+      lines: capture.lines,
+      next: 'The application was ended and the service is stopped; correct the driver and deploy again.',
+    });
+  }
+
+  #outOfTime(timeoutMs: number): EventscopeError {
+    return new EventscopeError({
+      id: 'run.timeout',
+      what: `${this.#project.application.name} did not end`,
+      target: this.#target.name,
+      why: `it ran for ${timeoutMs / 1000} s and was ended`,
+      next: 'Give it more time, or look at what it waits for.',
+    });
+  }
+
+  #endEarly(reason: Error): void {
+    this.#endReason ??= reason;
+    this.#end.abort();
+  }
+}
+
+interface RunTrace {
+  readonly stream: { readonly stream: number; close(): void };
+  readonly sources: readonly RunSource[];
+  readonly qpcFrequency: bigint;
+  readonly section: string | undefined;
 }

@@ -2,9 +2,9 @@
  * The kernel's debug output of a prefix: what drivers print goes to the standard error of their host processes, and that
  * is a file of ours.
  *
- * A print comes as `0138:warn:debugstr:vDbgPrintExWithPrefix 0000004d:00000003: text` (thread, component, level). Wine
- * writes the head only where a line begins, and the text as it is: a text with several lines has one head, and a text
- * without a line feed waits in Wine until the same thread prints one. Seen on Wine 8.
+ * A print comes as `0138:warn:debugstr:vDbgPrintExWithPrefix 0000004d:00000003: text` (thread, component, level), the text
+ * as it is, in the ANSI code page. A text with several lines has one head; a text without a line feed at its end gets
+ * one. Seen on Wine 8.
  */
 import { watch } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
@@ -24,6 +24,18 @@ export const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 const PIECE_BYTES = 256 * 1024;
 /** Lines that wait for who reads them. */
 const QUEUE_LIMIT = 100_000;
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+const ANSI = new TextDecoder('windows-1252');
+
+/** UTF-8 when it is that, else the western ANSI code page, which a fresh prefix has. */
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return ANSI.decode(bytes);
+  }
+}
 
 /** What a line of the log is, given the lines before it. */
 export class DebugOutputParser {
@@ -167,11 +179,11 @@ class DebugOutputFollower implements DbgPrintStream {
       const line = Buffer.concat([this.#rest, data.subarray(from, end)]);
       this.#rest = Buffer.alloc(0);
       from = end + 1;
-      const text = this.#parser.line(line.toString('utf8').replace(/\r$/, ''));
+      const text = this.#parser.line(decodeText(line).replace(/\r$/, ''));
       if (text !== undefined) this.#push(text);
     }
     if (this.#rest.length + data.length - from > LINE_LIMIT) {
-      const text = this.#parser.line(Buffer.concat([this.#rest, data.subarray(from)]).toString('utf8'));
+      const text = this.#parser.line(decodeText(Buffer.concat([this.#rest, data.subarray(from)])));
       if (text !== undefined) this.#push(text);
       this.#rest = Buffer.alloc(0);
     } else {

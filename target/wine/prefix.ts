@@ -216,6 +216,14 @@ export class WinePrefix {
     await mkdir(path.join(this.#home, 'home'), { recursive: true });
     await this.#writeStamp('making', wine);
     try {
+      // A driver's fault ends its host at once: without this, Wine first spends seconds on a debugger that nobody sees.
+      const debuggers = 'HKLM\\Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug';
+      await this.#runWine(
+        ['reg', 'add', debuggers, '/v', 'Debugger', '/d', '', '/f'],
+        environment,
+        MAKE_TIMEOUT_MS,
+        operation.signal,
+      );
       // The 0 s of persistence that wineserver has by default end it with the last program: settings are on disk then.
       await this.#runWine(['wineboot', '-i'], environment, MAKE_TIMEOUT_MS, operation.signal);
       await this.#runWine(['winecfg', '-v', 'win10'], environment, MAKE_TIMEOUT_MS, operation.signal);
