@@ -21,14 +21,14 @@ typedef struct APP_COMMAND {
 } APP_COMMAND;
 
 static const APP_COMMAND AppCommands[] = {
-    {L"app-handle", "1: our event's handle goes to the driver, which signals it", 3, AppRunAppHandle, "--count --type"},
-    {L"driver-handle", "2: the driver's event comes to us as a handle", 3, AppRunDriverHandle, "--count --type"},
+    {L"app-handle", "1: our event's handle goes to the driver, which signals it", 3, AppRunAppHandle, "--count --type --period"},
+    {L"driver-handle", "2: the driver's event comes to us as a handle", 3, AppRunDriverHandle, "--count --type --period"},
     {L"app-name", "3: we create a named event, the driver opens it by name (--classic or --strict)", 3, AppRunAppName,
-     "--count --type --name --classic --strict"},
+     "--count --type --name --classic --strict --period"},
     {L"driver-name", "4: the driver creates a named event that an ordinary user may open", 3, AppRunDriverName,
-     "--count --type --name"},
+     "--count --type --name --period"},
     {L"inverted-call", "5: pended requests, each completed as one notification with data", 3, AppRunInvertedCall,
-     "--count"},
+     "--count --period"},
     {L"shared-buffer", "6: a buffer with two events: we signal 'work', the driver works and signals 'done'", 5,
      AppRunSharedBuffer, "--count"},
     {L"signals", "7: signals from a timer DPC, a worker thread, a completed request, and by hand", 3, AppRunSignals,

@@ -1,11 +1,12 @@
 /*
- * lttng_peer - what one record costs with LTTng-UST, the peer of ring_bench.c: the same loop around one
+ * lttng_peer - what one record costs with LTTng-UST, the peer of ring_bench.c: the same batches around one
  * lttng_ust_tracepoint with four fields, under a session that really records. README.md has the commands.
  *
- *   lttng_peer [--records N] [--threads 1|2] [--rounds N]
+ *   lttng_peer [--records N] [--batch N] [--threads 1|2]
  *
- * Prints one JSON line per thread count: the median of the rounds. Exit codes: 0 measured, 1 a thread could not be made,
- * 2 bad arguments, 3 no session has the tracepoint enabled (then there is nothing to measure).
+ * Prints one JSON line per thread count, of the median batch: {"program":"lttng_peer","threads","records","batch",
+ * "nsPerRecord","recordsPerSecond"}. Whether the session discarded events is lttng's to tell. Exit codes: 0 measured, 1 a
+ * call failed, 2 bad arguments, 3 no session has the tracepoint enabled (then there is nothing to measure).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,21 +15,30 @@
 #define LTTNG_UST_TRACEPOINT_DEFINE
 #include "lttng_peer_provider.h"
 
-#include <errno.h>
+#include "bench_arguments.h"
+
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { MaxThreads = 2, MaxRounds = 101 };
+enum { MaxThreads = 2, MaxBatches = 100000 };
+
+typedef struct Course {
+    uint64_t batches;
+    uint64_t batch;
+    unsigned threads;
+    atomic_ulong arrived;
+} Course;
 
 typedef struct Writer {
     pthread_t thread;
-    pthread_barrier_t *start;
-    uint64_t records;
-    uint64_t beganNs;
-    uint64_t endedNs;
+    Course *course;
+    uint64_t *began;
+    uint64_t *ended;
 } Writer;
 
 static uint64_t NowNs(void)
@@ -39,112 +49,111 @@ static uint64_t NowNs(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static void LineUp(Course *course, uint64_t batch)
+{
+    const unsigned long all = (unsigned long)((batch + 1) * course->threads);
+
+    atomic_fetch_add(&course->arrived, 1);
+    for (unsigned spins = 0; atomic_load(&course->arrived) < all; spins++) {
+        if (spins % 1024 == 1023) {
+            sched_yield();
+        } else {
+            __builtin_ia32_pause();
+        }
+    }
+}
+
 static void *WriteRecords(void *argument)
 {
     Writer *writer = argument;
+    Course *course = writer->course;
 
-    pthread_barrier_wait(writer->start);
-    writer->beganNs = NowNs();
-    for (uint64_t index = 0; index < writer->records; index++) {
-        lttng_ust_tracepoint(eventscope_peer, signal, (uint64_t)(uintptr_t)writer, index, 0, 10);
-    }
-    writer->endedNs = NowNs();
-    return NULL;
-}
-
-/* One round: wall time from the first writer's start to the last one's end, in ns; 0 when a thread could not be made. */
-static uint64_t RunRound(unsigned threads, uint64_t records)
-{
-    Writer writers[MaxThreads];
-    pthread_barrier_t start;
-    uint64_t first = UINT64_MAX;
-    uint64_t last = 0;
-
-    if (pthread_barrier_init(&start, NULL, threads) != 0) {
-        return 0;
-    }
-    for (unsigned index = 0; index < threads; index++) {
-        writers[index] = (Writer){.start = &start, .records = records};
-        int error = pthread_create(&writers[index].thread, NULL, WriteRecords, &writers[index]);
-        if (error != 0) {
-            /* The writers already made wait at the barrier for ever: only the process's end frees them. */
-            fprintf(stderr, "lttng_peer: pthread_create failed: %s\n", strerror(error));
-            exit(1);
+    for (uint64_t batch = 0; batch < course->batches; batch++) {
+        LineUp(course, batch);
+        writer->began[batch] = NowNs();
+        for (uint64_t index = 0; index < course->batch; index++) {
+            lttng_ust_tracepoint(eventscope_peer, signal, 0x1234, index, 0, 32);
         }
+        writer->ended[batch] = NowNs();
     }
-    for (unsigned index = 0; index < threads; index++) {
-        pthread_join(writers[index].thread, NULL);
-        first = writers[index].beganNs < first ? writers[index].beganNs : first;
-        last = writers[index].endedNs > last ? writers[index].endedNs : last;
-    }
-    pthread_barrier_destroy(&start);
-    return last - first;
+    return NULL;
 }
 
 static int CompareU64(const void *left, const void *right)
 {
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
+    const uint64_t a = *(const uint64_t *)left;
+    const uint64_t b = *(const uint64_t *)right;
 
     return a < b ? -1 : a > b;
 }
 
-static void Measure(unsigned threads, uint64_t records, unsigned rounds)
+/* Median over the batches of the time from the first writer's start to the last one's end, in ns. */
+static double Measure(Course *course)
 {
-    uint64_t walls[MaxRounds];
+    Writer writers[MaxThreads];
+    uint64_t *times = calloc((size_t)(course->batches * (2 * MaxThreads + 1)), sizeof(*times));
 
-    RunRound(threads, records); /* first touch of the sub-buffers */
-    for (unsigned round = 0; round < rounds; round++) {
-        walls[round] = RunRound(threads, records);
+    if (times == NULL) {
+        fprintf(stderr, "lttng_peer: no memory\n");
+        exit(1);
     }
-    qsort(walls, rounds, sizeof(walls[0]), CompareU64);
-    uint64_t median = walls[rounds / 2];
-    printf("{\"program\":\"lttng_peer\",\"threads\":%u,\"records\":%llu,\"rounds\":%u,\"nsPerRecord\":%.2f,"
-           "\"recordsPerSecond\":%.0f}\n",
-           threads, (unsigned long long)(records * threads), rounds, (double)median / (double)records,
-           (double)records * threads * 1e9 / (double)median);
-    fflush(stdout);
-}
-
-/* False when the text is no whole number in [1, limit]. */
-static int ParseCount(const char *text, uint64_t limit, uint64_t *value)
-{
-    char *end = NULL;
-
-    errno = 0;
-    unsigned long long parsed = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-' || parsed == 0 || parsed > limit) {
-        return 0;
+    atomic_store(&course->arrived, 0);
+    for (unsigned index = 0; index < course->threads; index++) {
+        writers[index].course = course;
+        writers[index].began = times + course->batches * (1 + 2 * index);
+        writers[index].ended = times + course->batches * (2 + 2 * index);
+        const int error = pthread_create(&writers[index].thread, NULL, WriteRecords, &writers[index]);
+        if (error != 0) {
+            fprintf(stderr, "lttng_peer: pthread_create failed: %s\n", strerror(error));
+            exit(1);
+        }
     }
-    *value = parsed;
-    return 1;
+    for (unsigned index = 0; index < course->threads; index++) {
+        pthread_join(writers[index].thread, NULL);
+    }
+    for (uint64_t batch = 0; batch < course->batches; batch++) {
+        uint64_t first = writers[0].began[batch];
+        uint64_t last = writers[0].ended[batch];
+        for (unsigned index = 1; index < course->threads; index++) {
+            first = writers[index].began[batch] < first ? writers[index].began[batch] : first;
+            last = writers[index].ended[batch] > last ? writers[index].ended[batch] : last;
+        }
+        times[batch] = last - first;
+    }
+    qsort(times, (size_t)course->batches, sizeof(*times), CompareU64);
+    const double median = (double)times[course->batches / 2];
+    free(times);
+    return median;
 }
 
 int main(int argc, char **argv)
 {
     uint64_t records = 1000000;
+    uint64_t batch = 16384;
     uint64_t threads = 0; /* 0: one, then two */
-    uint64_t rounds = 7;
+    const BenchArgument arguments[] = {
+        {"--records", &records, 1, 1000000000}, {"--batch", &batch, 64, 524288}, {"--threads", &threads, 1, MaxThreads}};
 
-    for (int index = 1; index < argc; index += 2) {
-        const char *value = index + 1 < argc ? argv[index + 1] : "";
-        int good = (strcmp(argv[index], "--records") == 0 && ParseCount(value, 1000000000u, &records)) ||
-                   (strcmp(argv[index], "--threads") == 0 && ParseCount(value, MaxThreads, &threads)) ||
-                   (strcmp(argv[index], "--rounds") == 0 && ParseCount(value, MaxRounds, &rounds));
-        if (!good) {
-            fprintf(stderr, "lttng_peer: bad argument '%s %s'\n"
-                            "usage: lttng_peer [--records N] [--threads 1|2] [--rounds N]\n", argv[index], value);
-            return 2;
-        }
+    if (!BenchParseArguments("lttng_peer", argc, argv, arguments, sizeof(arguments) / sizeof(arguments[0])) ||
+        records / batch > MaxBatches) {
+        fprintf(stderr, "usage: lttng_peer [--records N] [--batch N] [--threads 1|2]\n");
+        return 2;
     }
     if (!lttng_ust_tracepoint_enabled(eventscope_peer, signal)) {
         fprintf(stderr, "lttng_peer: no LTTng session records eventscope_peer:signal; see driver/bench/README.md\n");
         return 3;
     }
     for (unsigned count = 1; count <= MaxThreads; count++) {
-        if (threads == 0 || threads == count) {
-            Measure(count, records, (unsigned)rounds);
+        Course course = {.batches = records / batch > 0 ? records / batch : 1, .batch = batch, .threads = count};
+        if (threads != 0 && threads != count) {
+            continue;
         }
+        const double median = Measure(&course);
+        printf("{\"program\":\"lttng_peer\",\"threads\":%u,\"records\":%llu,\"batch\":%llu,\"nsPerRecord\":%.2f,"
+               "\"recordsPerSecond\":%.0f}\n",
+               count, (unsigned long long)(course.batches * batch * count), (unsigned long long)batch, median / (double)batch,
+               (double)batch * count * 1e9 / median);
+        fflush(stdout);
     }
     return 0;
 }

@@ -20,7 +20,7 @@ BOOL TraceAreaCreate(TraceArea *area, uint32_t rings, uint32_t slots)
     char name[64];
 
     memset(area, 0, sizeof(*area));
-    snprintf(name, sizeof(name), "Local\\Eventscope-Trace-Bench-%lu", (unsigned long)GetCurrentProcessId());
+    (void)snprintf(name, sizeof(name), "Local\\Eventscope-Trace-Bench-%lu", (unsigned long)GetCurrentProcessId());
     area->section = CreateFileMappingA(INVALID_HANDLE_VALUE, NULL, PAGE_READWRITE, (DWORD)(bytes >> 32), (DWORD)bytes, name);
     if (area->section == NULL) {
         return FALSE;
@@ -45,6 +45,25 @@ BOOL TraceAreaCreate(TraceArea *area, uint32_t rings, uint32_t slots)
     }
     area->area->magic = ES_TRACE_MAGIC; /* last: an area with the magic is whole */
     return SetEnvironmentVariableA(ES_TRACE_SECTION_VARIABLE, name);
+}
+
+BOOL TraceAreaOpen(TraceArea *area)
+{
+    char name[256];
+    const DWORD length = GetEnvironmentVariableA(ES_TRACE_SECTION_VARIABLE, name, sizeof(name));
+
+    memset(area, 0, sizeof(*area));
+    if (length == 0 || length >= sizeof(name)) {
+        SetLastError(ERROR_ENVVAR_NOT_FOUND);
+        return FALSE;
+    }
+    area->section = OpenFileMappingA(FILE_MAP_READ, FALSE, name);
+    area->area = area->section == NULL ? NULL : MapViewOfFile(area->section, FILE_MAP_READ, 0, 0, 0);
+    if (area->area == NULL || area->area->magic != ES_TRACE_MAGIC || area->area->version != ES_TRACE_VERSION) {
+        TraceAreaClose(area);
+        return FALSE;
+    }
+    return TRUE;
 }
 
 /* Whether the slot with this absolute index is written. */
@@ -72,7 +91,7 @@ static uint64_t DrainRing(TraceArea *area, ES_TRACE_RING *ring)
         if (end == at) {
             break;
         }
-        area->sets += record->kind == EsTraceSet;
+        area->requests += record->kind == EsTraceRequest;
         at = end;
     }
     __atomic_store_n(&ring->tail, at, __ATOMIC_RELEASE);
@@ -89,6 +108,17 @@ uint64_t TraceAreaDrain(TraceArea *area)
     return slots;
 }
 
+BOOL TraceAreaIsEmpty(const TraceArea *area)
+{
+    for (uint32_t index = 0; index < area->area->ringCount; index++) {
+        const ES_TRACE_RING *ring = RingAt(area, index);
+        if (__atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE) != __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE)) {
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
 uint64_t TraceAreaLost(const TraceArea *area)
 {
     uint64_t lost = __atomic_load_n(&area->area->unringedLost, __ATOMIC_RELAXED);
@@ -101,7 +131,8 @@ uint64_t TraceAreaLost(const TraceArea *area)
 
 void TraceAreaClose(TraceArea *area)
 {
-    SetEnvironmentVariableA(ES_TRACE_SECTION_VARIABLE, NULL);
+    const DWORD error = GetLastError();
+
     if (area->area != NULL) {
         UnmapViewOfFile(area->area);
     }
@@ -109,4 +140,5 @@ void TraceAreaClose(TraceArea *area)
         CloseHandle(area->section);
     }
     memset(area, 0, sizeof(*area));
+    SetLastError(error);
 }
