@@ -46,7 +46,10 @@ export async function listObjects(
     }
   });
   try {
-    const result = await client.request('object/list', { path, stream: listing.stream }, { signal: operation.signal });
+    const params = { path, stream: listing.stream };
+    const result = await client
+      .request('object/list', params, { signal: operation.signal })
+      .catch((error: unknown) => Promise.reject(ofDirectory(path, error)));
     if (malformed !== undefined) {
       throw new EventscopeError({
         id: 'agent.malformed',
@@ -60,6 +63,21 @@ export async function listObjects(
   } finally {
     listing.close();
   }
+}
+
+/** The agent names the call that failed; a person asked for a directory. */
+function ofDirectory(path: string, error: unknown): unknown {
+  if (!(error instanceof EventscopeError) || error.id !== 'agent.request') return error;
+  const { target, why, data } = error;
+  return new EventscopeError({
+    id: 'object.directory',
+    what: `The directory ${path} could not be listed`,
+    ...(target === undefined ? {} : { target }),
+    ...(why === undefined ? {} : { why }),
+    next: 'Name a directory of the object manager by its full path, such as \\BaseNamedObjects.',
+    data,
+    cause: error,
+  });
 }
 
 /** State, counts and security of each entry, in order. */

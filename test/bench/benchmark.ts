@@ -1,0 +1,15 @@
+/** What a benchmark is, and the list of them. */
+import type { Figure } from './figure.js';
+import { drain } from './drain.js';
+import { firstWake } from './first-wake.js';
+import { listObjectsBench } from './list-objects.js';
+import { ring } from './ring.js';
+import type { Bench } from './workspace.js';
+
+export interface Benchmark {
+  /** Names of the figures it gives; one run gives all of them. */
+  readonly names: readonly string[];
+  run(bench: Bench): Promise<readonly Figure[]>;
+}
+
+export const BENCHMARKS: readonly Benchmark[] = [ring, drain, firstWake, listObjectsBench];

@@ -1,0 +1,68 @@
+/** LTTng-UST, the peer of the ring benchmark, under a session that really records. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as v from 'valibot';
+import type { Bench } from './workspace.js';
+
+const SESSION = `eventscope-bench-${process.pid}`;
+const DAEMON_LIMIT_MS = 10_000;
+const answer = v.object({ threads: v.number(), nsPerRecord: v.number(), rounds: v.number() });
+
+/** A session daemon of our own in `home`, or the one that runs already for this user, which is left running. */
+async function withSessionDaemon<T>(home: string, work: (environment: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
+  const environment = { LTTNG_HOME: home };
+  const daemon = spawn('lttng-sessiond', ['--no-kernel', '--sig-parent'], {
+    env: { ...process.env, ...environment },
+    stdio: 'ignore',
+  });
+  // It tells its parent by SIGUSR1 that it is ready; when another one runs it ends at once.
+  const ready = new Promise<void>((resolve, reject) => {
+    process.once('SIGUSR1', resolve);
+    daemon.once('exit', () => resolve());
+    daemon.once('error', reject);
+  });
+  try {
+    await Promise.race([ready, delay(DAEMON_LIMIT_MS, undefined, { ref: false })]);
+    return await work(environment);
+  } finally {
+    if (daemon.exitCode === null) {
+      const gone = new Promise((resolve) => daemon.once('exit', resolve));
+      daemon.kill('SIGTERM');
+      await Promise.race([gone, delay(DAEMON_LIMIT_MS, undefined, { ref: false })]);
+    }
+  }
+}
+
+/** ns of one tracepoint with four fields on one thread, median of its rounds. */
+export async function measureLttng(bench: Bench): Promise<number> {
+  bench.operation.progress('Compiling the LTTng-UST peer');
+  const peer = bench.file('out', 'bench', 'lttng_peer');
+  const source = bench.file('driver', 'bench', 'lttng_peer.c');
+  const libraries = ['-llttng-ust', '-ldl', '-lpthread'];
+  await bench.run('gcc', ['-O2', `-I${bench.file('driver', 'bench')}`, source, '-o', peer, ...libraries]);
+  const home = await mkdtemp(path.join(os.tmpdir(), 'eventscope-lttng-'));
+  try {
+    return await withSessionDaemon(home, async (environment) => {
+      const lttng = (...args: string[]): Promise<unknown> =>
+        bench.run('lttng', ['--no-sessiond', ...args], environment);
+      await lttng('create', SESSION, `--output=${path.join(home, 'trace')}`);
+      try {
+        // Files of the trace are used again and again: what is measured is recording, not the disk.
+        const files = ['--tracefile-size=8388608', '--tracefile-count=2'];
+        await lttng('enable-channel', '-s', SESSION, '-u', '--num-subbuf=8', '--subbuf-size=1M', ...files, 'records');
+        await lttng('enable-event', '-s', SESSION, '-u', '-c', 'records', 'eventscope_peer:*');
+        await lttng('start', SESSION);
+        bench.operation.progress('Measuring LTTng-UST');
+        const { stdout } = await bench.run(peer, ['--threads', '1'], environment);
+        return v.parse(answer, JSON.parse(stdout)).nsPerRecord;
+      } finally {
+        await lttng('destroy', SESSION);
+      }
+    });
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
