@@ -3,7 +3,7 @@
  */
 import { decode } from '@msgpack/msgpack';
 import * as v from 'valibot';
-import type { ObjectInfo } from '../protocol/agent-rpc.js';
+import type { ObjectInfo, RequestResult } from '../protocol/agent-rpc.js';
 import { BulkKind } from '../protocol/agent-wire.js';
 import { EventscopeError } from '../protocol/errors.js';
 import type { AgentClient } from './agent-client.js';
@@ -46,10 +46,7 @@ export async function listObjects(
     }
   });
   try {
-    const params = { path, stream: listing.stream };
-    const result = await client
-      .request('object/list', params, { signal: operation.signal })
-      .catch((error: unknown) => Promise.reject(ofDirectory(path, error)));
+    const result = await requestList(client, path, listing.stream, operation);
     if (malformed !== undefined) {
       throw new EventscopeError({
         id: 'agent.malformed',
@@ -62,6 +59,19 @@ export async function listObjects(
     return result;
   } finally {
     listing.close();
+  }
+}
+
+async function requestList(
+  client: AgentClient,
+  path: string,
+  stream: number,
+  operation: Operation,
+): Promise<RequestResult<'object/list'>> {
+  try {
+    return await client.request('object/list', { path, stream }, { signal: operation.signal });
+  } catch (error) {
+    throw ofDirectory(path, error);
   }
 }
 
