@@ -68,7 +68,11 @@ export class SshConnection {
     client.on('error', () => undefined);
     return await bounded<SshConnection>(
       (resolve, reject) => {
-        client.once('ready', () => resolve(new SshConnection(client, settings)));
+        client.once('ready', () => {
+          // Requests are small and wait for their answers.
+          client.setNoDelay(true);
+          resolve(new SshConnection(client, settings));
+        });
         client.once('error', (error) => reject(connectError(settings, error, gate)));
         client.once('close', () => reject(connectError(settings, new Error('the server hung up'), gate)));
         client.connect(config);

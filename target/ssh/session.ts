@@ -1,7 +1,7 @@
 /**
  * One agent on the test machine, for one client: started by a command of the SSH connection, reached through the same
  * connection's tunnel. Its folder `<folder>\agent\sessions\<random>` holds `token` (until the agent has read it),
- * `port.json` and `agent.log`; it is removed when the client goes.
+ * `port.json`, `agent.log` and `output.txt`; it is removed when the client goes.
  */
 import { randomBytes } from 'node:crypto';
 import type { ClientChannel } from 'ssh2';
@@ -90,8 +90,9 @@ export async function startSession(
   }
 }
 
+/** Output goes to a file, `> file 2>&1` in either shell: under Wine, Node for Windows cannot write to a pipe. */
 function agentCommand(settings: SshTargetSettings, installed: InstalledAgent, folder: string): string {
-  return plainCommandLine(installed.node, [
+  const line = plainCommandLine(installed.node, [
     installed.bundle,
     '--token-file',
     `${folder}\\token`,
@@ -101,6 +102,7 @@ function agentCommand(settings: SshTargetSettings, installed: InstalledAgent, fo
     `${folder}\\agent.log`,
     ...(settings.dbgPrintLog === undefined ? [] : ['--dbgprint-log', settings.dbgPrintLog]),
   ]);
+  return `${line} > ${folder}\\output.txt 2>&1`;
 }
 
 async function startAgent(connection: SshConnection, command: string, operation: Operation): Promise<AgentProcess> {
@@ -168,11 +170,14 @@ async function startError(
   why: string,
 ): Promise<EventscopeError> {
   const log = await files.readText(`${folder}/agent.log`).catch(() => undefined);
+  // PowerShell writes UTF-16.
+  const output = await files.readText(`${folder}/output.txt`).catch(() => undefined);
+  const said = output?.replaceAll('\0', '').trim().slice(-MAX_ERROR_TEXT);
   return new EventscopeError({
     id: 'agent.start',
     what: 'The agent did not start',
     target: settings.name,
-    why,
+    why: said === undefined || said === '' ? why : `${why}, saying: ${said}`,
     next: `Reset the target (eventscope target reset ${settings.name}) and try again`,
     data: { log: log?.slice(-MAX_ERROR_TEXT) ?? '' },
   });

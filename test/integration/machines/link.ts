@@ -18,7 +18,8 @@ export class Link {
         near.destroy();
         return;
       }
-      const far = connect(toPort, '127.0.0.1');
+      const far = connect({ port: toPort, host: '127.0.0.1', noDelay: true });
+      near.setNoDelay(true);
       for (const [from, to] of [
         [near, far],
         [far, near],
