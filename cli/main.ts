@@ -1,7 +1,5 @@
 /** `eventscope`: the same jobs as in VS Code, from a terminal and from CI. */
 import { CommanderError } from 'commander';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
 import { ExitCode } from './exit-code.js';
 import { failureOf } from './failure.js';
@@ -9,9 +7,6 @@ import { cancelOnInterrupt } from './interrupt.js';
 import { createProgram } from './program.js';
 import type { CommonOptions } from './session.js';
 import { Terminal } from './terminal.js';
-
-/** Both dist/cli.cjs and cli/main.ts lie one folder below the installation. */
-const INSTALLATION = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 async function main(): Promise<ExitCode> {
   const terminal = new Terminal(process.stdout, process.stderr);
@@ -31,7 +26,6 @@ async function main(): Promise<ExitCode> {
   const program = createProgram({
     terminal,
     signal: interrupt.signal,
-    installation: INSTALLATION,
     version: manifest.version,
     onExitCode: (code) => {
       outcome.exitCode = code;

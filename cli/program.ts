@@ -13,8 +13,6 @@ import type { Terminal } from './terminal.js';
 export interface Environment {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
-  /** Folder of this installation: holds dist/, agent/runtime/ and the sample in driver/. */
-  readonly installation: string;
   readonly version: string;
   /** A command has come to its end. */
   readonly onExitCode: (code: ExitCode) => void;
@@ -89,7 +87,7 @@ export function createProgram(environment: Environment): Command {
       new Option('--for <purpose>', 'what the machine is to do').choices(['demo', 'test', 'bench']).default('demo'),
     )
     .action((options: CommonOptions & { for: 'demo' | 'test' | 'bench' }) =>
-      finish(doctorSetupCommand(session(options), environment.installation, options.for)),
+      finish(doctorSetupCommand(session(options), options.for)),
     );
   return program;
 }

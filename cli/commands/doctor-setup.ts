@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { hasDpkg, installCommand, missingPackages, type Purpose } from '../../scripts/system-packages.mjs';
+import { installationFolder } from '../../target/installation.js';
 import { ExitCode } from '../exit-code.js';
 import type { Session } from '../session.js';
 import { formatTable } from '../table.js';
@@ -38,13 +39,13 @@ export function installationFindings(installation: string): SetupFinding[] {
 }
 
 /** `eventscope doctor-setup`: what this machine lacks, and the command that installs it. */
-export function doctorSetupCommand(session: Session, installation: string, purpose: Purpose): ExitCode {
+export async function doctorSetupCommand(session: Session, purpose: Purpose): Promise<ExitCode> {
   const packages = hasDpkg() ? missingPackages(purpose) : [];
   const install = installCommand(packages.map(({ name }) => name));
   const findings = [
     ...nodeFinding(process.versions.node),
     ...packages.map(({ name, why }) => ({ missing: name, why, command: install })),
-    ...installationFindings(installation),
+    ...installationFindings(await installationFolder()),
   ];
   const commands = [...new Set(findings.map((finding) => finding.command))];
   session.print({ purpose, checkedPackages: hasDpkg(), findings, commands }, () => describe(findings, commands));
