@@ -5,7 +5,8 @@
  *   lttng_peer [--records N] [--batch N] [--threads 1|2]
  *
  * Prints one JSON line per thread count, of the median batch: {"program":"lttng_peer","threads","records","batch",
- * "nsPerRecord","recordsPerSecond"}. Whether the session discarded events is lttng's to tell. Exit codes: 0 measured, 1 a
+ * "rounds","nsPerRecord","recordsPerSecond"}; rounds are the timed batches. Whether the session discarded events (which cost
+ * less) is lttng's to tell; a pause between batches lets its consumer take what was written, so it should not. Exit codes: 0 measured, 1 a
  * call failed, 2 bad arguments, 3 no session has the tracepoint enabled (then there is nothing to measure).
  *
  * SPDX-License-Identifier: MIT
@@ -15,7 +16,7 @@
 #define LTTNG_UST_TRACEPOINT_DEFINE
 #include "lttng_peer_provider.h"
 
-#include "bench_arguments.h"
+#include "bench_arguments.c" /* one source file, so that one compiler command builds it */
 
 #include <pthread.h>
 #include <sched.h>
@@ -25,7 +26,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { MaxThreads = 2, MaxBatches = 100000 };
+enum { MaxThreads = 2, MaxBatches = 100000, PauseNs = 3000000 };
 
 typedef struct Course {
     uint64_t batches;
@@ -52,7 +53,9 @@ static uint64_t NowNs(void)
 static void LineUp(Course *course, uint64_t batch)
 {
     const unsigned long all = (unsigned long)((batch + 1) * course->threads);
+    const struct timespec pause = {.tv_nsec = PauseNs};
 
+    nanosleep(&pause, NULL);
     atomic_fetch_add(&course->arrived, 1);
     for (unsigned spins = 0; atomic_load(&course->arrived) < all; spins++) {
         if (spins % 1024 == 1023) {
@@ -149,9 +152,10 @@ int main(int argc, char **argv)
             continue;
         }
         const double median = Measure(&course);
-        printf("{\"program\":\"lttng_peer\",\"threads\":%u,\"records\":%llu,\"batch\":%llu,\"nsPerRecord\":%.2f,"
+        printf("{\"program\":\"lttng_peer\",\"threads\":%u,\"records\":%llu,\"batch\":%llu,\"rounds\":%llu,\"nsPerRecord\":%.2f,"
                "\"recordsPerSecond\":%.0f}\n",
-               count, (unsigned long long)(course.batches * batch * count), (unsigned long long)batch, median / (double)batch,
+               count, (unsigned long long)(course.batches * batch * count), (unsigned long long)batch,
+               (unsigned long long)course.batches, median / (double)batch,
                (double)batch * count * 1e9 / median);
         fflush(stdout);
     }

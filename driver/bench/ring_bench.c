@@ -10,9 +10,9 @@
  * figure; "quiet" figures are of the fastest tenth of them, for a machine on which other programs take processors away.
  *
  * Prints one JSON line:
- *   {"program":"ring_bench","records","batch","slots","nsPerRecord","oneThread","twoThreads","scaling",
+ *   {"program":"ring_bench","records","batch","rounds","slots","nsPerRecord","oneThread","twoThreads","scaling",
  *    "quietNsPerRecord","quietScaling","lost","missing"}
- * nsPerRecord: one thread. oneThread, twoThreads: records per second in all. scaling: their ratio. lost: counted by the
+ * rounds: batches that were timed, for one thread and again for two. nsPerRecord: one thread. oneThread, twoThreads: records per second in all. scaling: their ratio. lost: counted by the
  * rings. missing: written, not lost, and yet not drained. Exit codes: 0 measured and nothing lost or missing, 1 something
  * was, or a call failed, 2 bad arguments.
  *
@@ -212,10 +212,11 @@ int main(int argc, char **argv)
     const int64_t missing = (int64_t)(written - area.requests - lost);
     const double oneRate = (double)batch * 1e9 / one.median;
     const double twoRate = 2.0 * (double)batch * 1e9 / two.median;
-    printf("{\"program\":\"ring_bench\",\"records\":%llu,\"batch\":%llu,\"slots\":%llu,\"nsPerRecord\":%.2f,"
+    printf("{\"program\":\"ring_bench\",\"records\":%llu,\"batch\":%llu,\"rounds\":%llu,\"slots\":%llu,\"nsPerRecord\":%.2f,"
            "\"oneThread\":%.0f,\"twoThreads\":%.0f,\"scaling\":%.3f,"
            "\"quietNsPerRecord\":%.2f,\"quietScaling\":%.3f,\"lost\":%llu,\"missing\":%lld}\n",
-           (unsigned long long)(course.batches * batch), (unsigned long long)batch, (unsigned long long)slots,
+           (unsigned long long)(course.batches * batch), (unsigned long long)batch,
+           (unsigned long long)course.batches, (unsigned long long)slots,
            one.median / (double)batch, oneRate, twoRate, twoRate / oneRate, one.quiet / (double)batch,
            2.0 * one.quiet / two.quiet, (unsigned long long)lost, (long long)missing);
     fflush(stdout);
