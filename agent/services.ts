@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { serviceState, type ServiceStatus } from '../protocol/agent-rpc.js';
 import { CancelledError } from '../protocol/errors.js';
 import type { CallContext } from './call-context.js';
+import { findDriverHost } from './driver-host.js';
 import { GetLastError } from './native/common-native.js';
 import {
   ENUM_SERVICE_STATUS_PROCESSW,
@@ -198,7 +199,9 @@ export function deleteService(name: string): void {
 /** Undefined when there is no such service. */
 export function queryService(name: string): ServiceStatus | undefined {
   try {
-    return withService(name, QUERY_RIGHTS, (service) => statusOf(service, name));
+    const status = withService(name, QUERY_RIGHTS, (service) => statusOf(service, name));
+    const hasUnknownHost = status.processId === 0 && status.state !== 'stopped';
+    return hasUnknownHost ? { ...status, processId: findDriverHost(status.binaryPath) } : status;
   } catch (error) {
     if (error instanceof NativeError && error.data.code === ERROR_SERVICE_DOES_NOT_EXIST) {
       return undefined;

@@ -236,11 +236,14 @@ class ConnectedAgent implements AgentClient {
     }
     if (!(error instanceof AgentRequestError)) return error;
     const { data } = error;
+    const words = describeAgentError(error);
+    // The agent's message names the call and what it was about; the code's words are ours.
+    const what = error.message.endsWith(`: ${words}`) ? error.message.slice(0, -words.length - 2) : undefined;
     return new EventscopeError({
       id: 'agent.request',
-      what: data === undefined ? `The agent could not do ${name}` : `${data.call} failed`,
+      what: what ?? (data === undefined ? `The agent could not do ${name}` : `${data.call} failed`),
       target: this.target,
-      why: describeAgentError(error),
+      why: words,
       data: data === undefined ? { request: name } : { request: name, ...data },
       cause: error,
     });

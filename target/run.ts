@@ -241,8 +241,21 @@ class RunSession {
       return { stream, sources, qpcFrequency: answer.qpcFrequency, section };
     } catch (error) {
       stream.close();
-      throw error;
+      throw this.#traceError(asError(error));
     }
+  }
+
+  #traceError(error: Error): Error {
+    if (!(error instanceof EventscopeError) || error.id !== 'agent.request') return error;
+    return new EventscopeError({
+      id: 'run.trace',
+      what: 'Tracing could not be started',
+      target: this.#target.name,
+      why: `${error.what}: ${error.why ?? ''}`,
+      next: 'Check "device" of eventscope.project.driver, and that the driver was built with EVENTSCOPE_TRACE=1.',
+      data: error.data,
+      cause: error,
+    });
   }
 
   #sourcesKnown = false;

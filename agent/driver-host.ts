@@ -1,0 +1,53 @@
+/**
+ * Wine's driver host: which winedevice.exe a driver is loaded in. The control manager does not tell there, so the loaded
+ * modules do. Runs in a call worker.
+ */
+import { CloseHandle, OpenProcess } from './native/common-native.js';
+import { windowsBaseName } from '../machine/command-line.js';
+import { K32EnumProcessModules, K32GetModuleBaseNameW } from './driver-host-native.js';
+import { wineGetVersion } from './information-native.js';
+import { listProcesses } from './system-information.js';
+
+const PROCESS_QUERY_INFORMATION = 0x400;
+const PROCESS_VM_READ = 0x10;
+const MAX_MODULES = 1_024;
+const MAX_NAME_UNITS = 260;
+
+/** Process id of the host; 0 when the driver is loaded nowhere, and on Windows, where drivers have no host process. */
+export function findDriverHost(binaryPath: string): number {
+  if (wineGetVersion === undefined) {
+    return 0;
+  }
+  const driver = windowsBaseName(binaryPath).toLowerCase();
+  for (const { process, name } of listProcesses()) {
+    if (name.toLowerCase() === 'winedevice.exe' && hasModule(process, driver)) {
+      return process;
+    }
+  }
+  return 0;
+}
+
+function hasModule(process: number, wanted: string): boolean {
+  const handle = OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, 0, process);
+  if (handle === 0) {
+    return false;
+  }
+  try {
+    const modules = new BigInt64Array(MAX_MODULES);
+    const needed = new Uint32Array(1);
+    if (K32EnumProcessModules(handle, modules, modules.byteLength, needed) === 0) {
+      return false;
+    }
+    const count = Math.min(MAX_MODULES, (needed[0] ?? 0) / 8);
+    const name = Buffer.alloc(MAX_NAME_UNITS * 2);
+    for (const module of modules.subarray(0, count)) {
+      const units = K32GetModuleBaseNameW(handle, module, name, MAX_NAME_UNITS);
+      if (name.toString('utf16le', 0, units * 2).toLowerCase() === wanted) {
+        return true;
+      }
+    }
+    return false;
+  } finally {
+    CloseHandle(handle);
+  }
+}
