@@ -56,13 +56,14 @@ NTSTATUS AppRequestResult(APP_REQUEST *Request)
 
 NTSTATUS AppRequestFinish(APP_REQUEST *Request)
 {
-    const ULONG timeoutMs = Request->Driver != NULL ? Request->Driver->Options->TimeoutMs : 0;
+    ULONG timeoutMs;
     ULONG bytes = 0;
     NTSTATUS status = STATUS_SUCCESS;
 
     if (!Request->Pended) {
         return STATUS_SUCCESS;
     }
+    timeoutMs = Request->Driver->Options->TimeoutMs;
     (void)CancelIoEx(Request->Driver->Device, &Request->Overlapped);
     if (!GetOverlappedResultEx(Request->Driver->Device, &Request->Overlapped, &bytes, timeoutMs, FALSE)) {
         if (GetLastError() == WAIT_TIMEOUT) {

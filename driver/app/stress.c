@@ -94,8 +94,9 @@ static APP_EXIT WaitUntilSent(_In_ const APP_DRIVER *Driver, _In_reads_(Count) c
         }
         for (uint32_t index = 0; index < state->events.returned; index++) {
             const EVENTSYS_EVENT_STATE *entry = AppEventStateAt(state, index);
-            /* Ids are minted in order, and ours were minted together. */
-            if (entry->id >= Events[0].Id && entry->id <= Events[Count - 1].Id) {
+            /* Ids are minted in order, and ours one after another; another application's may lie between. */
+            if (entry->id >= Events[0].Id && entry->id <= Events[Count - 1].Id &&
+                entry->ownerProcess == GetCurrentProcessId()) {
                 sent += entry->signals;
             }
         }
