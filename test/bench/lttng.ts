@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
-import type { Bench } from './workspace.js';
+import type { Bench, Finished } from './workspace.js';
 
 const SESSION = `eventscope-bench-${process.pid}`;
 const DAEMON_LIMIT_MS = 10_000;
@@ -46,7 +46,7 @@ export async function measureLttng(bench: Bench): Promise<number> {
   const home = await mkdtemp(path.join(os.tmpdir(), 'eventscope-lttng-'));
   try {
     return await withSessionDaemon(home, async (environment) => {
-      const lttng = (...args: string[]): Promise<unknown> =>
+      const lttng = (...args: string[]): Promise<Finished> =>
         bench.run('lttng', ['--no-sessiond', ...args], environment);
       await lttng('create', SESSION, `--output=${path.join(home, 'trace')}`);
       try {
@@ -57,6 +57,10 @@ export async function measureLttng(bench: Bench): Promise<number> {
         await lttng('start', SESSION);
         bench.operation.progress('Measuring LTTng-UST');
         const { stdout } = await bench.run(peer, ['--threads', '1'], environment);
+        await lttng('stop', SESSION);
+        const { stdout: listing } = await lttng('list', SESSION);
+        // A discarded event costs less than a recorded one.
+        if (/Discarded events: [1-9]/.test(listing)) throw new Error(`LTTng discarded events:\n${listing}`);
         return v.parse(answer, JSON.parse(stdout)).nsPerRecord;
       } finally {
         await lttng('destroy', SESSION);
