@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Diagnostic, OpenDiagnostic, RelatedPlace } from './diagnostics.js';
 
 const INCLUDED = /^(?:In file included from|\s+from) (.+?):(\d+)(?::(\d+))?[:,]$/;
-const PLACED = /^(.+?):(\d+):(\d+):((?:\{[\d:-]+\})*) ?(fatal error|error|warning|note|remark): (.*)$/;
+const PLACED = /^(.+?):(\d+):(\d+):(?:((?:\{[\d:-]+\})+):)? ?(fatal error|error|warning|note|remark): (.*)$/;
 const UNPLACED =
   /^(?:\S*[/\\])?(clang(?:-\d+)?(?:\+\+)?|ld\.lld(?:-\d+)?|lld-link(?:-\d+)?): (error|warning|note): (.*)$/;
 const RANGE = /\{(\d+):(\d+)-(\d+):(\d+)\}/g;

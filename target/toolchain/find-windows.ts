@@ -153,7 +153,8 @@ async function findInEwdk(host: WindowsHost, ewdk: string): Promise<WindowsToolc
 export function parseEnvironment(text: string): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {};
   for (const line of text.split(/\r?\n/)) {
-    const equals = line.indexOf('=', 1);
+    // cmd.exe keeps the current folder of each drive under names that begin with "=".
+    const equals = line.indexOf('=');
     if (equals > 0) environment[line.slice(0, equals)] = line.slice(equals + 1);
   }
   return environment;

@@ -7,9 +7,9 @@ import type { Diagnostic, OpenDiagnostic, RelatedPlace } from './diagnostics.js'
 
 /** `C:\a.c(3,5): error C2065: text [C:\p.vcxproj]`, with `1>` before it when projects are built in parallel. */
 const PLACED =
-  /^(?:\d+>)?\s*(\S.*?)\((\d+)(?:,(\d+))?(?:(?:-|,(\d+),)(\d+))?\)\s*: (?:(fatal error|error|warning) ([A-Z]+\d+)|(note|message))\s*: (.*)$/;
+  /^\s*(?:\d+>)?\s*(\S.*?)\((\d+)(?:,(\d+))?(?:(?:-|,(\d+),)(\d+))?\)\s*: (?:(fatal error|error|warning) ([A-Z]+\d+)|(note|message))\s*: (.*)$/;
 /** `LINK : fatal error LNK1104: text`, `a.obj : error LNK2019: text`, `cl : Command line warning D9025 : text`. */
-const UNPLACED = /^(?:\d+>)?\s*(\S.*?) : (?:Command line )?(fatal error|error|warning) ([A-Z]+\d+)\s*: (.*)$/;
+const UNPLACED = /^\s*(?:\d+>)?\s*(\S.*?) : (?:Command line )?(fatal error|error|warning) ([A-Z]+\d+)\s*: (.*)$/;
 const PROJECT = / \[[^[\]]+\.(?:vcxproj|proj|sln)(?:::[^\]]*)?\]$/;
 const SYMBOL =
   /^(?:unresolved external symbol|(?=.*already defined in)) ?"?(\S+?)"?(?: \(.*\))?(?: referenced in| already defined|$)/;
