@@ -57,17 +57,29 @@ export function identify(input: IdentityInput): Identity {
   return new Identifier(input).run();
 }
 
+/** A driver's calibrations bear the process that holds kernel handles: System, or the driver host under Wine. */
+function hostProcess(table: RecordTable, source: number): number {
+  for (let record = 0; record < table.count; record += 1) {
+    if (table.source[record] === source && table.kind[record] === Kind.Calibration) return table.process[record] ?? 4;
+  }
+  return 4;
+}
+
 class Identifier {
   readonly #in: IdentityInput;
   readonly #sets = new UnionFind();
   readonly #handles = new EpochTable('handle', this.#sets);
   readonly #pointers = new EpochTable('pointer', this.#sets);
+  /** References held, by node of an address. */
   readonly #references = new Map<number, number>();
+  /** Address that a thread's last call referenced. */
+  readonly #lastReference = new Map<number, number>();
   readonly #nodeOf: Int32Array;
   readonly #uncertain: Uint8Array;
   readonly #paths = new Map<number, string>();
   readonly #failed = new Map<number, string>();
-  readonly #processes: ReadonlySet<number>;
+  /** By source: process whose handles a driver's own are. */
+  readonly #systemProcess: readonly number[];
   /** Handle epoch that a record began, by record. */
   readonly #began = new Map<number, Epoch>();
   readonly #losses: readonly (readonly Gap[])[];
@@ -78,11 +90,7 @@ class Identifier {
     this.#nodeOf = new Int32Array(input.table.count).fill(-1);
     this.#uncertain = new Uint8Array(input.table.count);
     const { table, sources } = input;
-    const processes = new Set(sources.filter(({ side }) => side === 'user').flatMap(({ process }) => process ?? []));
-    for (let record = 0; record < table.count; record += 1) {
-      if (sources[table.source[record] ?? 0]?.side === 'user') processes.add(table.process[record] ?? 0);
-    }
-    this.#processes = processes;
+    this.#systemProcess = sources.map(({ process }, ordinal) => process ?? hostProcess(table, ordinal));
     this.#losses = sources.map((_source, ordinal) => input.gaps.filter((gap) => gap.source === ordinal));
     this.#slack = Math.min(1e9, 2 * Math.max(0, ...input.uncertainty));
   }
@@ -130,17 +138,13 @@ class Identifier {
     return !this.#isKernel(record) || ((this.#in.table.flags[record] ?? 0) & Flag.ObjectIsHandle) !== 0;
   }
 
-  /** Table of the record's own handle. A driver's handles are in one table of their own, whatever process it runs in. */
-  #ownSpace(record: number): Namespace {
-    const { table } = this.#in;
-    return this.#isKernel(record) ? -((table.source[record] ?? 0) + 1) : (table.process[record] ?? 0);
-  }
-
-  /** Table that a Reference or Duplicate of the driver names by a process id. */
-  #namedSpace(record: number): Namespace {
+  /** Table of a record's handle. A driver's own handles are in a table of their own, whatever process it runs in. */
+  #space(record: number): Namespace {
     const { table } = this.#in;
     const process = table.process[record] ?? 0;
-    return this.#isKernel(record) && !this.#processes.has(process) ? -((table.source[record] ?? 0) + 1) : process;
+    const source = table.source[record] ?? 0;
+    const own = process === 0 || process === this.#systemProcess[source];
+    return this.#isKernel(record) && own ? -(source + 1) : process;
   }
 
   #end(record: number): number {
@@ -158,18 +162,18 @@ class Identifier {
         if (failed || object === 0) {
           const text = table.text.get(record);
           if (text !== undefined) this.#failed.set(record, this.#path(record, text));
-        } else if (this.#isHandle(record)) this.#beginHandle(this.#ownSpace(record), object, record);
-        else this.#beginPointer(record, object);
+        } else if (this.#isHandle(record)) this.#beginHandle(this.#space(record), object, record);
+        else this.#beginPointer(record, object, false);
         return;
       case Kind.Duplicate: {
         const handle = table.argument[record] ?? 0;
         // Process 0: the recorder could not tell whose handle it is.
         const known = this.#isKernel(record) || (table.process[record] ?? 0) !== 0;
-        if (!failed && handle !== 0 && known) this.#beginHandle(this.#namedSpace(record), handle, record);
+        if (!failed && handle !== 0 && known) this.#beginHandle(this.#space(record), handle, record);
         return;
       }
       case Kind.Reference:
-        if (!failed && object !== 0) this.#beginPointer(record, object);
+        if (!failed && object !== 0) this.#beginPointer(record, object, this.#repeatsReference(record, object));
         return;
       case Kind.Initialize: {
         const before = this.#pointers.last(table.source[record] ?? 0, object);
@@ -197,14 +201,27 @@ class Identifier {
     if (this.#in.table.kind[record] !== Kind.Duplicate) this.#nodeOf[record] = epoch.node;
   }
 
-  /** An address stays one object while a reference is held. */
-  #beginPointer(record: number, word: number): void {
+  /**
+   * A driver that had to duplicate a handle before it could reference it tells whose handle it was in a record of its own
+   * (a point, not a call) behind that of the call: one reference, two records.
+   */
+  #repeatsReference(record: number, word: number): boolean {
+    const { table } = this.#in;
+    const thread = table.thread[record] ?? 0;
+    const isCall = (table.duration[record] ?? 0) > 0;
+    const repeats = !isCall && this.#lastReference.get(thread) === word;
+    this.#lastReference.set(thread, isCall ? word : 0);
+    return repeats;
+  }
+
+  /** An address stays one object while a reference is held. `repeated`: no further reference, but a further fact. */
+  #beginPointer(record: number, word: number, repeated: boolean): void {
     const source = this.#in.table.source[record] ?? 0;
     const current = this.#pointers.last(source, word);
     const held = current === undefined ? 0 : (this.#references.get(current.node) ?? 0);
     const end = this.#end(record);
     if (current !== undefined && held > 0 && !this.#lostBetween(source, current.from, end, 1)) {
-      this.#references.set(current.node, held + 1);
+      this.#references.set(current.node, repeated ? held : held + 1);
       this.#nodeOf[record] = current.node;
       return;
     }
@@ -225,10 +242,7 @@ class Identifier {
 
   #closeHandle(record: number, word: number, failed: boolean): void {
     const time = this.#in.table.time[record] ?? 0;
-    const own = this.#ownSpace(record);
-    const process = this.#in.table.process[record] ?? 0;
-    const elsewhere = this.#handles.last(own, word) === undefined && this.#handles.last(process, word) !== undefined;
-    const epoch = this.#handles.use(elsewhere ? process : own, word, time, 0);
+    const epoch = this.#handles.use(this.#space(record), word, time, 0);
     if (failed) return;
     this.#nodeOf[record] = epoch.node;
     epoch.until = time;
@@ -280,17 +294,17 @@ class Identifier {
     const kind = table.kind[record];
     const argument = table.argument[record] ?? 0;
     if (kind === Kind.Reference && node >= 0 && argument !== 0) {
-      const other = this.#handleDuring(this.#namedSpace(record), argument, record);
+      const other = this.#handleDuring(this.#space(record), argument, record);
       if (other !== undefined) this.#sets.unite(node, other.node);
     } else if (kind === Kind.Create && node >= 0 && !this.#isHandle(record) && argument !== 0) {
-      const other = this.#handleDuring(this.#ownSpace(record), argument, record);
+      const other = this.#handleDuring(this.#space(record), argument, record);
       if (other !== undefined) this.#sets.unite(node, other.node);
     } else if (kind === Kind.Duplicate && began !== undefined) {
       const object = table.object[record] ?? 0;
       if (object === 0) return;
       const time = table.time[record] ?? 0;
       const from = this.#isHandle(record)
-        ? this.#handles.use(this.#ownSpace(record), object, time, this.#slack)
+        ? this.#handles.use(this.#space(record), object, time, this.#slack)
         : this.#pointers.use(table.source[record] ?? 0, object, time, 0);
       this.#nodeOf[record] = from.node;
       if (time <= from.uncertainFrom) this.#sets.unite(from.node, began.node);
@@ -340,8 +354,14 @@ class Identifier {
     const lives: { node: number; from: number; until: number; sure: boolean }[] = [];
     const isFresh = (record: number): boolean =>
       table.kind[record] === Kind.Create && ((table.flags[record] ?? 0) & Flag.Existed) === 0;
+    const existing = new Set<number>();
     for (const record of records.filter(isFresh)) {
       const before = lives.at(-1);
+      // IoCreateNotificationEvent does not tell whether it made the event; two objects never share a name.
+      if (before !== undefined && this.#isKernel(record) && this.#nameAlive(before.node, record)) {
+        existing.add(record);
+        continue;
+      }
       if (before !== undefined) before.until = this.#end(record) + this.#slack;
       const node = this.#nodeOf[record] ?? -1;
       if (node < 0) continue;
@@ -350,7 +370,7 @@ class Identifier {
     }
     for (const record of records) {
       const node = this.#nodeOf[record] ?? -1;
-      if (node < 0 || isFresh(record)) continue;
+      if (node < 0 || (isFresh(record) && !existing.has(record))) continue;
       this.#paths.set(node, path);
       const from = table.time[record] ?? 0;
       const until = this.#end(record);
@@ -362,6 +382,15 @@ class Identifier {
         this.#sets.unite(only.node, node);
       else if (alive.length === 0) lives.push({ node, from: -Infinity, until: Infinity, sure: false });
     }
+  }
+
+  /** Some handle of the object was surely open through the whole call. */
+  #nameAlive(node: number, record: number): boolean {
+    const root = this.#sets.find(node);
+    const end = this.#end(record) + this.#slack;
+    return this.#handles.all.some(
+      (epoch) => this.#sets.find(epoch.node) === root && epoch.until > end && epoch.uncertainFrom > end,
+    );
   }
 
   /** False when every handle that keeps the name alive may have been closed in a gap. */
@@ -378,7 +407,7 @@ class Identifier {
     const { table } = this.#in;
     const object = table.object[record] ?? 0;
     const time = table.time[record] ?? 0;
-    if (this.#isHandle(record)) return this.#handles.use(this.#ownSpace(record), object, time, this.#slack);
+    if (this.#isHandle(record)) return this.#handles.use(this.#space(record), object, time, this.#slack);
     return this.#pointers.use(table.source[record] ?? 0, object, time, 0);
   }
 
@@ -421,7 +450,7 @@ class Identifier {
         const word = waits.words[at] ?? 0;
         if (word === 0) continue;
         const epoch = this.#isHandle(record)
-          ? this.#handles.use(this.#ownSpace(record), word, time, this.#slack)
+          ? this.#handles.use(this.#space(record), word, time, this.#slack)
           : this.#pointers.use(table.source[record] ?? 0, word, time, 0);
         waitNodes[at] = epoch.node;
         waitUncertain[at] = Math.min(waits.end[wait] ?? time, Number.MAX_VALUE) > epoch.uncertainFrom ? 1 : 0;

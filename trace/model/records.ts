@@ -133,11 +133,17 @@ export function endWaitsAtTheirEnd(table: RecordTable, sources: number): void {
     for (let index = 0; index < table.count; index += 1) {
       if (table.kind[index] !== Kind.WaitEnd || table.source[index] !== source) continue;
       const end = (table.time[index] ?? 0) + (table.duration[index] ?? 0);
-      const next = index + 1;
-      const follows = next < table.count && table.source[next] === source && table.ring[next] === table.ring[index];
-      table.time[index] = table.saturated[index] === 1 && follows ? Math.max(end, table.time[next] ?? 0) : end;
+      table.time[index] = table.saturated[index] === 1 ? Math.max(end, writtenBehind(table, index)) : end;
     }
   }
+}
+
+/** When the next record of the same ring was written at the latest; -Infinity when there is none. */
+function writtenBehind(table: RecordTable, index: number): number {
+  const next = index + 1;
+  const follows =
+    next < table.count && table.source[next] === table.source[index] && table.ring[next] === table.ring[index];
+  return follows ? (table.time[next] ?? 0) + (table.duration[next] ?? 0) : -Infinity;
 }
 
 function endsBearEntries(table: RecordTable, source: number): boolean {

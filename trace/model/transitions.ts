@@ -5,7 +5,7 @@ import type { Catalogue, TraceObject } from './objects.js';
 import { Kind } from './records.js';
 import type { ObjectActivity, Operation } from './signals.js';
 import { Outcome } from './waits.js';
-import { Evidence, Meeting, type Wakes } from './wakes.js';
+import { Evidence, Meeting, holesOf, type Wakes } from './wakes.js';
 
 export const Transition = {
   Set: 0,
@@ -157,14 +157,19 @@ function decideFates(
 ): void {
   const countsUp = object.type === 'semaphore or mutant';
   const takers = new IntervalIndex(activity.takes);
-  const holes = new IntervalIndex([
-    ...parts.gaps.filter(({ source }) => object.paths.length > 0 || object.sources.includes(source)),
-    ...wakes.activity.unknownTakes,
-  ]);
+  const holes = new IntervalIndex(holesOf(parts, object, wakes.activity));
   const clears = activity.clears;
+  const clearing = new IntervalIndex(clears.filter(({ previous }) => previous !== 0));
+  const cleared = new IntervalIndex(clears.filter(({ uncertain }) => !uncertain));
   let nextClear = 0;
+  let before = object.initiallySet === false ? -Infinity : Infinity;
   for (const signal of activity.signals) {
     const { record } = signal;
+    // Of a state that was not recorded: surely not signaled when it was cleared after all that came before.
+    const foundClear =
+      signal.previous === 0 ||
+      ((before === -Infinity || cleared.earliestEndAfter(before) <= signal.from) && !holes.any(before, signal.until));
+    before = Math.max(before === Infinity && activity.signals[0] === signal ? -Infinity : before, signal.until);
     if (wakes.coalesced.has(record) || (!countsUp && (signal.previous ?? 0) > 0)) {
       fate[record] = Fate.Coalesced;
       continue;
@@ -173,9 +178,11 @@ function decideFates(
     while (nextClear < clears.length && (clears[nextClear]?.from ?? 0) < signal.until) nextClear += 1;
     const clear = signal.kind === Kind.Pulse ? undefined : clears[nextClear];
     const until = signal.kind === Kind.Pulse ? signal.until : (clear?.until ?? Infinity);
-    const disturbed = takers.any(signal.from, until) || holes.any(signal.from, until) || signal.uncertain;
-    fate[record] = fateOf(signal, clear, disturbed, wakes);
-    if (fate[record] === Fate.Wiped && clear !== undefined) wipedBy.set(record, clear.record);
+    const disturbed =
+      takers.any(signal.from, until) || holes.any(signal.from, until) || signal.uncertain || !(countsUp || foundClear);
+    const crossed = signal.kind !== Kind.Pulse && clearing.any(signal.from, signal.until);
+    fate[record] = fateOf(signal, clear, disturbed || (crossed && clear === undefined), wakes);
+    if (fate[record] === Fate.Wiped && clear !== undefined && !crossed) wipedBy.set(record, clear.record);
   }
 }
 

@@ -78,6 +78,22 @@ export function findWakes(parts: Parts, catalogue: Catalogue, requests: RequestL
   return columns(parts, edges, activity, coalesced);
 }
 
+/**
+ * Where records that could concern an object are missing, or are known of but may be of any object. A driver can reach
+ * every object by a handle; a process those that have a name, that a driver knows, or that it was seen to use itself.
+ */
+export function holesOf(parts: Parts, object: TraceObject, activity: Activity): Interval[] {
+  const shared = object.paths.length > 0 || object.names.some(({ kind }) => kind === 'pointer');
+  const sees = (source: number): boolean =>
+    shared || object.sources.includes(source) || parts.recording.sources[source]?.side === 'kernel';
+  const spans = activity.uncertainSpans.flatMap((span, source) => (span !== undefined && sees(source) ? [span] : []));
+  return [
+    ...parts.gaps.filter((gap) => sees(gap.source)).map(({ from, until }) => ({ from, until })),
+    ...activity.unknownTakes.filter(({ source }) => sees(source)),
+    ...spans,
+  ];
+}
+
 /** Finds the edges of one object. */
 class ObjectMatcher {
   readonly #parts: Parts;
@@ -105,7 +121,7 @@ class ObjectMatcher {
       ...own.clears.filter(sure),
       ...own.timeouts.filter(sure),
     ]);
-    const holes = this.#holes(activity);
+    const holes = holesOf(parts, object, activity);
     this.#unseenTakers = new IntervalIndex(holes);
     this.#unseen = holes.map(({ from, until }) => ({
       from,
@@ -114,18 +130,6 @@ class ObjectMatcher {
     if (object.initiallySet === undefined) {
       this.#unseen.push({ from: -Infinity, until: this.#zeros.earliestEndAfter(-Infinity) });
     }
-  }
-
-  /** Where records that could concern this object are missing. */
-  #holes(activity: Activity): Interval[] {
-    const { sources, paths } = this.#object;
-    const sees = (source: number): boolean => paths.length > 0 || sources.includes(source);
-    const spans = activity.uncertainSpans.flatMap((span, source) => (span !== undefined && sees(source) ? [span] : []));
-    return [
-      ...this.#parts.gaps.filter((gap) => sees(gap.source)).map(({ from, until }) => ({ from, until })),
-      ...activity.unknownTakes.filter(({ source }) => sees(source)),
-      ...spans,
-    ];
   }
 
   match(edges: Edge[]): void {

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { generate, recordKey, type Generated, type GeneratorOptions, type RecordKey } from '../generator.js';
+import { buildModel, type TraceModel } from './model.js';
+import { Fate, FATE_WORDS } from './transitions.js';
+import { Evidence } from './wakes.js';
+
+const SEEDS = 40;
+
+interface Tally {
+  seen: number;
+  inferred: number;
+  ambiguous: number;
+  unseen: number;
+  fates: number;
+  decidedFates: number;
+}
+
+const keyOf = (model: TraceModel, record: number): RecordKey =>
+  recordKey(model.records.source[record] ?? 0, model.records.ring[record] ?? 0, model.records.slot[record] ?? 0);
+
+/** Compares every claim of the model with what really happened. Throws at the first wrong one. */
+function checkAgainstTruth({ recording, truth }: Generated, tally: Tally): TraceModel {
+  const model = buildModel(recording);
+  checkIdentity(model, truth);
+  for (let edge = 0; edge < model.wakes.count; edge += 1) checkEdge(model, truth, edge, tally);
+  checkFates(model, truth, tally);
+  return model;
+}
+
+function checkIdentity(model: TraceModel, truth: Generated['truth']): void {
+  const trueOf = new Map<number, number>();
+  for (let record = 0; record < model.records.count; record += 1) {
+    const object = model.objectOf[record] ?? -1;
+    const really = truth.objects.get(keyOf(model, record));
+    if (object < 0 || really === undefined) continue;
+    const known = trueOf.get(object);
+    if (known === undefined) trueOf.set(object, really);
+    // Lost records can hide that a handle changed its object: then the model must not call it sure (checked by edges).
+    else if (truth.lost === 0)
+      assert.equal(really, known, `object ${object} is two objects, at ${keyOf(model, record)}`);
+  }
+}
+
+function checkEdge(model: TraceModel, truth: Generated['truth'], edge: number, tally: Tally): void {
+  const { wakes, waits } = model;
+  const end = waits.endRecord[wakes.wait[edge] ?? 0] ?? -1;
+  const really = truth.wakes.get(keyOf(model, end));
+  assert.ok(really !== undefined, 'an edge to a wait that took nothing');
+  const signals = really.map(({ signal }) => signal);
+  const signal = wakes.signal[edge] ?? -1;
+  const claimed = signal < 0 ? 'initial' : keyOf(model, signal);
+  const where = `${EVIDENCE[wakes.evidence[edge] ?? 0]} edge to the wait that ended at ${keyOf(model, end)}: ${claimed}, really ${signals.join(', ')}`;
+  switch (wakes.evidence[edge] ?? -1) {
+    case Evidence.Seen:
+      tally.seen += 1;
+      assert.ok(signals.includes(claimed), where);
+      break;
+    case Evidence.Inferred:
+      tally.inferred += 1;
+      assert.ok(signals.includes(claimed) || signals.includes('lost') || truth.lost > 1, where);
+      break;
+    case Evidence.Ambiguous: {
+      tally.ambiguous += 1;
+      const first = wakes.firstCandidate[edge] ?? 0;
+      const until = wakes.firstCandidate[edge + 1] ?? 0;
+      const candidates = [...wakes.candidates.subarray(first, until)].map((record) => keyOf(model, record));
+      const among = signals.some((one) => one === 'initial' || one === 'lost' || candidates.includes(one));
+      assert.ok(among || candidates.length >= 16 || truth.lost > 1, `${where}, candidates ${candidates.join(', ')}`);
+      break;
+    }
+    default:
+      tally.unseen += 1;
+      assert.ok(signals.includes('lost') || truth.lost > 1, where);
+  }
+}
+const EVIDENCE = ['seen', 'inferred', 'ambiguous', 'unseen'];
+
+function checkFates(model: TraceModel, truth: Generated['truth'], tally: Tally): void {
+  for (let record = 0; record < model.records.count; record += 1) {
+    const claimed = model.transitions.fate[record] ?? 0;
+    const really = truth.fates.get(keyOf(model, record));
+    if (claimed === Fate.None || really === undefined) continue;
+    tally.fates += 1;
+    if (claimed === Fate.Undecided) continue;
+    tally.decidedFates += 1;
+    // Recorded waits can end after the simulation: a pending signal may have been taken by one still on its way.
+    if (claimed === Fate.Taken && truth.lost > 0) continue;
+    assert.equal(FATE_WORDS[claimed], really, `signal ${keyOf(model, record)}`);
+  }
+}
+
+function run(options: Omit<GeneratorOptions, 'seed'>, seeds = SEEDS): Tally {
+  const tally: Tally = { seen: 0, inferred: 0, ambiguous: 0, unseen: 0, fates: 0, decidedFates: 0 };
+  for (let seed = 1; seed <= seeds; seed += 1) {
+    try {
+      checkAgainstTruth(generate({ ...options, seed }), tally);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    }
+  }
+  return tally;
+}
+
+const share = (tally: Tally): number =>
+  tally.seen / Math.max(1, tally.seen + tally.inferred + tally.ambiguous + tally.unseen);
+
+describe('model', () => {
+  it('finds the signal of every wait that can be decided, and is never wrong', () => {
+    const tally = run({});
+    assert.equal(tally.unseen, 0);
+    assert.equal(tally.inferred, 0);
+    assert.ok(share(tally) > 0.9, JSON.stringify(tally));
+    assert.ok(tally.decidedFates / tally.fates > 0.8, JSON.stringify(tally));
+  });
+
+  it('does not need the state before a signal, which Win32 does not tell', () => {
+    const tally = run({ userPrevious: false });
+    assert.ok(share(tally) > 0.5, JSON.stringify(tally));
+  });
+
+  it('is never wrong when threads run into each other all the time', () => {
+    const tally = run({ pause: 3_000, span: 3e6, threadsPerProcess: 5 });
+    assert.ok(tally.ambiguous > 0, 'the test is meant to have undecidable waits');
+    assert.ok(tally.seen > 0);
+  });
+
+  it('is never wrong when records are lost', () => {
+    const tally = run({ lost: 0.05 });
+    assert.ok(tally.inferred + tally.ambiguous > 0);
+  });
+
+  it('brings sources with clocks of their own together, and doubts what their difference leaves open', () => {
+    const tally = run({ skewed: true });
+    assert.ok(share(tally) > 0.5, JSON.stringify(tally));
+  });
+
+  it('reads batches in whatever order they come', () => {
+    const inOrder = buildModel(generate({ seed: 7 }).recording);
+    const shuffled = buildModel(generate({ seed: 7, shuffled: true }).recording);
+    assert.equal(shuffled.gaps.length, 0);
+    assert.deepEqual(shuffled.wakes.signal, inOrder.wakes.signal);
+    assert.deepEqual(shuffled.transitions.time, inOrder.transitions.time);
+    run({ shuffled: true, skewed: true, lost: 0.03 }, 20);
+  });
+
+  it('counts every lost record in a gap of its ring', () => {
+    const { recording, truth } = generate({ seed: 3, lost: 0.1 });
+    const model = buildModel(recording);
+    assert.ok(truth.lost > 0);
+    assert.equal(
+      model.gaps.reduce((sum, gap) => sum + gap.count, 0),
+      truth.lost,
+    );
+  });
+});
