@@ -9,17 +9,10 @@ import type { DbgPrintLine, DbgPrintStream, Operation } from '../target.js';
 const MAX_WAITING_LINES = 100_000;
 
 /** @throws EventscopeError "dbgPrint.unavailable" with the agent's reason. */
-export async function openDbgPrint(
-  client: AgentClient,
-  operation: Operation,
-  toLine: (text: string) => string | undefined,
-): Promise<DbgPrintStream> {
+export async function openDbgPrint(client: AgentClient, operation: Operation): Promise<DbgPrintStream> {
   const queue = new LineQueue();
   const unsubscribe = client.onNotification('dbgPrint/lines', ({ lines }) => {
-    for (const { utcMs, text } of lines) {
-      const line = toLine(text);
-      if (line !== undefined) queue.push({ utcMs, text: line });
-    }
+    for (const line of lines) queue.push(line);
   });
   try {
     const answer = await client.request('dbgPrint/start', {}, { signal: operation.signal });
@@ -29,7 +22,7 @@ export async function openDbgPrint(
         what: "The kernel's debug output cannot be read",
         target: client.target,
         why: answer.reason ?? 'the agent gave no reason',
-        next: 'Let a debug monitor on the machine append it to a text file, and set "dbgPrintLog" of this target to it',
+        next: 'Set "dbgPrintLog" of this target to the text file on it that the debug output is appended to',
       });
     }
   } catch (error) {

@@ -32,7 +32,8 @@ const portFile = v.object({
 
 export interface AgentSession {
   readonly client: AgentClient;
-  readonly processId: number;
+  /** SFTP path. */
+  readonly folder: string;
 }
 
 /** The agent's process and what it said, from outside. */
@@ -68,7 +69,7 @@ export async function startSession(
     await files.makeFolder(folder);
     await files.writeNewText(`${folder}/token`, token.toString('hex'));
     agent = await startAgent(connection, agentCommand(settings, installed, windowsFolder), operation);
-    const { port, processId } = await waitForPort(connection, settings, files, folder, agent, operation);
+    const port = await waitForPort(connection, settings, files, folder, agent, operation);
     const tunnel = await connection.openTunnel(port, { signal: operation.signal });
     // ssh2 ends a channel of a lost link without a word; the client should read why.
     const unregister = connection.onLost((reason) => tunnel.emit('error', reason));
@@ -83,7 +84,7 @@ export async function startSession(
         await onEnd();
       },
     });
-    return { client, processId };
+    return { client, folder };
   } catch (error) {
     await endSession(agent, files.under(undefined), folder);
     throw error;
@@ -130,7 +131,7 @@ async function waitForPort(
   folder: string,
   agent: AgentProcess,
   operation: Operation,
-): Promise<{ readonly port: number; readonly processId: number }> {
+): Promise<number> {
   let end: string | undefined;
   void agent.ended.then((how) => (end = how));
   const deadline = Date.now() + START_TIMEOUT_MS;
@@ -146,12 +147,9 @@ async function waitForPort(
   }
 }
 
-function parsePortFile(
-  text: string,
-  settings: SshTargetSettings,
-): { readonly port: number; readonly processId: number } {
+function parsePortFile(text: string, settings: SshTargetSettings): number {
   try {
-    return v.parse(portFile, JSON.parse(text));
+    return v.parse(portFile, JSON.parse(text)).port;
   } catch (error) {
     throw new EventscopeError({
       id: 'agent.start',
@@ -197,10 +195,16 @@ async function endSession(agent: AgentProcess | undefined, files: RemoteFiles, f
   files.close();
 }
 
-/**
- * Sessions of other clients: their agents' process ids, undefined for one that has told none yet.
- */
-export async function otherSessions(
+export interface SessionFolder {
+  /** SFTP path. */
+  readonly folder: string;
+  /** The agent's; undefined when it has told none yet. */
+  readonly processId: number | undefined;
+  readonly ageSeconds: number;
+}
+
+/** All sessions on the machine, of every client. */
+export async function listSessions(
   files: RemoteFiles,
   settings: SshTargetSettings,
 ): Promise<
@@ -210,7 +214,7 @@ export async function otherSessions(
   if ((await files.stat(base)) === undefined) return [];
   const entries = await files.list(base);
   const now = Math.max(...entries.map((entry) => entry.attrs.mtime));
-  const sessions = [];
+  const sessions: SessionFolder[] = [];
   for (const entry of entries) {
     const folder = `${base}/${entry.filename}`;
     const text = await files.readText(`${folder}/port.json`);

@@ -10,13 +10,12 @@ import { sameWindowsPath, windowsFolder } from '../../machine/command-line.js';
 import type { AgentClient } from '../agent-client.js';
 import { pause } from '../operation.js';
 import type { DbgPrintStream, Operation, Target, TargetHealth } from '../target.js';
-import { DebugOutputParser } from '../wine/debug-output.js';
 import { findAgentFiles } from './agent-files.js';
 import { SshConnection } from './connection.js';
 import { openDbgPrint } from './dbgprint.js';
 import { RemoteFiles } from './files.js';
 import { folderState, foreignFolderError, installAgent, type InstalledAgent, makeFolder } from './install.js';
-import { otherSessions, startSession } from './session.js';
+import { listSessions, startSession } from './session.js';
 import { resolveHostPaths, type SshTargetSettings, sftpPathOf } from './settings.js';
 import { SHELL_PROBE, shellOfProbe } from './shell.js';
 import { downloadFile, uploadFile } from './transfer.js';
@@ -111,11 +110,11 @@ export class SshTarget implements Target {
       const installed = await this.#withFiles(operation, (files, connection) =>
         this.#install(files, connection, operation),
       );
-      const { client, processId } = await startSession(lease.connection, this.settings, installed, operation, () =>
+      const { client, folder } = await startSession(lease.connection, this.settings, installed, operation, () =>
         lease.release(),
       );
       try {
-        await this.#removeDeadSessions(client, processId, operation);
+        await this.#removeDeadSessions(client, folder, operation);
       } catch (error) {
         await client.close();
         throw error;
@@ -146,11 +145,7 @@ export class SshTarget implements Target {
   }
 
   async dbgPrint(client: AgentClient, operation: Operation): Promise<DbgPrintStream> {
-    const { wineVersion } = await client.request('agent/info', {}, { signal: operation.signal });
-    if (wineVersion === undefined) return await openDbgPrint(client, operation, (line) => line);
-    // A machine that is Wine in truth: its log holds more than the drivers' prints, under Wine's own heads.
-    const parser = new DebugOutputParser();
-    return await openDbgPrint(client, operation, (line) => parser.line(line));
+    return await openDbgPrint(client, operation);
   }
 
   async #install(files: RemoteFiles, connection: SshConnection, operation: Operation): Promise<InstalledAgent> {
@@ -191,10 +186,11 @@ export class SshTarget implements Target {
     }
     const { processId } = await client.request('agent/info', {}, { signal });
     const { processes } = await client.request('process/list', {}, { signal });
-    for (const session of await otherSessions(files, this.settings)) {
-      const agent = processes.find(({ process }) => process === session.processId);
-      if (agent === undefined || agent.process === processId || agent.name.toLowerCase() !== 'node.exe') continue;
-      await client.request('process/end', { process: agent.process, exitCode: 1 }, { signal });
+    const agents = new Set(processes.filter(isAgent).map(({ process }) => process));
+    agents.delete(processId);
+    for (const session of await listSessions(files, this.settings)) {
+      if (session.processId === undefined || !agents.delete(session.processId)) continue;
+      await client.request('process/end', { process: session.processId, exitCode: 1 }, { signal });
     }
   }
 
@@ -207,12 +203,16 @@ export class SshTarget implements Target {
   }
 
   /** What clients have left that could not clean up: their link was cut, or they were killed. */
-  async #removeDeadSessions(client: AgentClient, ownProcess: number, operation: Operation): Promise<void> {
+  async #removeDeadSessions(client: AgentClient, ownFolder: string, operation: Operation): Promise<void> {
     await this.#withFiles(operation, async (files) => {
-      const others = (await otherSessions(files, this.settings)).filter((session) => session.processId !== ownProcess);
+      const others = (await listSessions(files, this.settings)).filter((session) => session.folder !== ownFolder);
       if (others.length === 0) return;
-      const { processes } = await client.request('process/list', {}, { signal: operation.signal });
-      const running = new Set(processes.map(({ process }) => process));
+      const { signal } = operation;
+      const { processId: ownProcess } = await client.request('agent/info', {}, { signal });
+      const { processes } = await client.request('process/list', {}, { signal });
+      // Process ids are used again, by our own agent too.
+      const running = new Set(processes.filter(isAgent).map(({ process }) => process));
+      running.delete(ownProcess);
       for (const { folder, processId, ageSeconds } of others) {
         const dead = processId === undefined ? ageSeconds > DEAD_SESSION_SECONDS : !running.has(processId);
         if (dead) await files.removeTree(folder).catch(() => undefined);
@@ -270,4 +270,8 @@ export class SshTarget implements Target {
       },
     };
   }
+}
+
+function isAgent(process: { readonly name: string }): boolean {
+  return process.name.toLowerCase() === 'node.exe';
 }

@@ -2,10 +2,12 @@
  * What the suites on targets share: one workspace with one built driver and application, one Wine prefix, one test
  * machine behind sshd. Each is made when a test first asks for it, and all are removed when the run ends.
  */
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { Operation, Target } from '../../target/target.js';
 import { loadProject, type Project } from '../../target/project.js';
 import { openTarget } from '../../target/targets.js';
@@ -68,6 +70,11 @@ export async function temporaryFolder(purpose: string): Promise<string> {
   });
   return folder;
 }
+
+/** The agent's bundle is as its sources are. */
+export const agentBundle = once(async () => {
+  await promisify(execFile)(process.execPath, [join(ROOT, 'scripts', 'bundle.mjs'), 'agent'], { cwd: ROOT });
+});
 
 /** The test machine behind sshd; it is on. */
 export const sshMachine = once(async () => {
