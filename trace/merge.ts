@@ -1,0 +1,42 @@
+/** Several recordings of one target, made one after the other, as one. */
+import type { Recording, RecordingMetadata } from './recording.js';
+
+/**
+ * Sources are numbered anew, in the order of the recordings; nothing of one recording joins with another but by what the
+ * model finds: one clock, one name. A driver that was recorded twice is two sources, since its rings began anew.
+ * @param title of the whole; target, host and versions are the first recording's
+ */
+export function mergeRecordings(recordings: readonly Recording[], title: string): Recording {
+  const [first] = recordings;
+  if (first === undefined) throw new RangeError('There is no recording to merge');
+  const sources: Recording['sources'][number][] = [];
+  const chunks: Recording['chunks'][number][] = [];
+  for (const recording of recordings) {
+    const renumbered = new Map<number, number>();
+    for (const source of recording.sources) {
+      const id = sources.length;
+      renumbered.set(source.id, id);
+      sources.push({ ...source, id });
+    }
+    for (const chunk of recording.chunks) {
+      chunks.push({ ...chunk, source: renumbered.get(chunk.source) ?? chunk.source });
+    }
+  }
+  const ends = recordings.flatMap(({ metadata }) => (metadata.endUtcMs === undefined ? [] : [metadata.endUtcMs]));
+  const metadata: RecordingMetadata = {
+    ...first.metadata,
+    title,
+    startUtcMs: Math.min(...recordings.map((recording) => recording.metadata.startUtcMs)),
+    ...(ends.length === 0 ? {} : { endUtcMs: Math.max(...ends) }),
+  };
+  return {
+    metadata,
+    sources,
+    chunks,
+    log: recordings.flatMap((recording) => recording.log),
+    dropped: {
+      slots: recordings.reduce((sum, recording) => sum + recording.dropped.slots, 0),
+      lines: recordings.reduce((sum, recording) => sum + recording.dropped.lines, 0),
+    },
+  };
+}
