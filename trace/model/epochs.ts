@@ -68,9 +68,12 @@ export class EpochTable {
   readonly all: Epoch[] = [];
   readonly #byWord = new Map<number, Map<number, Epoch[]>>();
   readonly #kind: Epoch['kind'];
+  readonly #epochs: Epoch[];
 
-  constructor(kind: Epoch['kind'], sets: UnionFind) {
+  /** `epochs` gets those of all tables that share `sets`, by node. */
+  constructor(kind: Epoch['kind'], sets: UnionFind, epochs: Epoch[]) {
     this.#kind = kind;
+    this.#epochs = epochs;
     this.sets = sets;
   }
 
@@ -119,6 +122,7 @@ export class EpochTable {
     const node = this.sets.add(this.#kind === 'handle' ? until : -Infinity);
     const epoch: Epoch = { node, kind: this.#kind, space, word, from, until, implicit, uncertainFrom: Infinity };
     this.all.push(epoch);
+    this.#epochs[node] = epoch;
     return epoch;
   }
 }

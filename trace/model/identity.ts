@@ -68,8 +68,10 @@ function hostProcess(table: RecordTable, source: number): number {
 class Identifier {
   readonly #in: IdentityInput;
   readonly #sets = new UnionFind();
-  readonly #handles = new EpochTable('handle', this.#sets);
-  readonly #pointers = new EpochTable('pointer', this.#sets);
+  /** By node. */
+  readonly #epochs: Epoch[] = [];
+  readonly #handles = new EpochTable('handle', this.#sets, this.#epochs);
+  readonly #pointers = new EpochTable('pointer', this.#sets, this.#epochs);
   /** References held, by node of an address. */
   readonly #references = new Map<number, number>();
   /** Address that a thread's last call referenced. */
@@ -106,7 +108,7 @@ class Identifier {
     const waitNodes = this.#resolveWaits();
     return {
       sets: this.#sets,
-      epochs: [...this.#handles.all, ...this.#pointers.all],
+      epochs: this.#epochs,
       nodeOf: this.#nodeOf,
       uncertain: this.#uncertain,
       ...waitNodes,
@@ -296,6 +298,7 @@ class Identifier {
     if (kind === Kind.Reference && node >= 0 && argument !== 0) {
       const other = this.#handleDuring(this.#space(record), argument, record);
       if (other !== undefined) this.#sets.unite(node, other.node);
+      else this.#doubt(node);
     } else if (kind === Kind.Create && node >= 0 && !this.#isHandle(record) && argument !== 0) {
       const other = this.#handleDuring(this.#space(record), argument, record);
       if (other !== undefined) this.#sets.unite(node, other.node);
@@ -308,7 +311,14 @@ class Identifier {
         : this.#pointers.use(table.source[record] ?? 0, object, time, 0);
       this.#nodeOf[record] = from.node;
       if (time <= from.uncertainFrom) this.#sets.unite(from.node, began.node);
+      else this.#doubt(began.node);
     }
+  }
+
+  /** It names an object that another name may name as well, and that cannot be told. */
+  #doubt(node: number): void {
+    const epoch = this.#epochs[node];
+    if (epoch !== undefined) epoch.uncertainFrom = -Infinity;
   }
 
   /** The only epoch of a handle during a call, or undefined when there are several: then nothing is joined. */
@@ -380,7 +390,8 @@ class Identifier {
       const only = alive[0];
       if (alive.length === 1 && only !== undefined && this.#nameSure(only.node, until))
         this.#sets.unite(only.node, node);
-      else if (alive.length === 0) lives.push({ node, from: -Infinity, until: Infinity, sure: false });
+      else if (alive.length > 0) this.#doubt(node);
+      else lives.push({ node, from: -Infinity, until: Infinity, sure: false });
     }
   }
 
@@ -430,7 +441,7 @@ class Identifier {
 
   #uncertainByNode(): Map<number, number> {
     const byNode = new Map<number, number>();
-    for (const epoch of [...this.#handles.all, ...this.#pointers.all]) {
+    for (const epoch of this.#epochs) {
       if (Number.isFinite(epoch.uncertainFrom)) byNode.set(epoch.node, epoch.uncertainFrom);
     }
     return byNode;

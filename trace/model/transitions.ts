@@ -161,6 +161,7 @@ function decideFates(
   const clears = activity.clears;
   const clearing = new IntervalIndex(clears.filter(({ previous }) => previous !== 0));
   const cleared = new IntervalIndex(clears.filter(({ uncertain }) => !uncertain));
+  const signals = new IntervalIndex(activity.signals);
   let nextClear = 0;
   let before = object.initiallySet === false ? -Infinity : Infinity;
   for (const signal of activity.signals) {
