@@ -25,7 +25,7 @@ describe('clang diagnostics', () => {
     const [relative, builtin] = parse('src/a b.c:1:2: error: x', '<command line>:1:9: fatal error: y');
     assert.equal(relative?.file, '/w/src/a b.c');
     assert.equal(builtin?.file, '<command line>');
-    assert.equal(builtin?.severity, 'error');
+    assert.equal(builtin.severity, 'error');
   });
 
   it('ties notes and includes to their diagnostic, in order', () => {
