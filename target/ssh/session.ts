@@ -1,7 +1,7 @@
 /**
  * One agent on the test machine, for one client: started by a command of the SSH connection, reached through the same
  * connection's tunnel. Its folder `<folder>\agent\sessions\<random>` holds `token` (until the agent has read it),
- * `port.json`, `agent.log` and `output.txt`; it is removed when the client goes.
+ * `port.json`, `agent.log`, `output.txt`, and `greeted` once the client is in; it is removed when the client goes.
  */
 import { randomBytes } from 'node:crypto';
 import type { ClientChannel } from 'ssh2';
@@ -24,6 +24,9 @@ const END_TIMEOUT_MS = 5_000;
 /** SFTP cannot tell of a new file, and a program under Wine cannot write to a pipe of the host: so it is looked for. */
 const PORT_FILE_INTERVAL_MS = 60;
 const MAX_ERROR_TEXT = 2_000;
+const GREETED = 'greeted';
+/** Without either file for so long, no agent will ever write one. */
+const DEAD_SESSION_SECONDS = 120;
 
 const portFile = v.object({
   port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)),
@@ -83,6 +86,11 @@ export async function startSession(
         await endSession(running, files.under(undefined), folder);
         await onEnd();
       },
+    });
+    // An agent removes its port file when it ends: with this one there, a session without a port file is over.
+    await files.writeNewText(`${folder}/${GREETED}`, '').catch(async (error: unknown) => {
+      await client.close();
+      throw error;
     });
     return { client, folder };
   } catch (error) {
@@ -198,18 +206,14 @@ async function endSession(agent: AgentProcess | undefined, files: RemoteFiles, f
 export interface SessionFolder {
   /** SFTP path. */
   readonly folder: string;
-  /** The agent's; undefined when it has told none yet. */
+  /** The agent's; undefined when it has told none yet, or none any more. */
   readonly processId: number | undefined;
-  readonly ageSeconds: number;
+  /** No agent runs, and none will. A false answer leaves that to `processId`. */
+  readonly over: boolean;
 }
 
 /** All sessions on the machine, of every client. */
-export async function listSessions(
-  files: RemoteFiles,
-  settings: SshTargetSettings,
-): Promise<
-  readonly { readonly folder: string; readonly processId: number | undefined; readonly ageSeconds: number }[]
-> {
+export async function listSessions(files: RemoteFiles, settings: SshTargetSettings): Promise<readonly SessionFolder[]> {
   const base = sessionsFolder(settings);
   if ((await files.stat(base)) === undefined) return [];
   const entries = await files.list(base);
@@ -224,7 +228,10 @@ export async function listSessions(
     } catch {
       // Being written, or damaged: it counts as one that has told none.
     }
-    sessions.push({ folder, processId, ageSeconds: now - entry.attrs.mtime });
+    const over =
+      processId === undefined &&
+      (now - entry.attrs.mtime > DEAD_SESSION_SECONDS || (await files.stat(`${folder}/${GREETED}`)) !== undefined);
+    sessions.push({ folder, processId, over });
   }
   return sessions;
 }

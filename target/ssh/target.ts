@@ -20,8 +20,6 @@ import { resolveHostPaths, type SshTargetSettings, sftpPathOf } from './settings
 import { SHELL_PROBE, shellOfProbe } from './shell.js';
 import { downloadFile, uploadFile } from './transfer.js';
 
-/** A session without a port file after so long has no agent that will ever write one. */
-const DEAD_SESSION_SECONDS = 120;
 const SERVICE_STOP_TIMEOUT_MS = 15_000;
 /** Windows lets go of a program's file some time after the program has ended. */
 const REMOVE_ATTEMPTS = 10;
@@ -213,9 +211,9 @@ export class SshTarget implements Target {
       // Process ids are used again, by our own agent too.
       const running = new Set(processes.filter(isAgent).map(({ process }) => process));
       running.delete(ownProcess);
-      for (const { folder, processId, ageSeconds } of others) {
-        const dead = processId === undefined ? ageSeconds > DEAD_SESSION_SECONDS : !running.has(processId);
-        if (dead) await files.removeTree(folder).catch(() => undefined);
+      for (const { folder, processId, over } of others) {
+        if (over || (processId !== undefined && !running.has(processId)))
+          await files.removeTree(folder).catch(() => undefined);
       }
     });
   }

@@ -99,7 +99,7 @@ describe('the agent on the ssh target', function () {
     assert.equal((mode ?? 0) & 0o777, 0o600);
   });
 
-  it('refuses a wrong token, and a second client by saying so', async () => {
+  it('refuses a wrong token, and its client does not notice', async () => {
     await withClient(async (client) => {
       const { port } = await portOfOnlySession();
       const connection = await SshConnection.open(machine.settings);
