@@ -28,9 +28,18 @@ APP_EXIT AppTakeSignals(const APP_DRIVER *Driver, PCSTR Object, HANDLE Event, ui
 
 APP_EXIT AppExpectSignals(const APP_DRIVER *Driver, uint32_t EventId, uint32_t Method, ULONG Signals)
 {
+    const ULONGLONG until = GetTickCount64() + Driver->Options->TimeoutMs;
     EVENTSYS_EVENT_STATE state;
-    APP_EXIT exit = AppExpectSuccess(AppDriverQueryEvent(Driver, EventId, &state), "Asking the driver for its state");
+    APP_EXIT exit;
 
+    /* The driver counts a signal just after it was made: our wake may be earlier than its count. */
+    for (;;) {
+        exit = AppExpectSuccess(AppDriverQueryEvent(Driver, EventId, &state), "Asking the driver for its state");
+        if (exit != AppExitOk || state.signals >= Signals || GetTickCount64() > until) {
+            break;
+        }
+        Sleep(5);
+    }
     if (exit != AppExitOk) {
         return exit;
     }
