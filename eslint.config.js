@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   agent: ['protocol', 'machine'],
   webview: ['protocol', 'trace'],
   extension: ['protocol', 'machine', 'trace', 'target', 'debug-adapter'],
-  cli: ['protocol', 'machine', 'trace', 'target', 'debug-adapter'],
+  cli: ['protocol', 'machine', 'trace', 'target', 'debug-adapter', 'webview'],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);
 
