@@ -100,6 +100,7 @@ class Identifier {
   run(): Identity {
     const lifecycle = this.#lifecycle();
     for (const record of lifecycle) this.#epochStep(record);
+    this.#endWithProcesses();
     for (const epoch of this.#handles.all) this.#sets.setHandlesUntil(epoch.node, epoch.until);
     this.#markUncertain();
     for (const record of lifecycle) this.#join(record);
@@ -248,6 +249,24 @@ class Identifier {
     if (failed) return;
     this.#nodeOf[record] = epoch.node;
     epoch.until = time;
+  }
+
+  /** What a process still had open was closed when it ended, soon after its last record. */
+  #endWithProcesses(): void {
+    const { table, sources } = this.#in;
+    sources.forEach((source, ordinal) => {
+      if (source.side !== 'user' || source.end?.exitCode === undefined) return;
+      let last = -Infinity;
+      const processes = new Set<number>();
+      for (let record = 0; record < table.count; record += 1) {
+        if (table.source[record] !== ordinal) continue;
+        last = Math.max(last, this.#end(record));
+        processes.add(table.process[record] ?? 0);
+      }
+      for (const epoch of this.#handles.all) {
+        if (processes.has(epoch.space) && epoch.from <= last) epoch.until = Math.min(epoch.until, last);
+      }
+    });
   }
 
   #lostBetween(source: number, from: number, until: number, atLeast: number): boolean {

@@ -169,7 +169,9 @@ function decideFates(
     // Of a state that was not recorded: surely not signaled when it was cleared after all that came before.
     const foundClear =
       signal.previous === 0 ||
-      ((before === -Infinity || cleared.earliestEndAfter(before) <= signal.from) && !holes.any(before, signal.until));
+      ((before === -Infinity || cleared.earliestEndAfter(before) <= signal.from) &&
+        !holes.any(before, signal.until) &&
+        signals.overlapping(signal.from, signal.until, 2).length < 2);
     before = Math.max(before === Infinity && activity.signals[0] === signal ? -Infinity : before, signal.until);
     if (wakes.coalesced.has(record) || (!countsUp && (signal.previous ?? 0) > 0)) {
       fate[record] = Fate.Coalesced;
