@@ -2,9 +2,11 @@
  * What one command works with: the terminal, the way to cancel, and the project, target and agent that its options name.
  */
 import type { AgentClient } from '../target/agent-client.js';
+import { build, type BuildResult } from '../target/build.js';
 import { loadProject, type Project } from '../target/project.js';
 import type { Operation, Target } from '../target/target.js';
 import { openTarget } from '../target/targets.js';
+import { describeDiagnostics } from './failure.js';
 import type { Terminal } from './terminal.js';
 
 export interface CommonOptions {
@@ -59,6 +61,26 @@ export class Session {
     } finally {
       await client.close();
     }
+  }
+
+  /**
+   * The same with the project's binaries, which are built meanwhile: making a prefix or starting an agent takes as long.
+   * The compiler's warnings are printed.
+   */
+  async connectedWithBuild<T>(work: (connected: Connected, built: BuildResult) => Promise<T>): Promise<T> {
+    const building = build(await this.project(), this.operation);
+    // Whoever fails first, the other is waited for: nothing goes on behind the command's end.
+    const [built, result] = await Promise.allSettled([
+      building,
+      this.connected(async (connected) => {
+        const done = await building;
+        for (const line of describeDiagnostics(done.diagnostics)) this.terminal.note(line);
+        return work(connected, done);
+      }),
+    ]);
+    if (built.status === 'rejected') throw built.reason;
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
   }
 
   /** Prints a result in the form asked for. */

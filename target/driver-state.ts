@@ -1,5 +1,6 @@
 /** The sample driver's own account of itself, asked by its state IOCTL. */
 import { describeNtstatus } from '../machine/status.js';
+import type { RequestResult } from '../protocol/agent-rpc.js';
 import { EventscopeError } from '../protocol/errors.js';
 import {
   decodeEventsysState,
@@ -32,17 +33,7 @@ export async function queryDriverState(
   const device = project.driver.device ?? EVENTSYS_WIN32_DEVICE_NAME;
   let outputBytes = FIRST_OUTPUT_BYTES;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const answer = await client.request(
-      'device/control',
-      {
-        device,
-        code: EVENTSYS_IOCTL.QUERY_STATE,
-        input: new Uint8Array(encodeEventsys.queryState()),
-        outputBytes,
-        timeoutMs: TIMEOUT_MS,
-      },
-      { signal: operation.signal },
-    );
+    const answer = await ask(client, device, outputBytes, operation);
     if (answer.status !== 0) throw refused(client.target, device, answer.status);
     const state = decode(client.target, device, answer.output);
     if (!state.truncated) return state;
@@ -55,6 +46,30 @@ export async function queryDriverState(
     target: client.target,
     next: 'Ask again when the driver is less busy.',
   });
+}
+
+async function ask(
+  client: AgentClient,
+  device: string,
+  outputBytes: number,
+  operation: Operation,
+): Promise<RequestResult<'device/control'>> {
+  const input = new Uint8Array(encodeEventsys.queryState());
+  const params = { device, code: EVENTSYS_IOCTL.QUERY_STATE, input, outputBytes, timeoutMs: TIMEOUT_MS };
+  try {
+    return await client.request('device/control', params, { signal: operation.signal });
+  } catch (error) {
+    if (!(error instanceof EventscopeError) || error.id !== 'agent.request') throw error;
+    throw new EventscopeError({
+      id: 'driver.state',
+      what: `${device} could not be asked for its state`,
+      target: client.target,
+      why: `${error.what}${error.why === undefined ? '' : `: ${error.why}`}`,
+      next: 'Deploy the driver first: eventscope deploy.',
+      data: error.data,
+      cause: error,
+    });
+  }
 }
 
 function decode(target: string, device: string, output: Uint8Array): EventsysState {

@@ -1,7 +1,5 @@
-import { build } from '../../target/build.js';
 import { deploy, type DeployResult, undeploy } from '../../target/deploy.js';
 import { ExitCode } from '../exit-code.js';
-import { describeDiagnostics } from '../failure.js';
 import type { Session } from '../session.js';
 
 function describe(result: DeployResult): string {
@@ -12,11 +10,9 @@ function describe(result: DeployResult): string {
 
 /** `eventscope deploy`: builds first what has changed. */
 export async function deployCommand(session: Session): Promise<ExitCode> {
-  const result = await session.connected(async ({ project, target, client }) => {
-    const built = await build(project, session.operation);
-    for (const line of describeDiagnostics(built.diagnostics)) session.terminal.note(line);
-    return deploy(target, client, project, built, session.operation);
-  });
+  const result = await session.connectedWithBuild(({ project, target, client }, built) =>
+    deploy(target, client, project, built, session.operation),
+  );
   session.print(result, () => describe(result));
   return ExitCode.Done;
 }
