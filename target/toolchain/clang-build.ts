@@ -10,7 +10,14 @@ import type { BuildResult, BuildVariant } from '../build.js';
 import { throwIfCancelled } from '../operation.js';
 import type { Project } from '../project.js';
 import type { Operation } from '../target.js';
-import { compileArguments, linkArguments, parseDependencyFile, type Side } from './clang.js';
+import {
+  compileArguments,
+  isDuplicate,
+  isHeaderDuplicate,
+  linkArguments,
+  parseDependencyFile,
+  type Side,
+} from './clang.js';
 import { parseClangDiagnostics } from './clang-diagnostics.js';
 import { distinctDiagnostics, formatDiagnostic, type Diagnostic } from './diagnostics.js';
 import { programIdentity, type LinuxToolchain } from './find-linux.js';
@@ -193,8 +200,12 @@ class ClangBuild {
     this.#operation.progress(`Linking ${fileName}`);
     await mkdir(path.dirname(linked), { recursive: true });
     const run = await runTool(this.#tools.clang, args, { signal: this.#operation.signal, folder: this.#folder });
-    const diagnostics = parseClangDiagnostics(run.standardError, this.#folder);
-    if (run.exitCode !== 0) throw this.#failed(errorsOf(diagnostics, fileName, run.standardError));
+    const diagnostics = parseClangDiagnostics(run.standardError, this.#folder)
+      .filter((diagnostic) => !isHeaderDuplicate(this.#tools, diagnostic))
+      .map((diagnostic) => (isDuplicate(diagnostic) ? { ...diagnostic, severity: 'error' as const } : diagnostic));
+    if (run.exitCode !== 0 || diagnostics.some(isDuplicate)) {
+      throw this.#failed(errorsOf(diagnostics, fileName, run.standardError));
+    }
     let ready = linked;
     if (certificate !== undefined) {
       this.#operation.progress(`Signing ${fileName}`);

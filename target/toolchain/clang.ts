@@ -2,6 +2,7 @@
  * Command lines that make an x64 driver and an x64 application, each with its PDB, from clang, lld and mingw-w64.
  */
 import path from 'node:path';
+import type { Diagnostic } from './diagnostics.js';
 import type { LinuxToolchain } from './find-linux.js';
 
 const TARGET = '--target=x86_64-w64-mingw32';
@@ -30,7 +31,20 @@ const COMPILE = [
 ];
 
 /** A driver has no C runtime: nothing may be called that only a runtime has, such as the stack probe. */
-const DRIVER = ['-mno-stack-arg-probe', '-fno-stack-protector'];
+const DRIVER = ['-mno-stack-arg-probe', '-fno-stack-protector', '-ffunction-sections'];
+
+/**
+ * mingw's kernel headers define functions (ntstrsafe.h, bit operations in wdm.h) in each object that includes them. The
+ * linker is told to take the first and to drop what nobody calls; {@link isHeaderDuplicate} tells them from a project's own.
+ */
+const DRIVER_LINK = [
+  '-shared',
+  '-nostdlib',
+  '-Wl,--subsystem,native',
+  '-Wl,-e,DriverEntry',
+  '-Wl,--allow-multiple-definition',
+  '-Wl,--gc-sections',
+];
 
 export type Side = 'driver' | 'application';
 
@@ -81,7 +95,7 @@ export function linkArguments(tools: LinuxToolchain, command: LinkCommand): stri
     '-fuse-ld=lld',
     `--ld-path=${tools.lld}`,
     ...DIAGNOSTICS,
-    ...(kernel ? ['-shared', '-nostdlib', '-Wl,--subsystem,native', '-Wl,-e,DriverEntry'] : []),
+    ...(kernel ? DRIVER_LINK : []),
     ...(command.wideMain ? ['-municode'] : []),
     `-Wl,--pdb=${command.pdb}`,
     // The binary names its PDB without a folder of this machine, and the same inputs make the same bytes.
@@ -93,6 +107,25 @@ export function linkArguments(tools: LinuxToolchain, command: LinkCommand): stri
     '-o',
     command.binary,
   ];
+}
+
+/** A symbol that is defined twice, and both times by a header of the toolchain. */
+export function isHeaderDuplicate(tools: Pick<LinuxToolchain, 'ddkIncludes'>, diagnostic: Diagnostic): boolean {
+  return (
+    isDuplicate(diagnostic) &&
+    [diagnostic, ...diagnostic.related].every(
+      ({ file, line }) =>
+        line === 0 || isInFolder(file, path.dirname(tools.ddkIncludes)) || /\/lib\/clang\//.test(file),
+    )
+  );
+}
+
+export function isDuplicate(diagnostic: Diagnostic): boolean {
+  return diagnostic.symbol !== undefined && diagnostic.message.startsWith('duplicate symbol: ');
+}
+
+function isInFolder(file: string, folder: string): boolean {
+  return !path.relative(folder, file).startsWith('..');
 }
 
 /**

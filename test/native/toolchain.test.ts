@@ -164,6 +164,18 @@ describe('toolchain', function () {
     assert.deepEqual(await readFile(driver.sys), before);
   });
 
+  it('links what mingw’s kernel headers define in every object, and refuses what a project defines twice', async () => {
+    const include = '#include <ntifs.h>\n#include <ntstrsafe.h>\n';
+    await write('driver/sys/entry.c', include + FILES['driver/sys/entry.c']);
+    await write('driver/sys/helper.c', include + FILES['driver/sys/helper.c']);
+    assert.deepEqual((await make()).diagnostics, []);
+    await write('driver/sys/twice.c', 'int Helper(int value);\nint Helper(int value)\n{\n    return value;\n}\n');
+    const error = await failure(make());
+    const [diagnostic] = diagnosticsOf(error);
+    assert.deepEqual([diagnostic?.severity, diagnostic?.symbol], ['error', 'Helper']);
+    assert.match(diagnostic?.file ?? '', /helper\.c$/);
+  });
+
   it('shows a warning in every build until it is mended', async () => {
     const options = [] as string[];
     project = { ...project, driver: { ...project.driver, options } };
