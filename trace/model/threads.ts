@@ -10,7 +10,7 @@ export interface Thread {
   readonly process: number;
   readonly thread: number;
   readonly name: string | undefined;
-  /** It ran deferred procedure calls whenever it was seen: a borrowed context, not a thread with a purpose. */
+  /** It was seen to run timers' procedures and nothing that a thread does on its own: a borrowed context. */
   readonly deferred: boolean;
 }
 
@@ -20,9 +20,17 @@ export interface Threads {
   readonly of: Uint32Array;
 }
 
+/** What a deferred procedure may do as well; all else needs a thread. */
+const IN_PROCEDURES: ReadonlySet<number> = new Set([
+  ...[Kind.Set, Kind.Reset, Kind.Pulse, Kind.Release, Kind.Complete, Kind.TimerSet, Kind.TimerCancel],
+  ...[Kind.Dereference, Kind.Calibration, Kind.Module],
+]);
+
 export function collectThreads(records: RecordTable, sources: readonly RecordingSource[]): Threads {
   const ids = new Map<number, number>();
   const list: { -readonly [K in keyof Thread]: Thread[K] }[] = [];
+  const expired: boolean[] = [];
+  const own: boolean[] = [];
   const of = new Uint32Array(records.count);
   for (let record = 0; record < records.count; record += 1) {
     const source = records.source[record] ?? 0;
@@ -35,15 +43,18 @@ export function collectThreads(records: RecordTable, sources: readonly Recording
       id = list.length;
       ids.set(key, id);
       const side = sources[source]?.side ?? 'user';
-      list.push({ id, side, source, process, thread, name: undefined, deferred: true });
+      list.push({ id, side, source, process, thread, name: undefined, deferred: false });
+      expired.push(false);
+      own.push(false);
     }
     of[record] = id;
     const entry = list[id];
     if (entry === undefined) continue;
     if (records.kind[record] === Kind.ThreadName) entry.name = records.text.get(record);
-    if (((records.flags[record] ?? 0) & Flag.Dpc) === 0 && records.kind[record] !== Kind.TimerExpire) {
-      entry.deferred = false;
-    }
+    const kind = records.kind[record] ?? 0;
+    if (kind === Kind.TimerExpire || ((records.flags[record] ?? 0) & Flag.Dpc) !== 0) expired[id] = true;
+    else if (!IN_PROCEDURES.has(kind)) own[id] = true;
   }
+  list.forEach((entry, id) => (entry.deferred = expired[id] === true && own[id] !== true));
   return { list, of };
 }

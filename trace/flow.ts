@@ -1,0 +1,395 @@
+/** What happened, as a person reads it: who created, passed, signaled, waited, and which wait each signal released. */
+import { callerOf, type TraceModel } from './model/model.js';
+import { Flag, Kind } from './model/records.js';
+import { FATE_WORDS, Fate } from './model/transitions.js';
+import { OUTCOME_WORDS, Outcome } from './model/waits.js';
+import { EVIDENCE_WORDS, Evidence, Meeting } from './model/wakes.js';
+import { leafName } from './names.js';
+import { aligned, duration, moment, objectKind, objectName, programName, threadName } from './wording.js';
+
+export interface FlowStep {
+  /** ns since the start. */
+  readonly time: number;
+  readonly thread: number;
+  readonly who: string;
+  readonly side: 'kernel' | 'user';
+  readonly action: string;
+  /** -1: about no object. */
+  readonly object: number;
+  readonly text: string;
+  /** Record that tells it; -1 for none. */
+  readonly record: number;
+}
+
+/** One wake edge, spelled out. */
+export interface FlowWake {
+  readonly object: number;
+  readonly label: string;
+  readonly evidence: (typeof EVIDENCE_WORDS)[number];
+  readonly released: boolean | undefined;
+  /** From the signal's call to the wait's return, ns. */
+  readonly latency: number | undefined;
+  readonly signal: FlowEnd | undefined;
+  readonly candidates: readonly FlowEnd[];
+  readonly wait: FlowEnd & { readonly end: number; readonly status: number };
+}
+
+export interface FlowEnd {
+  readonly action: string;
+  readonly time: number;
+  readonly side: 'kernel' | 'user';
+  readonly who: string;
+  readonly process: number;
+  readonly thread: number;
+  readonly caller: string | undefined;
+  readonly deferred: boolean;
+}
+
+const ACTIONS: Readonly<Record<number, string>> = {
+  [Kind.Set]: 'set',
+  [Kind.Pulse]: 'pulse',
+  [Kind.Reset]: 'reset',
+  [Kind.Release]: 'release',
+  [Kind.Complete]: 'complete',
+  [Kind.TimerSet]: 'setTimer',
+  [Kind.TimerCancel]: 'cancelTimer',
+  [Kind.TimerExpire]: 'expire',
+  [Kind.WaitBegin]: 'wait',
+  [Kind.WaitEnd]: 'waitEnd',
+  [Kind.Request]: 'request',
+  [Kind.Create]: 'create',
+  [Kind.Open]: 'open',
+  [Kind.Reference]: 'reference',
+  [Kind.Dereference]: 'dereference',
+  [Kind.Duplicate]: 'duplicate',
+  [Kind.Close]: 'close',
+  [Kind.Initialize]: 'initialize',
+  [Kind.Note]: 'note',
+};
+const SIGNALS: ReadonlySet<number> = new Set([Kind.Set, Kind.Pulse, Kind.Release, Kind.Complete, Kind.TimerExpire]);
+
+/** All steps in order of time, at most `limit`. */
+export function flowSteps(model: TraceModel, limit = Infinity): FlowStep[] {
+  const steps: FlowStep[] = [];
+  const edges = edgesBySignal(model);
+  for (const record of model.order) {
+    if (steps.length >= limit) break;
+    const text = stepText(model, record, edges);
+    if (text === undefined) continue;
+    steps.push({
+      ...{ time: model.records.time[record] ?? 0, thread: model.threadOf[record] ?? 0, record, text },
+      ...{ who: whoDid(model, record), side: sideOf(model, record) },
+      ...{ action: ACTIONS[model.records.kind[record] ?? 0] ?? 'other', object: model.objectOf[record] ?? -1 },
+    });
+  }
+  return steps;
+}
+
+const sideOf = (model: TraceModel, record: number): 'kernel' | 'user' =>
+  model.recording.sources[model.records.source[record] ?? 0]?.side ?? 'user';
+
+const isDeferred = (model: TraceModel, record: number): boolean =>
+  ((model.records.flags[record] ?? 0) & Flag.Dpc) !== 0;
+
+/** Kernel records made in an application's call are the driver's, in that process. */
+const whoDid = (model: TraceModel, record: number): string =>
+  threadName(model, model.threadOf[record] ?? 0, isDeferred(model, record));
+
+function edgesBySignal(model: TraceModel): Map<number, number[]> {
+  const edges = new Map<number, number[]>();
+  for (let edge = 0; edge < model.wakes.count; edge += 1) {
+    const signal = model.wakes.signal[edge] ?? -1;
+    if (signal < 0) continue;
+    const list = edges.get(signal);
+    if (list === undefined) edges.set(signal, [edge]);
+    else list.push(edge);
+  }
+  return edges;
+}
+
+/** undefined: not worth a line. */
+function stepText(
+  model: TraceModel,
+  record: number,
+  edges: ReadonlyMap<number, readonly number[]>,
+): string | undefined {
+  const { records } = model;
+  const kind = records.kind[record] ?? 0;
+  const object = model.objects[model.objectOf[record] ?? -1];
+  const name = objectName(object);
+  const handle = records.words.hex(records.object[record] ?? 0);
+  const failed = model.failedNames.get(record);
+  if (failed !== undefined) return `could not open or create ${failed}: status ${hexStatus(records.status[record])}`;
+  if (object === undefined && kind !== Kind.Note && kind !== Kind.WaitEnd) return undefined;
+  switch (kind) {
+    case Kind.Create: {
+      const existed =
+        ((records.flags[record] ?? 0) & Flag.Existed) !== 0 || (object !== undefined && object.created !== record);
+      const what = existed ? 'opened (it existed)' : 'created';
+      const state = !existed && object?.initiallySet === true ? ', signaled' : '';
+      return `${what} ${name}, ${object === undefined ? '' : objectKind(object)}${state}: handle ${handle}`;
+    }
+    case Kind.Initialize:
+      return `initialized ${name}, ${object === undefined ? '' : objectKind(object)} in the driver's own memory`;
+    case Kind.Open:
+      return `opened ${name}: handle ${handle}`;
+    case Kind.Reference:
+      return `referenced ${name} by handle ${records.words.hex(records.argument[record] ?? 0)} of ${ownerName(model, record)}`;
+    case Kind.Duplicate:
+      return `gave ${ownerName(model, record)} handle ${records.words.hex(records.argument[record] ?? 0)} for ${name}`;
+    case Kind.Reset:
+      return `reset ${name}${previousText(model, record)}${wipedText(model, record)}`;
+    case Kind.Request:
+      return `sent request ${records.words.toBigInt(records.argument[record] ?? 0)} with ${name}`;
+    case Kind.TimerSet:
+      return `set ${name} going`;
+    case Kind.WaitEnd:
+      return waitText(model, record);
+    case Kind.Note:
+      return `noted: ${records.text.get(record) ?? ''}`;
+    default:
+      return SIGNALS.has(kind) ? signalText(model, record, name, edges.get(record) ?? []) : undefined;
+  }
+}
+
+const hexStatus = (status = 0): string => `0x${status.toString(16).toUpperCase().padStart(8, '0')}`;
+
+function ownerName(model: TraceModel, record: number): string {
+  const process = model.records.process[record] ?? 0;
+  const source = model.recording.sources.findIndex((one) => one.side === 'user' && one.process === process);
+  const owner =
+    source >= 0 ? source : model.threads.find((one) => one.side === 'user' && one.process === process)?.source;
+  return owner === undefined ? `process ${process}` : programName(model, owner);
+}
+
+function previousText(model: TraceModel, record: number): string {
+  const previous = model.records.previous[record];
+  return previous === 0xff ? '' : previous === 0 ? ', was not signaled' : ', was signaled';
+}
+
+function wipedText(model: TraceModel, record: number): string {
+  for (const [signal, by] of model.transitions.wipedBy) {
+    if (by === record)
+      return `: wiped the signal of ${whoDid(model, signal)} at ${moment(model.records.time[signal] ?? 0)}`;
+  }
+  return '';
+}
+
+function signalText(model: TraceModel, record: number, name: string, edges: readonly number[]): string {
+  const { records } = model;
+  const kind = records.kind[record] ?? 0;
+  const verb =
+    kind === Kind.Set
+      ? 'set'
+      : kind === Kind.Pulse
+        ? 'pulsed'
+        : kind === Kind.Release
+          ? 'released'
+          : kind === Kind.TimerExpire
+            ? 'expired:'
+            : `completed request ${records.words.toBigInt(records.argument[record] ?? 0)} with`;
+  const fate = model.transitions.fate[record] ?? 0;
+  const effects = edges.map((edge) => edgeText(model, edge));
+  const consequence =
+    effects.length > 0
+      ? `; ${effects.slice(0, 3).join('; ')}${effects.length > 3 ? `; and ${effects.length - 3} more waits` : ''}`
+      : kind === Kind.Pulse && fate === Fate.Coalesced
+        ? '; that reset it'
+        : FATE_TEXT[fate];
+  const from = isDeferred(model, record) && kind === Kind.Set ? ' in a DPC' : '';
+  return `${verb} ${name}${from}${previousText(model, record)}${consequence ?? ''}`;
+}
+
+const FATE_TEXT: Readonly<Record<number, string>> = {
+  [Fate.Coalesced]: '; coalesced: nothing changed',
+  [Fate.Wiped]: '; wiped by a reset before any wait took it',
+  [Fate.Missed]: '; nobody was waiting',
+  [Fate.Pending]: '; nobody has taken it',
+};
+
+function edgeText(model: TraceModel, edge: number): string {
+  const { wakes, waits } = model;
+  const thread = threadName(model, waits.thread[wakes.wait[edge] ?? 0] ?? 0);
+  const latency = wakes.latency[edge] ?? NaN;
+  const sure = wakes.evidence[edge] === Evidence.Inferred ? ' (inferred)' : '';
+  if (wakes.meeting[edge] === Meeting.FoundSignaled) return `${thread} found it signaled${sure}`;
+  const after = Number.isNaN(latency) ? '' : ` after ${duration(latency)}`;
+  const wait = wakes.wait[edge] ?? 0;
+  if (waits.all[wait] === 1 && wakes.last[edge] !== 1) return `${thread} still waits for others${sure}`;
+  return `released ${thread}${after}${sure}`;
+}
+
+/** Waits that a known signal released are told with the signal. */
+function waitText(model: TraceModel, record: number): string | undefined {
+  const wait = waitOfEnd(model, record);
+  if (wait < 0) return undefined;
+  const { waits, wakes } = model;
+  const outcome = waits.outcome[wait] ?? 0;
+  const took = duration((waits.end[wait] ?? 0) - (waits.begin[wait] ?? 0));
+  const first = waits.first[wait] ?? 0;
+  const names = [...model.waitObjects.subarray(first, first + (waits.objectCount[wait] ?? 0))].map((id) =>
+    objectName(model.objects[id]),
+  );
+  const what = names.join(waits.all[wait] === 1 ? ' and ' : ' or ');
+  if (outcome !== Outcome.Satisfied) return `waited for ${what}: ${OUTCOME_WORDS[outcome] ?? ''} after ${took}`;
+  const edge = wakes.ofWait[wait] ?? -1;
+  if (edge < 0 || (wakes.signal[edge] ?? -1) >= 0) return undefined;
+  switch (wakes.evidence[edge] ?? -1) {
+    case Evidence.Ambiguous: {
+      const count = (wakes.firstCandidate[edge + 1] ?? 0) - (wakes.firstCandidate[edge] ?? 0);
+      return `was released from ${what} by one of ${count} signals (ambiguous)`;
+    }
+    case Evidence.Unseen:
+      return `was released from ${what} by a signal that was not recorded`;
+    default:
+      return `found ${what} signaled as it was created`;
+  }
+}
+
+const endIndexes = new WeakMap<TraceModel, Map<number, number>>();
+function waitOfEnd(model: TraceModel, record: number): number {
+  let index = endIndexes.get(model);
+  if (index === undefined) {
+    index = new Map();
+    for (let wait = 0; wait < model.waits.count; wait += 1) index.set(model.waits.endRecord[wait] ?? -1, wait);
+    endIndexes.set(model, index);
+  }
+  return index.get(record) ?? -1;
+}
+
+// -------------------------------------------------------------------------------------------------------- as text
+
+const MAX_LINES = 48;
+
+/** The flow as text: what happened in order, shortened in its middle, then a line per object with its counts. */
+export function describeFlow(model: TraceModel): string {
+  const steps = flowSteps(model);
+  const head = Math.ceil(MAX_LINES * 0.75);
+  const tail = MAX_LINES - head;
+  const short = steps.length <= MAX_LINES ? steps : [...steps.slice(0, head), ...steps.slice(-tail)];
+  const lines = aligned(
+    short.map((step) => [moment(step.time), step.who, step.text]),
+    new Set([0]),
+  );
+  if (short.length < steps.length) {
+    lines.splice(head, 0, `... ${steps.length - short.length} more, until ${moment(short[head]?.time ?? 0)} ...`);
+  }
+  const stillWaiting = describeOpenWaits(model);
+  return [...lines, ...stillWaiting, '', ...describeObjects(model)].map((line) => `  ${line}`.trimEnd()).join('\n');
+}
+
+function describeOpenWaits(model: TraceModel): string[] {
+  const lines: string[] = [];
+  for (let wait = 0; wait < model.waits.count && lines.length < 10; wait += 1) {
+    if (model.waits.outcome[wait] !== Outcome.Open) continue;
+    const object = model.objects[model.waitObjects[model.waits.first[wait] ?? 0] ?? -1];
+    const since = moment(model.waits.begin[wait] ?? 0);
+    lines.push(
+      `${threadName(model, model.waits.thread[wait] ?? 0)} still waits for ${objectName(object)} since ${since}`,
+    );
+  }
+  return lines;
+}
+
+/** One line per object that was signaled or waited for. */
+export function describeObjects(model: TraceModel): string[] {
+  const head = ['object', 'type', 'signals', 'taken', 'coalesced', 'wiped', 'waits', 'timed out', 'p50', 'p99', 'max'];
+  const rows = model.objects
+    .filter(({ id }) => {
+      const counters = model.transitions.counters[id];
+      return counters !== undefined && counters.signals + counters.waits > 0;
+    })
+    .map((object) => {
+      const c = model.transitions.counters[object.id];
+      const latency = [c?.latency?.p50, c?.latency?.p99, c?.latency?.max];
+      return [
+        objectName(object).length > 44 ? `…${leafName(objectName(object)).slice(-43)}` : objectName(object),
+        objectKind(object),
+        ...[c?.signals, c?.taken, c?.coalesced, c?.wiped, c?.waits, c?.timedOut].map((count) => String(count ?? 0)),
+        ...latency.map((ns) => (ns === undefined ? '-' : duration(ns))),
+      ];
+    });
+  return rows.length === 0
+    ? ['no object was signaled or waited for']
+    : aligned([head, ...rows], new Set([2, 3, 4, 5, 6, 7, 8, 9, 10]));
+}
+
+// -------------------------------------------------------------------------------------------------------- as JSON
+
+const MAX_JSON_STEPS = 20_000;
+
+/** Plain JSON: no bigint, times in ns since the start; steps and wakes are cut at 20,000 and `omitted` counts the rest. */
+export function flowToJson(model: TraceModel): Record<string, unknown> {
+  const steps = flowSteps(model, MAX_JSON_STEPS + 1);
+  const wakes = flowWakes(model, MAX_JSON_STEPS);
+  return {
+    startUtcMs: Number.isNaN(model.clock.startUtcMs) ? null : model.clock.startUtcMs,
+    objects: model.objects.map((object) => ({
+      ...{ id: object.id, label: object.label, type: object.type, kind: object.kind, paths: object.paths },
+      initiallySet: object.initiallySet ?? null,
+      names: object.names.map((one) => ({
+        ...{ kind: one.kind, process: one.process ?? null, value: `0x${one.value.toString(16)}` },
+      })),
+      counters: model.transitions.counters[object.id],
+    })),
+    steps: steps.slice(0, MAX_JSON_STEPS).map(({ time, who, side, action, object, text }) => ({
+      ...{ time, who, side, action, object, text },
+    })),
+    wakes,
+    gaps: model.gaps.map(({ source, ring, count, unit, reason, from, until }) => ({
+      ...{ source, ring, count, unit, reason, from, until },
+    })),
+    omitted: {
+      steps: steps.length > MAX_JSON_STEPS,
+      wakes: Math.max(0, model.wakes.count - MAX_JSON_STEPS),
+    },
+  };
+}
+
+/** Wake edges in order of their waits. */
+export function flowWakes(model: TraceModel, limit = Infinity): FlowWake[] {
+  const { wakes, waits, records } = model;
+  const list: FlowWake[] = [];
+  for (let edge = 0; edge < wakes.count && list.length < limit; edge += 1) {
+    const wait = wakes.wait[edge] ?? 0;
+    const end = waits.endRecord[wait] ?? -1;
+    const signal = wakes.signal[edge] ?? -1;
+    const latency = wakes.latency[edge] ?? NaN;
+    const meeting = wakes.meeting[edge];
+    const candidates = wakes.candidates.subarray(wakes.firstCandidate[edge], wakes.firstCandidate[edge + 1]);
+    const object = wakes.object[edge] ?? 0;
+    list.push({
+      object,
+      label: model.objects[object]?.label ?? '',
+      evidence: EVIDENCE_WORDS[wakes.evidence[edge] ?? 0] ?? 'seen',
+      released: meeting === Meeting.Unknown ? undefined : meeting === Meeting.Released,
+      latency: Number.isNaN(latency) ? undefined : latency,
+      signal: signal < 0 ? undefined : flowEnd(model, signal),
+      candidates: [...candidates].map((record) => flowEnd(model, record)),
+      wait: {
+        ...flowEnd(model, end),
+        ...{
+          action: 'wait',
+          time: waits.begin[wait] ?? 0,
+          end: waits.end[wait] ?? 0,
+          status: records.status[end] ?? 0,
+        },
+      },
+    });
+  }
+  return list;
+}
+
+function flowEnd(model: TraceModel, record: number): FlowEnd {
+  const { records } = model;
+  return {
+    action: ACTIONS[records.kind[record] ?? 0] ?? 'other',
+    ...{ time: records.time[record] ?? 0, side: sideOf(model, record), who: whoDid(model, record) },
+    ...{ process: records.process[record] ?? 0, thread: records.thread[record] ?? 0 },
+    ...{ caller: callerOf(model, record), deferred: isDeferred(model, record) },
+  };
+}
+
+/** "taken", "coalesced", ... of a signal's record; empty for others. */
+export const fateOf = (model: TraceModel, record: number): string =>
+  FATE_WORDS[model.transitions.fate[record] ?? 0] ?? '';

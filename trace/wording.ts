@@ -1,0 +1,60 @@
+/** Words for times, threads and objects, the same in every report. */
+import type { TraceModel } from './model/model.js';
+import type { TraceObject } from './model/objects.js';
+import { printable } from './names.js';
+
+/** "43.1 us": three figures at most, of ns. */
+export function duration(ns: number): string {
+  const units: readonly (readonly [number, string])[] = [
+    [1e9, 's'],
+    [1e6, 'ms'],
+    [1e3, 'us'],
+  ];
+  for (const [size, unit] of units) {
+    if (Math.abs(ns) < size * 0.9995) continue;
+    const value = ns / size;
+    return `${value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2)} ${unit}`;
+  }
+  return `${Math.round(ns)} ns`;
+}
+
+/** "+201.312 ms" since the start. */
+export const moment = (ns: number): string => `+${(ns / 1e6).toFixed(3)} ms`;
+
+/** First word of a source's description, without its ending: "eventsys". */
+export function programName(model: TraceModel, source: number): string {
+  const description = model.recording.sources[source]?.description ?? 'unknown';
+  const word = description.split(/\s/)[0] ?? description;
+  return printable(
+    word.slice(Math.max(word.lastIndexOf('\\'), word.lastIndexOf('/')) + 1).replace(/\.(exe|sys)$/i, ''),
+  );
+}
+
+/** "eventapp/waiter", "eventsys DPC", "eventsys thread 132". */
+export function threadName(model: TraceModel, thread: number, deferred = false): string {
+  const entry = model.threads[thread];
+  if (entry === undefined) return 'unknown';
+  const program = programName(model, entry.source);
+  if (entry.name !== undefined && entry.name !== '') return `${program}/${printable(entry.name)}`;
+  return deferred || entry.deferred ? `${program} DPC` : `${program} thread ${entry.thread}`;
+}
+
+/** "notification event", "timer". */
+export function objectKind(object: TraceObject): string {
+  if (object.type !== 'event' || object.kind === 'unknown') return object.type === 'unknown' ? 'object' : object.type;
+  return `${object.kind} event`;
+}
+
+export const objectName = (object: TraceObject | undefined): string => printable(object?.label ?? 'an unknown object');
+
+/** A table with columns as wide as their content; numbers to the right. */
+export function aligned(rows: readonly (readonly string[])[], right: ReadonlySet<number> = new Set()): string[] {
+  const widths: number[] = [];
+  for (const row of rows) row.forEach((cell, at) => (widths[at] = Math.max(widths[at] ?? 0, cell.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, at) => (right.has(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
