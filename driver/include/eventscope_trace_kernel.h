@@ -59,11 +59,7 @@ typedef struct ES_TRACE_KERNEL {
     uint32_t fileNameBytes;
 } ES_TRACE_KERNEL;
 
-#if defined(_MSC_VER) && !defined(__clang__)
-ES_TRACE_GLOBAL ES_TRACE_KERNEL EsTraceKernel = {0};
-#else
-ES_TRACE_GLOBAL ES_TRACE_KERNEL EsTraceKernel;
-#endif
+ES_TRACE_GLOBAL ES_TRACE_KERNEL EsTraceKernel = {0}; /* one for all source files of the driver */
 
 ES_TRACE_INLINE int EsTraceIsOn(void)
 {

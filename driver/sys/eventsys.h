@@ -22,13 +22,17 @@
 #ifndef EVENTSYS_H
 #define EVENTSYS_H
 
-#if defined(__MINGW32__) && !defined(_CLANG_DISABLE_CRT_DEPRECATION_WARNINGS)
+#if defined(__MINGW32__)
+#if !defined(_CLANG_DISABLE_CRT_DEPRECATION_WARNINGS)
 #define _CLANG_DISABLE_CRT_DEPRECATION_WARNINGS /* a header of clang's own, included by mingw's, warns otherwise */
+#endif
+/* Defined in headers, and with external linkage by clang because of an earlier declaration: one copy is enough. */
+#pragma weak __cpuidex
+#pragma weak InterlockedBitTestAndSet
+#pragma weak InterlockedBitTestAndReset
 #endif
 
 #include <ntifs.h>
-
-#include <ntstrsafe.h>
 
 #include "eventsys_public.h"
 

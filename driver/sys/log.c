@@ -7,6 +7,8 @@
  */
 #include "eventsys.h"
 
+#include <ntstrsafe.h> /* here alone: mingw's defines its functions wherever it is included */
+
 #define ES_LOG_BYTES 480 /* DbgPrint passes on at most 512 bytes */
 
 static volatile LONG64 LogWindowStart; /* performance counter */
