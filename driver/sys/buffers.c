@@ -169,7 +169,12 @@ static VOID ThreadStop(ES_BUFFER *Buffer)
 static VOID BufferFree(ES_BUFFER *Buffer)
 {
     if (Buffer->Thread != NULL) {
-        ThreadStop(Buffer);
+        if (NT_SUCCESS(Buffer->StartStatus)) {
+            ThreadStop(Buffer);
+        } else {
+            /* On its way out already: no ring, the event is the application's. */
+            (VOID)(KeWaitForSingleObject)(Buffer->Thread, Executive, KernelMode, FALSE, NULL);
+        }
         (ObfDereferenceObject)(Buffer->Thread);
         InterlockedDecrement(&EsDriver.Totals.ObjectReferences);
     }
@@ -246,10 +251,16 @@ static NTSTATUS ThreadStart(ES_BUFFER *Buffer)
         InterlockedIncrement(&EsDriver.Totals.ObjectReferences);
         Buffer->Thread = thread;
     } else {
-        /* Without the object it cannot be waited for by BufferFree: wait by its handle. Not seen to happen. */
+        LARGE_INTEGER retry;
+
+        /* Without the object BufferFree cannot wait for it: as ThreadStop does, by its handle. */
+        retry.QuadPart = ES_RELATIVE_MS(ES_STOP_RETRY_MS);
         InterlockedExchange(&Buffer->Stop, 1);
-        (VOID)KeSetEvent(Buffer->Work->Object, IO_NO_INCREMENT, FALSE);
-        (VOID)ZwWaitForSingleObject(handle, FALSE, NULL);
+        do {
+            if (NT_SUCCESS(Buffer->StartStatus)) {
+                (VOID)KeSetEvent(Buffer->Work->Object, IO_NO_INCREMENT, FALSE);
+            }
+        } while (ZwWaitForSingleObject(handle, FALSE, &retry) == STATUS_TIMEOUT);
     }
     (VOID)(ZwClose)(handle);
     return NT_SUCCESS(status) ? Buffer->StartStatus : status;
