@@ -94,6 +94,9 @@ export function holesOf(parts: Parts, object: TraceObject, activity: Activity): 
   ];
 }
 
+/** Each round decides what the one before made decidable; a run of waits that hang together is rarely longer. */
+const MAX_TIGHTENINGS = 16;
+
 /** Finds the edges of one object. */
 class ObjectMatcher {
   readonly #parts: Parts;
@@ -146,11 +149,32 @@ class ObjectMatcher {
     const doubtful = new Set(this.#own.signals.filter((signal) => signal.uncertain).map(({ record }) => record));
     const matches = oneToOne
       ? matchOneToOne(tokens, takers, this.#unseen)
-      : matchByOverlap(tokens, takers, this.#unseen);
+      : this.#matchTightened(tokens, takers, (match) => uncertain.has(match.taker.wait));
     for (const match of matches) {
       const unsure = uncertain.has(match.taker.wait) || doubtful.has(match.token?.record ?? -1);
       edges.push(this.#edge(match, match.unseen || unsure || this.#expiryOnly(match)));
     }
+  }
+
+  /**
+   * A wait that only one signal can have released shows that this signal had taken effect when the wait returned, although
+   * its own call may have returned later. So a reset behind that moment wiped it, and it released nobody after the reset.
+   */
+  #matchTightened(tokens: readonly Token[], takers: readonly Taker[], unsure: (match: Match) => boolean): Match[] {
+    let matches = matchByOverlap(tokens, takers, this.#unseen);
+    if (this.#object.type === 'semaphore or mutant') return matches;
+    for (let round = 0; round < MAX_TIGHTENINGS && matches.some(({ token }) => token === undefined); round += 1) {
+      const ends = new Map<Token, number>();
+      for (const match of matches) {
+        if (match.token === undefined || match.unseen || unsure(match)) continue;
+        const until = this.#zeros.earliestEndAfter(match.taker.end);
+        if (until < (ends.get(match.token) ?? match.token.until)) ends.set(match.token, until);
+      }
+      if (ends.size === 0) break;
+      tokens = tokens.map((token) => ({ ...token, until: ends.get(token) ?? token.until }));
+      matches = matchByOverlap(tokens, takers, this.#unseen);
+    }
+    return matches;
   }
 
   /** A mutant's owner takes it again without any signal: known by every release coming from a thread that holds it. */
@@ -240,7 +264,7 @@ class ObjectMatcher {
       const from = token.record < 0 ? NaN : (records.time[token.record] ?? NaN);
       const latency = meeting === Meeting.FoundSignaled ? NaN : (waits.end[wait] ?? NaN) - from;
       const evidence = inferred ? Evidence.Inferred : Evidence.Seen;
-      return { ...base, signal: token.record, evidence, meeting, latency, candidates: [] };
+      return { ...base, signal: token.record, evidence, meeting, latency, candidates: NO_CANDIDATES };
     }
     const candidates = match.candidates.map(({ record }) => record).filter((record) => record >= 0);
     const evidence = match.candidates.length === 0 ? Evidence.Unseen : Evidence.Ambiguous;
@@ -256,6 +280,8 @@ class ObjectMatcher {
     return taker.begin > returned ? Meeting.FoundSignaled : Meeting.Unknown;
   }
 }
+
+const NO_CANDIDATES: readonly number[] = [];
 
 function columns(parts: Parts, edges: readonly Edge[], activity: Activity, coalesced: ReadonlySet<number>): Wakes {
   const count = edges.length;
