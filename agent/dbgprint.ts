@@ -3,7 +3,7 @@ import { watch, type FSWatcher } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { AgentConnection } from '../protocol/agent-connection.js';
 import type { RequestResult } from '../protocol/agent-rpc.js';
-import { dbgPrintText } from '../machine/debug-log.js';
+import { DebugLogParser } from '../machine/debug-log.js';
 
 /** The file system tells of appended bytes where it can; where it does not, this is how late a line may be. */
 const LOOK_MS = 200;
@@ -18,6 +18,7 @@ export class DbgPrintLog {
   #timer: NodeJS.Timeout | undefined;
   #position = 0;
   #rest = '';
+  #parser = new DebugLogParser();
   #reading = false;
 
   constructor(
@@ -96,7 +97,7 @@ export class DbgPrintLog {
     this.#rest = (pieces.pop() ?? '').slice(0, MAX_LINE);
     const utcMs = Date.now();
     const lines = pieces.flatMap((piece) => {
-      const line = dbgPrintText(piece.replace(/\r$/, ''));
+      const line = this.#parser.line(piece.replace(/\r$/, ''));
       return line === undefined || line === '' ? [] : [{ utcMs, text: line.slice(0, MAX_LINE) }];
     });
     for (let at = 0; at < lines.length; at += MAX_LINES) {

@@ -1,18 +1,39 @@
 import assert from 'node:assert/strict';
-import { dbgPrintText } from './debug-log.js';
+import { DebugLogParser } from './debug-log.js';
+
+const parse = (lines: readonly string[]): (string | undefined)[] => {
+  const parser = new DebugLogParser();
+  return lines.map((line) => parser.line(line));
+};
 
 describe('kernel debug output of Wine', () => {
-  it('takes the text out of a line', () => {
-    assert.equal(
-      dbgPrintText('00f4:warn:debugstr:vDbgPrintExWithPrefix 65:3: eventsys: loaded: yes'),
-      'eventsys: loaded: yes',
-    );
-    assert.equal(dbgPrintText('warn:debugstr:vDbgPrintExWithPrefix 0:0: '), '');
+  it('takes the text out of a line, with a thread, with a process and thread, and with a time', () => {
+    for (const head of ['', '00f4:', '0138:00f4:', '12.345:00f4:']) {
+      const line = `${head}warn:debugstr:vDbgPrintExWithPrefix 00000065:00000003: eventsys: loaded: yes`;
+      assert.deepEqual(parse([line]), ['eventsys: loaded: yes']);
+    }
   });
 
-  it('leaves every other line alone', () => {
-    for (const line of ['', 'eventsys: loaded', '0024:fixme:ntoskrnl:IoCreateDevice stub', '00f4:warn:debugstr:x']) {
-      assert.equal(dbgPrintText(line), undefined, line);
-    }
+  it('gives the lines of one print, and stops at what is not part of it', () => {
+    const lines = [
+      'left over',
+      '00f4:warn:debugstr:vDbgPrintExWithPrefix 00000065:00000003: first',
+      'second',
+      '',
+      '00f4:warn:debugstr:OutputDebugStringA L"an application\'s"',
+      'not the kernel',
+      '0024:fixme:ntoskrnl:IoCreateDevice stub',
+      'wine: Unhandled page fault',
+    ];
+    assert.deepEqual(parse(lines), [
+      undefined,
+      'first',
+      'second',
+      '',
+      undefined,
+      undefined,
+      undefined,
+      'wine: Unhandled page fault',
+    ]);
   });
 });

@@ -1,10 +1,30 @@
 /**
  * Kernel debug output as Wine writes it to its standard error, when a prefix's first process runs with
- * WINEDEBUG=-all,warn+debugstr: `0068:warn:debugstr:vDbgPrintExWithPrefix 65:3: text`.
+ * WINEDEBUG=-all,warn+debugstr: `0068:warn:debugstr:vDbgPrintExWithPrefix 00000065:00000003: text`. A text of several lines
+ * has one head. Seen on Wine 8.
  */
-const DBGPRINT_LINE = /^(?:[0-9a-f]{4,8}:)?(?:warn|trace):debugstr:\w*DbgPrint\w* [0-9a-fA-F]+:[0-9a-fA-F]+: ?(.*)$/;
+const PRINT =
+  /^(?:\d+\.\d+:)?(?:[0-9a-f]{4,8}:)?(?:[0-9a-f]{4,8}:)?warn:debugstr:vDbgPrintExWithPrefix [0-9a-f]+:[0-9a-f]+: (.*)$/i;
+/** What other channels and functions say begins like this. */
+const OTHER = /^(?:\d+\.\d+:)?(?:[0-9a-f]{4,8}:)*(?:fixme|err|warn|trace):[a-z0-9_]+:/;
+/** What Wine's loader says without a head, such as an unhandled exception of a driver. */
+const LOADER = /^wine: /;
 
-/** What the driver printed, or undefined for a line that is something else. */
-export function dbgPrintText(line: string): string | undefined {
-  return DBGPRINT_LINE.exec(line)?.[1];
+/** What drivers printed, out of the lines of such a log. Keeps whether it is inside a print. */
+export class DebugLogParser {
+  #inPrint = false;
+
+  /** The text of a line without its line feed, or undefined when it is something else's. */
+  line(line: string): string | undefined {
+    const print = PRINT.exec(line);
+    if (print !== null) {
+      this.#inPrint = true;
+      return print[1] ?? '';
+    }
+    if (OTHER.test(line)) {
+      this.#inPrint = false;
+      return undefined;
+    }
+    return this.#inPrint || LOADER.test(line) ? line : undefined;
+  }
 }
