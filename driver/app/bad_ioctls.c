@@ -8,38 +8,14 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "eventapp.h"
+#include "bad_ioctls.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define HEAD_OF(structure) {EVENTSYS_ABI_VERSION, (uint32_t)sizeof(structure)}
 
-/* The largest input structure, and room beyond it. */
-typedef union BAD_INPUT {
-    EVENTSYS_HEAD Head;
-    EVENTSYS_REGISTER_EVENT_INPUT Register;
-    EVENTSYS_ID_INPUT Id;
-    EVENTSYS_GET_EVENT_INPUT Get;
-    EVENTSYS_OPEN_NAMED_INPUT Open;
-    EVENTSYS_CREATE_NAMED_INPUT Create;
-    EVENTSYS_SIGNAL_INPUT Signal;
-    EVENTSYS_SCHEDULE_INPUT Schedule;
-    EVENTSYS_WAIT_INPUT Wait;
-    EVENTSYS_NOTIFY_INPUT Notify;
-    EVENTSYS_REGISTER_BUFFER_INPUT Buffer;
-    UCHAR Bytes[1024];
-} BAD_INPUT;
-
-typedef struct BAD_TARGET {
-    PCSTR Name;
-    ULONG Code;
-    ULONG InputBytes;
-    ULONG OutputBytes;
-} BAD_TARGET;
-
 /* The requests that the generator starts from. FAULT is left out: a driver built with faults would do as it is told. */
-static const BAD_TARGET BadTargets[] = {
+const BAD_TARGET BadTargets[BadTargetCount] = {
     {"QUERY_STATE", IOCTL_EVENTSYS_QUERY_STATE, sizeof(EVENTSYS_HEAD), sizeof(EVENTSYS_STATE_OUTPUT)},
     {"REGISTER_EVENT", IOCTL_EVENTSYS_REGISTER_EVENT, sizeof(EVENTSYS_REGISTER_EVENT_INPUT), sizeof(EVENTSYS_EVENT_OUTPUT)},
     {"UNREGISTER_EVENT", IOCTL_EVENTSYS_UNREGISTER_EVENT, sizeof(EVENTSYS_ID_INPUT), 0},
@@ -109,7 +85,7 @@ static APP_EXIT BreakCommonRules(_In_ const APP_DRIVER *Driver, _In_ const BAD_T
 static APP_EXIT BreakRule(_In_ const APP_DRIVER *Driver, ULONG Code, _In_z_ PCSTR Rule, _In_ const BAD_INPUT *Input,
                           NTSTATUS Expected)
 {
-    for (size_t index = 0; index < RTL_NUMBER_OF(BadTargets); index++) {
+    for (int index = 0; index < BadTargetCount; index++) {
         if (BadTargets[index].Code == Code) {
             return ExpectStatus(Driver, &BadTargets[index], Rule, Input, BadTargets[index].InputBytes,
                                 BadTargets[index].OutputBytes, Expected);
@@ -171,144 +147,6 @@ static APP_EXIT BreakOwnRules(_In_ const APP_DRIVER *Driver)
     for (size_t index = 0; index < RTL_NUMBER_OF(cases) && exit == AppExitOk; index++) {
         exit = BreakRule(Driver, cases[index].Code, cases[index].Rule, cases[index].Input, cases[index].Expected);
     }
-    return exit;
-}
-
-/* ---- the generator ------------------------------------------------------------------------------------------------ */
-
-typedef struct BAD_GENERATOR {
-    uint64_t State;
-    HANDLE Synchronous; /* a second open file, without FILE_FLAG_OVERLAPPED */
-    ULONG Refused;
-    ULONG Succeeded;
-    ULONG Pended;
-} BAD_GENERATOR;
-
-/* xorshift64*: the same requests for the same seed on every machine. */
-static uint32_t Random(_Inout_ BAD_GENERATOR *Generator, uint32_t Limit)
-{
-    Generator->State ^= Generator->State >> 12;
-    Generator->State ^= Generator->State << 25;
-    Generator->State ^= Generator->State >> 27;
-    return (uint32_t)((Generator->State * 0x2545F4914F6CDD1Dull) >> 32) % Limit;
-}
-
-/* Numbers at which checks go wrong. */
-static uint32_t EdgeNumber(_Inout_ BAD_GENERATOR *Generator)
-{
-    static const uint32_t edges[] = {0,      1,          2,          3,          4,          7,          8,         0x7F,
-                                     0xFF,   0x100,      0x1000,     0xFFFF,     0x10000,    1000000,    60000000,  0x7FFFFFFF,
-                                     0x80000000, 0xFFFFFFF8, 0xFFFFFFFE, 0xFFFFFFFF};
-
-    return Random(Generator, 4) == 0 ? Random(Generator, 0xFFFFFFFF) : edges[Random(Generator, RTL_NUMBER_OF(edges))];
-}
-
-/* An input with the right head and edge numbers behind it, or wholly random bytes. */
-static VOID FillInput(_Inout_ BAD_GENERATOR *Generator, _In_ const BAD_TARGET *Target, _Out_ BAD_INPUT *Input)
-{
-    const BOOL wild = Random(Generator, 8) == 0;
-
-    for (size_t at = 0; at + 4 <= sizeof(Input->Bytes); at += 4) {
-        const uint32_t number = wild ? Random(Generator, 0xFFFFFFFF) : EdgeNumber(Generator);
-        CopyMemory(&Input->Bytes[at], &number, sizeof(number));
-    }
-    if (!wild) {
-        Input->Head.version = Random(Generator, 8) == 0 ? EdgeNumber(Generator) : EVENTSYS_ABI_VERSION;
-        Input->Head.bytes = Random(Generator, 8) == 0 ? EdgeNumber(Generator) : Target->InputBytes;
-    }
-}
-
-/* A request that no driver may take: its success is a defect. Conservative: unsure means FALSE. */
-static BOOL IsCertainlyWrong(_In_ const BAD_TARGET *Target, ULONG Code, _In_ const BAD_INPUT *Input, ULONG InputBytes,
-                             ULONG OutputBytes)
-{
-    return Code == Target->Code &&
-           (InputBytes != Target->InputBytes || OutputBytes < Target->OutputBytes ||
-            Input->Head.version != EVENTSYS_ABI_VERSION || Input->Head.bytes != Target->InputBytes);
-}
-
-/* One spoilt request. */
-static APP_EXIT SendOne(_In_ const APP_DRIVER *Driver, _Inout_ BAD_GENERATOR *Generator, ULONG Number)
-{
-    static UCHAR output[64 * 1024];
-    const BAD_TARGET *target = &BadTargets[Random(Generator, RTL_NUMBER_OF(BadTargets))];
-    const BOOL synchronous = Random(Generator, 4) == 0;
-    ULONG code = target->Code;
-    ULONG inputBytes = target->InputBytes;
-    ULONG outputBytes = target->OutputBytes;
-    BAD_INPUT input;
-    PVOID inputAt = &input;
-    PVOID outputAt = output;
-    NTSTATUS status;
-
-    FillInput(Generator, target, &input);
-    if (Random(Generator, 4) == 0) {
-        inputBytes = Random(Generator, sizeof(input));
-    }
-    if (Random(Generator, 4) == 0) {
-        outputBytes = Random(Generator, sizeof(output));
-    }
-    if (Random(Generator, 16) == 0) {
-        /* Another function, method or access; never FAULT's, whose function is 0x80E, nor a trace request (0xEA0 on). */
-        code = (code & ~0x3FFCu) | ((0x810u + Random(Generator, 0x600)) << 2) | Random(Generator, 4);
-    }
-    /*
-     * Pointers to nothing. Windows probes them before the driver is called. Under Wine the request dies in the client's half
-     * of the call, which then reads an answer that never came: it says nothing about the driver, and may say anything.
-     */
-    if (Random(Generator, 24) == 0 && !(Driver->Features & EVENTSYS_FEATURE_WINE)) {
-        inputAt = (PVOID)(ULONG_PTR)(Random(Generator, 2) == 0 ? 0 : 0x10000);
-    }
-    if (Random(Generator, 24) == 0 && !(Driver->Features & EVENTSYS_FEATURE_WINE)) {
-        outputAt = (PVOID)(ULONG_PTR)(Random(Generator, 2) == 0 ? 0 : 0x10000);
-    }
-    if (code == IOCTL_EVENTSYS_WAIT_NOTIFICATION && !IsCertainlyWrong(target, code, &input, inputBytes, outputBytes)) {
-        input.Wait.requestId = 0; /* a good one would be kept, and a synchronous caller would wait for ever */
-    }
-    if (code == IOCTL_EVENTSYS_REGISTER_BUFFER) {
-        input.Buffer.bufferBytes = EVENTSYS_MAX_BUFFER_BYTES + 1 + Random(Generator, 1000);
-    }
-    if (synchronous) {
-        DWORD returned = 0;
-        const ULONGLONG entry = AppQpc();
-        status = (DeviceIoControl)(Generator->Synchronous, code, inputAt, inputBytes, outputAt, outputBytes, &returned, NULL)
-                     ? STATUS_SUCCESS
-                     : AppLastStatus();
-        AppMarkAt(entry);
-        AppLog(AppFactIoctl, target->Name, NULL, status, "synchronous code=0x%lx in=%lu out=%lu", (unsigned long)code,
-               (unsigned long)inputBytes, (unsigned long)outputBytes);
-    } else {
-        status = AppIoctl(Driver->Options, Driver->Device, target->Name, code, inputAt, inputBytes, outputAt, outputBytes, NULL);
-    }
-    Generator->Refused += !NT_SUCCESS(status);
-    Generator->Succeeded += NT_SUCCESS(status);
-    Generator->Pended += status == STATUS_IO_TIMEOUT;
-    if (status == STATUS_IO_TIMEOUT) {
-        return AppExpect(FALSE, "request %lu (%s) was kept", (unsigned long)Number, target->Name);
-    }
-    return AppExpect(!NT_SUCCESS(status) || (inputAt == &input && !IsCertainlyWrong(target, code, &input, inputBytes, outputBytes)),
-                     "request %lu (%s, in %lu, out %lu) succeeded although it is wrong", (unsigned long)Number, target->Name,
-                     (unsigned long)inputBytes, (unsigned long)outputBytes);
-}
-
-static APP_EXIT SendRandom(_In_ const APP_DRIVER *Driver)
-{
-    BAD_GENERATOR generator = {.State = 0x9E3779B97F4A7C15ull ^ ((uint64_t)Driver->Options->Seed << 1)};
-    APP_EXIT exit = AppExitOk;
-
-    generator.Synchronous = (CreateFileW)(EVENTSYS_WIDE(EVENTSYS_WIN32_DEVICE_NAME), GENERIC_READ | GENERIC_WRITE, 0, NULL,
-                                          OPEN_EXISTING, 0, NULL);
-    if (generator.Synchronous == INVALID_HANDLE_VALUE) {
-        return AppExpectSuccess(AppLastStatus(), "Opening the device for synchronous requests");
-    }
-    for (ULONG number = 0; number < Driver->Options->Count && exit == AppExitOk; number++) {
-        exit = SendOne(Driver, &generator, number);
-    }
-    (CloseHandle)(generator.Synchronous);
-    AppLog(AppFactNote, "bad-ioctls", NULL, STATUS_SUCCESS, "seed=%lu refused=%lu succeeded=%lu",
-           (unsigned long)Driver->Options->Seed, (unsigned long)generator.Refused, (unsigned long)generator.Succeeded);
-    AppSay("  seed %lu: %lu refused, %lu succeeded", (unsigned long)Driver->Options->Seed, (unsigned long)generator.Refused,
-           (unsigned long)generator.Succeeded);
     return exit;
 }
 
@@ -379,14 +217,14 @@ APP_EXIT AppRunBadIoctls(const APP_OPTIONS *Options)
     if (exit != AppExitOk) {
         return exit;
     }
-    for (size_t index = 0; index < RTL_NUMBER_OF(BadTargets) && exit == AppExitOk; index++) {
+    for (int index = 0; index < BadTargetCount && exit == AppExitOk; index++) {
         exit = BreakCommonRules(&driver, &BadTargets[index]);
     }
     if (exit == AppExitOk) {
         exit = BreakOwnRules(&driver);
     }
     if (exit == AppExitOk) {
-        exit = SendRandom(&driver);
+        exit = AppSendBadRequests(&driver);
     }
     AppDriverClose(&driver);
     return exit == AppExitOk ? ProveAlive(Options) : exit;

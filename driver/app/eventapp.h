@@ -87,7 +87,7 @@ APP_RUN AppRunWrongName, AppRunWrongNamespace; /* pitfall_names.c */
 APP_RUN AppRunLeak;                            /* pitfall_leak.c */
 APP_RUN AppRunSlowReset;                       /* pitfall_slow_reset.c */
 APP_RUN AppRunState;                           /* state.c */
-APP_RUN AppRunBadIoctls;                       /* bad_ioctls.c */
+APP_RUN AppRunBadIoctls;                       /* bad_ioctls.c, bad_requests.c */
 
 /* ---- log.c ------------------------------------------------------------------------------------------------------ */
 
