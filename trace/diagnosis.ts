@@ -57,14 +57,15 @@ export function diagnose(model: TraceModel): readonly Finding[] {
     findings.push(finding(model, rule, severity, facts));
   };
   const fates = recordsByFate(model);
+  const index = indexByObject(model);
   for (const object of model.objects) {
     coalesced(model, object, fates, add);
     wiped(model, object, fates, add);
     missedPulses(object, fates, add);
-    startsSignaled(model, object, add);
-    spins(model, object, add);
+    startsSignaled(model, object, index, add);
+    spins(model, object, index, add);
     stolen(model, object, add);
-    referenceLeft(model, object, add);
+    referenceLeft(model, object, index, add);
   }
   splitPairs(model, add);
   wrongNames(model, add);
@@ -103,6 +104,23 @@ function recordsByFate(model: TraceModel): (object: number, fate: Fate) => reado
     else list.push(record);
   }
   return (object, fate) => lists.get(object * 8 + fate) ?? [];
+}
+
+interface ObjectIndex {
+  readonly edges: readonly (readonly number[])[];
+  /** Reference and dereference records. */
+  readonly references: readonly (readonly number[])[];
+}
+
+function indexByObject(model: TraceModel): ObjectIndex {
+  const edges: number[][] = model.objects.map(() => []);
+  for (let edge = 0; edge < model.wakes.count; edge += 1) edges[model.wakes.object[edge] ?? -1]?.push(edge);
+  const references: number[][] = model.objects.map(() => []);
+  for (const record of model.order) {
+    const kind = model.records.kind[record];
+    if (kind === Kind.Reference || kind === Kind.Dereference) references[model.objectOf[record] ?? -1]?.push(record);
+  }
+  return { edges, references };
 }
 
 type Fates = ReturnType<typeof recordsByFate>;
@@ -151,13 +169,12 @@ function missedPulses(object: TraceObject, fates: Fates, add: Add): void {
   });
 }
 
-function startsSignaled(model: TraceModel, object: TraceObject, add: Add): void {
+function startsSignaled(model: TraceModel, object: TraceObject, index: ObjectIndex, add: Add): void {
   const { wakes, records } = model;
   if (object.initiallySet !== true || object.created < 0) return;
   if (model.recording.sources[records.source[object.created] ?? 0]?.side !== 'kernel') return;
-  for (let edge = 0; edge < wakes.count; edge += 1) {
-    if (wakes.object[edge] !== object.id || wakes.signal[edge] !== -1 || wakes.evidence[edge] !== Evidence.Seen)
-      continue;
+  for (const edge of index.edges[object.id] ?? []) {
+    if (wakes.signal[edge] !== -1 || wakes.evidence[edge] !== Evidence.Seen) continue;
     const wait = wakes.wait[edge] ?? 0;
     add('starts-signaled', 'W', {
       objects: [object],
@@ -170,12 +187,12 @@ function startsSignaled(model: TraceModel, object: TraceObject, add: Add): void 
   }
 }
 
-function spins(model: TraceModel, object: TraceObject, add: Add): void {
+function spins(model: TraceModel, object: TraceObject, index: ObjectIndex, add: Add): void {
   if (object.kind !== 'notification') return;
   const { wakes, waits } = model;
   const counts = new Map<number, number>();
-  for (let edge = 0; edge < wakes.count; edge += 1) {
-    if (wakes.object[edge] !== object.id || wakes.meeting[edge] !== Meeting.FoundSignaled) continue;
+  for (const edge of index.edges[object.id] ?? []) {
+    if (wakes.meeting[edge] !== Meeting.FoundSignaled) continue;
     const signal = wakes.signal[edge] ?? -1;
     const thread = waits.thread[wakes.wait[edge] ?? 0] ?? 0;
     const key = (signal + 1) * 4_096 + (thread % 4_096);
@@ -221,15 +238,14 @@ function stolen(model: TraceModel, object: TraceObject, add: Add): void {
 }
 
 /** A driver's reference that outlives every handle. */
-function referenceLeft(model: TraceModel, object: TraceObject, add: Add): void {
+function referenceLeft(model: TraceModel, object: TraceObject, index: ObjectIndex, add: Add): void {
   const { records } = model;
   const handles = object.names.filter(({ kind, process }) => kind === 'handle' && process !== undefined);
   if (handles.length === 0 || handles.some(({ until }) => !Number.isFinite(until))) return;
   if (!object.names.some(({ kind }) => kind === 'pointer') || model.gaps.length > 0) return;
   let held = 0;
   let last = -1;
-  for (const record of model.order) {
-    if (model.objectOf[record] !== object.id) continue;
+  for (const record of index.references[object.id] ?? []) {
     if (records.kind[record] === Kind.Reference && (records.duration[record] ?? 0) > 0) {
       held += 1;
       last = record;

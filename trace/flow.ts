@@ -68,13 +68,13 @@ const ACTIONS: Readonly<Record<number, string>> = {
 };
 const SIGNALS: ReadonlySet<number> = new Set([Kind.Set, Kind.Pulse, Kind.Release, Kind.Complete, Kind.TimerExpire]);
 
-/** All steps in order of time, at most `limit`. */
-export function flowSteps(model: TraceModel, limit = Infinity): FlowStep[] {
+/** Steps in order of time, the first `limit` of them, or the last when `fromEnd`. */
+export function flowSteps(model: TraceModel, limit = Infinity, fromEnd = false): FlowStep[] {
   const steps: FlowStep[] = [];
-  const edges = edgesBySignal(model);
-  for (const record of model.order) {
-    if (steps.length >= limit) break;
-    const text = stepText(model, record, edges);
+  const { order } = model;
+  for (let at = 0; at < order.length && steps.length < limit; at += 1) {
+    const record = order[fromEnd ? order.length - 1 - at : at] ?? 0;
+    const text = stepText(model, record);
     if (text === undefined) continue;
     steps.push({
       ...{ time: model.records.time[record] ?? 0, thread: model.threadOf[record] ?? 0, record, text },
@@ -82,7 +82,7 @@ export function flowSteps(model: TraceModel, limit = Infinity): FlowStep[] {
       ...{ action: ACTIONS[model.records.kind[record] ?? 0] ?? 'other', object: model.objectOf[record] ?? -1 },
     });
   }
-  return steps;
+  return fromEnd ? steps.reverse() : steps;
 }
 
 const sideOf = (model: TraceModel, record: number): 'kernel' | 'user' =>
@@ -108,11 +108,7 @@ function edgesBySignal(model: TraceModel): Map<number, number[]> {
 }
 
 /** undefined: not worth a line. */
-function stepText(
-  model: TraceModel,
-  record: number,
-  edges: ReadonlyMap<number, readonly number[]>,
-): string | undefined {
+function stepText(model: TraceModel, record: number): string | undefined {
   const { records } = model;
   const kind = records.kind[record] ?? 0;
   const object = model.objects[model.objectOf[record] ?? -1];
@@ -148,7 +144,7 @@ function stepText(
     case Kind.Note:
       return `noted: ${records.text.get(record) ?? ''}`;
     default:
-      return SIGNALS.has(kind) ? signalText(model, record, name, edges.get(record) ?? []) : undefined;
+      return SIGNALS.has(kind) ? signalText(model, record, name, indexOf(model).edges.get(record) ?? []) : undefined;
   }
 }
 
@@ -168,11 +164,9 @@ function previousText(model: TraceModel, record: number): string {
 }
 
 function wipedText(model: TraceModel, record: number): string {
-  for (const [signal, by] of model.transitions.wipedBy) {
-    if (by === record)
-      return `: wiped the signal of ${whoDid(model, signal)} at ${moment(model.records.time[signal] ?? 0)}`;
-  }
-  return '';
+  const signal = indexOf(model).wiped.get(record);
+  if (signal === undefined) return '';
+  return `: wiped the signal of ${whoDid(model, signal)} at ${moment(model.records.time[signal] ?? 0)}`;
 }
 
 function signalText(model: TraceModel, record: number, name: string, edges: readonly number[]): string {
@@ -221,8 +215,8 @@ function edgeText(model: TraceModel, edge: number): string {
 
 /** Waits that a known signal released are told with the signal. */
 function waitText(model: TraceModel, record: number): string | undefined {
-  const wait = waitOfEnd(model, record);
-  if (wait < 0) return undefined;
+  const wait = indexOf(model).waits.get(record);
+  if (wait === undefined) return undefined;
   const { waits, wakes } = model;
   const outcome = waits.outcome[wait] ?? 0;
   const took = duration((waits.end[wait] ?? 0) - (waits.begin[wait] ?? 0));
@@ -246,15 +240,26 @@ function waitText(model: TraceModel, record: number): string | undefined {
   }
 }
 
-const endIndexes = new WeakMap<TraceModel, Map<number, number>>();
-function waitOfEnd(model: TraceModel, record: number): number {
-  let index = endIndexes.get(model);
+interface FlowIndex {
+  /** Wait by the record of its end. */
+  readonly waits: ReadonlyMap<number, number>;
+  /** Signal by the record of the reset that wiped it. */
+  readonly wiped: ReadonlyMap<number, number>;
+  /** Edges by the record of their signal. */
+  readonly edges: ReadonlyMap<number, readonly number[]>;
+}
+
+const indexes = new WeakMap<TraceModel, FlowIndex>();
+function indexOf(model: TraceModel): FlowIndex {
+  let index = indexes.get(model);
   if (index === undefined) {
-    index = new Map();
-    for (let wait = 0; wait < model.waits.count; wait += 1) index.set(model.waits.endRecord[wait] ?? -1, wait);
-    endIndexes.set(model, index);
+    const waits = new Map<number, number>();
+    for (let wait = 0; wait < model.waits.count; wait += 1) waits.set(model.waits.endRecord[wait] ?? -1, wait);
+    const wiped = new Map([...model.transitions.wipedBy].map(([signal, by]) => [by, signal] as const));
+    index = { waits, wiped, edges: edgesBySignal(model) };
+    indexes.set(model, index);
   }
-  return index.get(record) ?? -1;
+  return index;
 }
 
 // -------------------------------------------------------------------------------------------------------- as text
@@ -263,16 +268,18 @@ const MAX_LINES = 48;
 
 /** The flow as text: what happened in order, shortened in its middle, then a line per object with its counts. */
 export function describeFlow(model: TraceModel): string {
-  const steps = flowSteps(model);
+  const all = flowSteps(model, MAX_LINES + 1);
   const head = Math.ceil(MAX_LINES * 0.75);
-  const tail = MAX_LINES - head;
-  const short = steps.length <= MAX_LINES ? steps : [...steps.slice(0, head), ...steps.slice(-tail)];
+  const whole = all.length <= MAX_LINES;
+  const last = whole ? [] : flowSteps(model, MAX_LINES - head, true);
+  const short = whole ? all : [...all.slice(0, head), ...last];
   const lines = aligned(
     short.map((step) => [moment(step.time), step.who, step.text]),
     new Set([0]),
   );
-  if (short.length < steps.length) {
-    lines.splice(head, 0, `... ${steps.length - short.length} more, until ${moment(short[head]?.time ?? 0)} ...`);
+  if (!whole) {
+    const between = [all[head], last[0]].map((step) => moment(step?.time ?? 0));
+    lines.splice(head, 0, `... more of the same kinds from ${between.join(' to ')} ...`);
   }
   const stillWaiting = describeOpenWaits(model);
   return [...lines, ...stillWaiting, '', ...describeObjects(model)].map((line) => `  ${line}`.trimEnd()).join('\n');

@@ -38,7 +38,7 @@ export interface Match {
   readonly taker: Taker;
   /** The token, when it is decided. */
   readonly token: Token | undefined;
-  /** All tokens that it can have taken, when it is not decided; capped. */
+  /** All tokens that it can have taken, when there is no one token; capped. */
   readonly candidates: readonly Token[];
   /** An unseen signal can have satisfied it as well. */
   readonly unseen: boolean;
@@ -52,11 +52,12 @@ const MAX_COMPONENT = 96;
 /** Candidates by overlap alone: notification events, semaphores, and objects whose kind is unknown. */
 export function matchByOverlap(tokens: readonly Token[], takers: readonly Taker[], unseen: readonly Unseen[]): Match[] {
   const index = new IntervalIndex(tokens);
+  const hidden = new IntervalIndex(unseen);
   return takers
     .filter(({ satisfied }) => satisfied)
     .map((taker) => {
       const candidates = index.overlapping(taker.begin, taker.end, MAX_CANDIDATES + 1);
-      const maybeUnseen = unseen.some((stretch) => overlaps(stretch, taker));
+      const maybeUnseen = hidden.any(taker.begin, taker.end);
       const only = candidates.length === 1 ? candidates[0] : undefined;
       return { taker, token: only, candidates, unseen: maybeUnseen };
     });
@@ -70,101 +71,111 @@ export function matchOneToOne(tokens: readonly Token[], takers: readonly Taker[]
   return graph.matches();
 }
 
-const overlaps = (stretch: { from: number; until: number }, taker: Taker): boolean =>
-  stretch.from <= taker.end && stretch.until >= taker.begin;
-
-/** Takers and tokens with an edge for "can have taken". */
+/** Takers and tokens, by number, with an edge for "can have taken". Lists are short: plain arrays beat sets here. */
 class Graph {
+  readonly #tokens: readonly Token[];
   readonly #takers: readonly Taker[];
-  readonly #tokensOf: Set<Token>[];
-  readonly #takersOf = new Map<Token, Set<number>>();
-  readonly #unseen: boolean[];
+  readonly #tokensOf: number[][];
+  readonly #takersOf: number[][];
+  readonly #unseen: Uint8Array;
   /** More candidates than can be listed: nothing may be decided for it or against it. */
-  readonly #overfull: boolean[];
-  readonly #decided: (Token | undefined)[];
+  readonly #overfull: Uint8Array;
+  /** Token by taker, -1 while undecided. */
+  readonly #decided: Int32Array;
+  /** An unlisted candidate could be any older token: tokens must not look as if nobody else could take them. */
+  readonly #loose: boolean;
 
   constructor(tokens: readonly Token[], takers: readonly Taker[], unseen: readonly Unseen[]) {
-    const index = new IntervalIndex(tokens);
+    this.#tokens = tokens;
     this.#takers = takers;
-    for (const token of tokens) this.#takersOf.set(token, new Set());
-    this.#tokensOf = takers.map((taker) => new Set(index.overlapping(taker.begin, taker.end, MAX_CANDIDATES + 1)));
-    this.#overfull = this.#tokensOf.map((set) => set.size > MAX_CANDIDATES);
-    this.#unseen = takers.map((taker) => unseen.some((stretch) => overlaps(stretch, taker)));
-    this.#decided = takers.map(() => undefined);
-    this.#tokensOf.forEach((set, taker) => {
-      for (const token of set) this.#takersOf.get(token)?.add(taker);
+    const index = new IntervalIndex(tokens.map(({ from, until }, token) => ({ from, until, token })));
+    const hidden = new IntervalIndex(unseen);
+    this.#takersOf = tokens.map(() => []);
+    this.#unseen = new Uint8Array(takers.length);
+    this.#overfull = new Uint8Array(takers.length);
+    this.#decided = new Int32Array(takers.length).fill(-1);
+    this.#tokensOf = takers.map(({ begin, end }, taker) => {
+      const list = index.overlapping(begin, end, MAX_CANDIDATES + 1).map(({ token }) => token);
+      if (list.length > MAX_CANDIDATES) this.#overfull[taker] = 1;
+      if (hidden.any(begin, end)) this.#unseen[taker] = 1;
+      for (const token of list) this.#takersOf[token]?.push(taker);
+      return list;
     });
-    // An unlisted candidate could be any older token: those must not look as if nobody else could take them.
-    this.#loose = this.#overfull.some(Boolean);
+    this.#loose = this.#overfull.includes(1);
   }
-
-  readonly #loose: boolean;
 
   /** Where only one is left, it is the one; that narrows others. */
   propagate(): void {
-    const queue: (number | Token)[] = [...this.#takers.keys(), ...this.#takersOf.keys()];
-    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-      if (typeof next === 'number') this.#settleTaker(next, queue);
-      else this.#settleToken(next, queue);
+    const takers = [...this.#takers.keys()];
+    const tokens = [...this.#tokens.keys()];
+    for (;;) {
+      const taker = takers.pop();
+      if (taker !== undefined) {
+        this.#settleTaker(taker, takers, tokens);
+        continue;
+      }
+      const token = tokens.pop();
+      if (token === undefined) return;
+      this.#settleToken(token, takers, tokens);
     }
   }
 
-  #settleTaker(taker: number, queue: (number | Token)[]): void {
-    const set = this.#tokensOf[taker];
-    const [only] = set ?? [];
-    if (set?.size !== 1 || only === undefined || this.#decided[taker] !== undefined) return;
-    if (this.#unseen[taker] === true || this.#takers[taker]?.satisfied !== true) return;
-    this.#assign(taker, only, queue);
+  #settleTaker(taker: number, takers: number[], tokens: number[]): void {
+    const list = this.#tokensOf[taker];
+    const only = list?.[0];
+    if (list?.length !== 1 || only === undefined || this.#decided[taker] !== -1) return;
+    if (this.#unseen[taker] === 1 || this.#takers[taker]?.satisfied !== true) return;
+    this.#assign(taker, only, takers, tokens);
   }
 
-  #settleToken(token: Token, queue: (number | Token)[]): void {
-    const set = this.#takersOf.get(token);
-    const [only] = set ?? [];
-    if (!token.mustBeTaken || this.#loose || set?.size !== 1 || only === undefined) return;
-    if (this.#decided[only] === undefined) this.#assign(only, token, queue);
+  #settleToken(token: number, takers: number[], tokens: number[]): void {
+    const list = this.#takersOf[token];
+    const only = list?.[0];
+    if (this.#tokens[token]?.mustBeTaken !== true || this.#loose || list?.length !== 1 || only === undefined) return;
+    if (this.#decided[only] === -1) this.#assign(only, token, takers, tokens);
   }
 
-  #assign(taker: number, token: Token, queue: (number | Token)[]): void {
+  #assign(taker: number, token: number, takers: number[], tokens: number[]): void {
     this.#decided[taker] = token;
     for (const other of this.#tokensOf[taker] ?? []) {
       if (other === token) continue;
-      this.#takersOf.get(other)?.delete(taker);
-      queue.push(other);
+      remove(this.#takersOf[other], taker);
+      tokens.push(other);
     }
-    this.#tokensOf[taker] = new Set([token]);
-    for (const other of this.#takersOf.get(token) ?? []) {
+    this.#tokensOf[taker] = [token];
+    for (const other of this.#takersOf[token] ?? []) {
       if (other === taker) continue;
-      this.#tokensOf[other]?.delete(token);
-      queue.push(other);
+      remove(this.#tokensOf[other], token);
+      takers.push(other);
     }
-    this.#takersOf.set(token, new Set([taker]));
+    this.#takersOf[token] = [taker];
   }
 
   /** What propagation leaves: an edge is decided when no complete assignment goes without it. */
   decideComponents(): void {
-    const seen = new Set<number>();
+    const seen = new Uint8Array(this.#takers.length);
     for (const start of this.#takers.keys()) {
-      if (seen.has(start) || this.#decided[start] !== undefined) continue;
+      if (seen[start] === 1 || this.#decided[start] !== -1) continue;
       const component = this.#component(start, seen);
       if (component.takers.length + component.tokens.size > MAX_COMPONENT) continue;
-      if (component.takers.some((taker) => this.#overfull[taker] === true)) continue;
+      if (component.takers.some((taker) => this.#overfull[taker] === 1)) continue;
       this.#decideComponent(component);
     }
   }
 
-  #component(start: number, seen: Set<number>): { takers: number[]; tokens: Set<Token> } {
+  #component(start: number, seen: Uint8Array): { takers: number[]; tokens: Set<number> } {
     const takers: number[] = [];
-    const tokens = new Set<Token>();
+    const tokens = new Set<number>();
     const stack = [start];
-    seen.add(start);
+    seen[start] = 1;
     for (let taker = stack.pop(); taker !== undefined; taker = stack.pop()) {
       takers.push(taker);
       for (const token of this.#tokensOf[taker] ?? []) {
         if (tokens.has(token)) continue;
         tokens.add(token);
-        for (const other of this.#takersOf.get(token) ?? []) {
-          if (seen.has(other)) continue;
-          seen.add(other);
+        for (const other of this.#takersOf[token] ?? []) {
+          if (seen[other] === 1) continue;
+          seen[other] = 1;
           stack.push(other);
         }
       }
@@ -176,56 +187,55 @@ class Graph {
    * By the theorem of Mendelsohn and Dulmage an assignment that serves all takers and one that serves all tokens that must
    * be taken exist together exactly when each exists alone. So an edge is forced when forbidding it breaks either.
    */
-  #decideComponent({ takers, tokens }: { takers: readonly number[]; tokens: ReadonlySet<Token> }): void {
-    const must = takers.filter((taker) => this.#takers[taker]?.satisfied === true && this.#unseen[taker] !== true);
-    const gone = this.#loose ? [] : [...tokens].filter((token) => token.mustBeTaken);
-    const takersFit = (without?: readonly [number, Token]): boolean =>
-      coverable(
-        must,
-        (taker) => this.#tokensOf[taker] ?? [],
-        (taker, token) => !isPair(without, taker, token),
-      );
-    const tokensFit = (without?: readonly [number, Token]): boolean =>
-      coverable(
-        gone,
-        (token) => this.#takersOf.get(token) ?? [],
-        (token, taker) => !isPair(without, taker, token),
-      );
-    const wholeTakers = takersFit();
-    const wholeTokens = tokensFit();
+  #decideComponent({ takers, tokens }: { takers: readonly number[]; tokens: ReadonlySet<number> }): void {
+    const must = takers.filter((taker) => this.#takers[taker]?.satisfied === true && this.#unseen[taker] !== 1);
+    const gone = this.#loose ? [] : [...tokens].filter((token) => this.#tokens[token]?.mustBeTaken === true);
+    const takersFit = (noTaker: number, noToken: number): boolean =>
+      coverable(must, this.#tokensOf, (taker, token) => taker !== noTaker || token !== noToken);
+    const tokensFit = (noTaker: number, noToken: number): boolean =>
+      coverable(gone, this.#takersOf, (token, taker) => taker !== noTaker || token !== noToken);
+    const wholeTakers = takersFit(-1, -1);
+    const wholeTokens = tokensFit(-1, -1);
     for (const taker of takers) {
       if (this.#takers[taker]?.satisfied !== true) continue;
       for (const token of this.#tokensOf[taker] ?? []) {
-        const edge = [taker, token] as const;
-        if ((wholeTakers && !takersFit(edge)) || (wholeTokens && !tokensFit(edge))) this.#decided[taker] = token;
+        const forced = (wholeTakers && !takersFit(taker, token)) || (wholeTokens && !tokensFit(taker, token));
+        if (forced) this.#decided[taker] = token;
       }
     }
   }
 
   matches(): Match[] {
-    return this.#takers.flatMap((taker, at): Match[] => {
-      if (!taker.satisfied) return [];
-      const candidates = [...(this.#tokensOf[at] ?? [])];
-      const decided = this.#decided[at] ?? undefined;
-      const unseen = decided === undefined && (this.#unseen[at] ?? false);
-      const token = decided ?? (candidates.length === 1 ? candidates[0] : undefined);
-      return [{ taker, token, candidates: decided === undefined ? candidates : [decided], unseen }];
+    const matches: Match[] = [];
+    this.#takers.forEach((taker, at) => {
+      if (!taker.satisfied) return;
+      const decided = this.#tokens[this.#decided[at] ?? -1];
+      const list = this.#tokensOf[at] ?? [];
+      const unseen = decided === undefined && this.#unseen[at] === 1;
+      const token = decided ?? (list.length === 1 ? this.#tokens[list[0] ?? -1] : undefined);
+      const candidates = token === undefined ? list.flatMap((one) => this.#tokens[one] ?? []) : NOTHING;
+      matches.push({ taker, token, candidates, unseen });
     });
+    return matches;
   }
 }
 
-const isPair = (pair: readonly [number, Token] | undefined, taker: number, token: Token): boolean =>
-  pair !== undefined && pair[0] === taker && pair[1] === token;
+const NOTHING: readonly Token[] = [];
+
+function remove(list: number[] | undefined, value: number): void {
+  const at = list?.indexOf(value) ?? -1;
+  if (at >= 0) list?.splice(at, 1);
+}
 
 /** Whether each of `left` can have a partner of its own (augmenting paths). */
-function coverable<L, R>(
-  left: readonly L[],
-  partners: (one: L) => Iterable<R>,
-  allowed: (one: L, other: R) => boolean,
+function coverable(
+  left: readonly number[],
+  partners: readonly (readonly number[])[],
+  allowed: (one: number, other: number) => boolean,
 ): boolean {
-  const partnerOf = new Map<R, L>();
-  const augment = (one: L, tried: Set<R>): boolean => {
-    for (const other of partners(one)) {
+  const partnerOf = new Map<number, number>();
+  const augment = (one: number, tried: Set<number>): boolean => {
+    for (const other of partners[one] ?? []) {
       if (tried.has(other) || !allowed(one, other)) continue;
       tried.add(other);
       const holder = partnerOf.get(other);

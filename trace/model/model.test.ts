@@ -4,7 +4,7 @@ import { buildModel, type TraceModel } from './model.js';
 import { Fate, FATE_WORDS } from './transitions.js';
 import { Evidence } from './wakes.js';
 
-const SEEDS = 40;
+const SEEDS = 16;
 
 interface Tally {
   seen: number;
