@@ -101,8 +101,11 @@ export async function traceRun(
       sink: { slots: (...chunk) => void builder.slots(...chunk) },
       onSources: (sources) => {
         for (const { source, side, description, ringCount, slotsPerRing } of sources) {
-          const session = side === 'user' ? { session: info.sessionId } : {};
-          builder.addSource({ id: source, side, description, ringCount, slotsPerRing, ...session });
+          const ofSide =
+            side === 'user'
+              ? { description: [description, ...options.arguments].join(' '), session: info.sessionId }
+              : { description };
+          builder.addSource({ id: source, side, ringCount, slotsPerRing, ...ofSide });
         }
       },
       onOutput: (stream, data) => splitters[stream - 1]?.push(data),
