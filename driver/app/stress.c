@@ -45,7 +45,11 @@ static APP_EXIT WaitForAny(_In_ PVOID Context)
         handles[index] = self->Events[index].Handle;
     }
     for (;;) {
-        const DWORD result = WaitForMultipleObjects(self->EventCount, handles, FALSE, QuietMs);
+        DWORD result;
+        AppLog(AppFactWaitBegin, "any", NULL, STATUS_SUCCESS, "objects=%lu timeoutMs=%d", (unsigned long)self->EventCount,
+               QuietMs);
+        AppMark();
+        result = WaitForMultipleObjects(self->EventCount, handles, FALSE, QuietMs);
         if (result < WAIT_OBJECT_0 + self->EventCount) {
             STRESS_EVENT *event = &self->Events[result - WAIT_OBJECT_0];
             event->Taken++;
@@ -53,8 +57,11 @@ static APP_EXIT WaitForAny(_In_ PVOID Context)
                    (unsigned long)self->EventCount);
         } else if (result != WAIT_TIMEOUT) {
             return AppExpectSuccess(AppLastStatus(), "Waiting for any of the events");
-        } else if (*self->Stop) {
-            return AppExitOk;
+        } else {
+            AppLog(AppFactWaitEnd, "any", NULL, STATUS_TIMEOUT, "any of %lu", (unsigned long)self->EventCount);
+            if (*self->Stop) {
+                return AppExitOk;
+            }
         }
         if (!*self->Stop && GetTickCount64() > until) {
             return AppFail(AppExitTimeout, STATUS_TIMEOUT, "Use fewer signals, or a larger --timeout",
