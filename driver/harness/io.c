@@ -52,9 +52,11 @@ void ModelCount(MODEL_COUNTS *counts)
     ModelLock();
     for (MODEL_OBJECT *o = ModelNextObjectLocked(NULL); o != NULL; o = ModelNextObjectLocked(o)) {
         counts->driverReferences += (ULONG)o->driverReferences;
-        counts->devices += o->type == &ModelDeviceType ? 1 : 0;
         counts->links += o->type == &ModelLinkType && !o->permanent ? 1 : 0;
         counts->files += o->type == &ModelFileType ? 1 : 0;
+    }
+    for (PDEVICE_OBJECT d = driver.DeviceObject; d != NULL; d = d->NextDevice) {
+        counts->devices++;
     }
     counts->kernelHandles = PsInitialSystemProcess->handleCount;
     counts->timers = ModelQueuedTimersLocked();
@@ -88,19 +90,25 @@ static void CheckNothingLeft(const char *when)
 extern char __start_driver_data[] __attribute__((weak)), __stop_driver_data[] __attribute__((weak));
 extern char __start_driver_bss[] __attribute__((weak)), __stop_driver_bss[] __attribute__((weak));
 
+/* By hand: the variables' red zones lie between them, and a library's copy would report them. */
+__attribute__((no_sanitize("address"))) static void CopyRaw(volatile char *to, const volatile char *from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        to[i] = from != NULL ? from[i] : 0;
+    }
+}
+
 void ModelResetDriverImage(void)
 {
     static char *initial;
     size_t bytes = (size_t)(__stop_driver_data - __start_driver_data);
-    if (initial == NULL && bytes != 0) {
+    if (bytes != 0 && initial == NULL) {
         initial = malloc(bytes);
-        memcpy(initial, __start_driver_data, bytes);
+        CopyRaw(initial, __start_driver_data, bytes);
     } else if (bytes != 0) {
-        memcpy(__start_driver_data, initial, bytes);
+        CopyRaw(__start_driver_data, initial, bytes);
     }
-    if (__start_driver_bss != NULL) {
-        memset(__start_driver_bss, 0, (size_t)(__stop_driver_bss - __start_driver_bss));
-    }
+    CopyRaw(__start_driver_bss, NULL, (size_t)(__stop_driver_bss - __start_driver_bss));
 }
 
 static NTSTATUS InvalidRequest(PDEVICE_OBJECT device, PIRP irp)
@@ -233,6 +241,7 @@ NTSTATUS IoCreateDeviceSecure(PDRIVER_OBJECT owner, ULONG extensionBytes, PUNICO
     if (sddl != NULL && !NT_SUCCESS(ModelParseSddl(sddl, &object->dacl, &object->daclPresent))) {
         ModelFail("IoCreateDeviceSecure with an SDDL string that cannot be read: %wZ", sddl);
     }
+    object->keepsName = TRUE;
     d->Type = 3;
     d->Size = (USHORT)(sizeof(DEVICE_OBJECT) + extensionBytes);
     d->DriverObject = owner;

@@ -479,6 +479,9 @@ void ModelFileHandleClosed(MODEL_OBJECT *file, BOOLEAN lastHandle)
         SendSimple(self->process, file, IRP_MJ_CLEANUP);
         return;
     }
+    if (!ModelDriverLoaded()) {
+        return; /* unloaded under an open handle: the device went, and the file object with it */
+    }
     /* Wine sends no CLEANUP, and CLOSE at the last handle, though requests are pending and not cancelled. */
     PEPROCESS before = self->process;
     self->process = PsInitialSystemProcess;
@@ -493,7 +496,7 @@ void ModelFileDelete(PVOID body)
     PFILE_OBJECT fileObject = body;
     PDEVICE_OBJECT device = fileObject->DeviceObject;
     MODEL_ACQUIRE(fileObject);
-    if ((fileObject->Flags & (FILE_NEVER_OPENED | FILE_CLOSE_SENT)) == 0) {
+    if ((fileObject->Flags & (FILE_NEVER_OPENED | FILE_CLOSE_SENT)) == 0 && ModelTarget() == ModelWindows) {
         MODEL_HEADER(body)->pointers = 1; /* for the request's own reference, given back at once */
         SendSimple(ModelThread()->process, MODEL_HEADER(body), IRP_MJ_CLOSE);
     }
@@ -522,6 +525,8 @@ static NTSTATUS BeginControl(PEPROCESS process, HANDLE handle, ULONG code, const
         status = STATUS_INVALID_HANDLE;
     } else if (entry->object->type != &ModelFileType) {
         status = STATUS_OBJECT_TYPE_MISMATCH;
+    } else if (!ModelDriverLoaded()) {
+        status = STATUS_NO_SUCH_DEVICE;
     } else if (ModelTarget() == ModelWindows && ((needed & FILE_READ_ACCESS && !(entry->access & FILE_READ_DATA)) ||
                                                  (needed & FILE_WRITE_ACCESS && !(entry->access & FILE_WRITE_DATA)))) {
         status = STATUS_ACCESS_DENIED;

@@ -30,6 +30,7 @@ typedef struct MODEL_OPTIONS {
     MODEL_TARGET target;
     ULONG processors;        /* 1 to 8; also the number of DPC threads. 0 = 2 */
     ULONG workers;           /* threads that run work items. 0 = 2 */
+    BOOLEAN secureDevice;    /* Windows: IoCreateDeviceSecure is found, standing for wdmsec.lib */
     const char *faultValue;  /* name of a REG_DWORD value under the service's Parameters key, NULL = none */
     ULONG faultData;         /* its data */
 } MODEL_OPTIONS;

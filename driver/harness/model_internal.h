@@ -103,7 +103,8 @@ typedef struct MODEL_OBJECT {
     LONG pointers;         /* handles included */
     LONG handles;
     LONG driverReferences; /* of `pointers`, those that the driver must give back */
-    BOOLEAN permanent;
+    BOOLEAN permanent; /* the model's own */
+    BOOLEAN keepsName; /* without a handle too: OBJ_PERMANENT, as the I/O manager makes devices and links */
     struct MODEL_OBJECT *directory;
     WCHAR *name;
     PACL dacl;             /* own copy; NULL with daclPresent = all access */

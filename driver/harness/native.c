@@ -49,9 +49,6 @@ NTSTATUS ObReferenceObjectByHandle(HANDLE handle, ACCESS_MASK desired, POBJECT_T
     if (mode == UserMode && ModelTarget() == ModelWine) {
         return STATUS_NOT_IMPLEMENTED;
     }
-    if (mode == UserMode && type == NULL) {
-        ModelFail("ObReferenceObjectByHandle on a user handle without an object type: any object would do");
-    }
     *object = NULL;
     ModelLock();
     NTSTATUS status = AccessByHandle(handle, ModelMapAccess(type != NULL ? type : &ModelEventType, desired), mode, &entry,
@@ -324,6 +321,31 @@ NTSTATUS ZwQueryEvent(HANDLE handle, EVENT_INFORMATION_CLASS class, PVOID inform
         }
     }
     return status;
+}
+
+NTSTATUS ZwQueryObject(HANDLE handle, OBJECT_INFORMATION_CLASS class, PVOID information, ULONG length, PULONG returned)
+{
+    PUBLIC_OBJECT_BASIC_INFORMATION *answer = information;
+    ModelRequireIrql("ZwQueryObject", PASSIVE_LEVEL);
+    if (class != ObjectBasicInformation || length != sizeof *answer) {
+        return STATUS_INFO_LENGTH_MISMATCH;
+    }
+    if (ModelFault("ZwQueryObject")) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    ModelLock();
+    MODEL_HANDLE *entry = ModelFindHandleLocked(ModelHandleProcess(handle), handle);
+    if (entry != NULL) {
+        memset(answer, 0, sizeof *answer);
+        answer->GrantedAccess = entry->access;
+        answer->HandleCount = (ULONG)entry->object->handles;
+        answer->PointerCount = (ULONG)entry->object->pointers;
+    }
+    ModelUnlock();
+    if (returned != NULL) {
+        *returned = sizeof *answer;
+    }
+    return entry != NULL ? STATUS_SUCCESS : STATUS_INVALID_HANDLE;
 }
 
 NTSTATUS ZwWaitForSingleObject(HANDLE handle, BOOLEAN alertable, PLARGE_INTEGER timeout)

@@ -348,7 +348,7 @@ NTSTATUS ModelCloseHandle(PEPROCESS process, HANDLE handle, BOOLEAN byDriver, co
     process->handleCount--;
     BOOLEAN last = --object->handles == 0;
     BOOLEAN file = object->type == &ModelFileType;
-    if (last && !object->permanent) {
+    if (last && !object->permanent && !object->keepsName) {
         ModelRemoveNameLocked(object);
     }
     if (file) {
@@ -389,8 +389,9 @@ NTSTATUS ModelOpenNamedLocked(PEPROCESS process, const MODEL_NAME *name, POBJECT
     if (name->object->type != type) {
         return STATUS_OBJECT_TYPE_MISMATCH;
     }
-    if (check && !ModelAccessCheck(name->object->dacl, name->object->daclPresent, process->user, type, access,
-                                   &granted)) {
+    /* Who asks is the caller, also when the handle goes to the kernel's table (OBJ_FORCE_ACCESS_CHECK). */
+    MODEL_USER user = ModelTarget() == ModelWine ? process->user : ModelThread()->process->user;
+    if (check && !ModelAccessCheck(name->object->dacl, name->object->daclPresent, user, type, access, &granted)) {
         return STATUS_ACCESS_DENIED;
     }
     return ModelInsertHandleLocked(process, name->object, granted, kernelHandle, byDriver, handle);

@@ -197,8 +197,11 @@ NTSTATUS UserCreateEvent(PEPROCESS process, const WCHAR *path, EVENT_TYPE type, 
     if (!ModelEnterCall(process)) {
         return STATUS_PROCESS_IS_TERMINATING;
     }
+    PEPROCESS before = ModelThread()->process;
+    ModelThread()->process = process;
     NTSTATUS status = ModelCreateEventObject(process, PathOf(&name, path), OBJ_OPENIF, NULL, type, state,
                                              access != 0 ? access : EVENT_ALL_ACCESS, FALSE, handle);
+    ModelThread()->process = before;
     ModelLeaveCall(process);
     return status;
 }
@@ -209,8 +212,11 @@ NTSTATUS UserOpenEvent(PEPROCESS process, const WCHAR *path, ACCESS_MASK access,
     if (!ModelEnterCall(process)) {
         return STATUS_PROCESS_IS_TERMINATING;
     }
+    PEPROCESS before = ModelThread()->process;
+    ModelThread()->process = process;
     NTSTATUS status = ModelOpenEventObject(process, PathOf(&name, path), 0, access != 0 ? access : EVENT_ALL_ACCESS,
                                            FALSE, handle);
+    ModelThread()->process = before;
     ModelLeaveCall(process);
     return status;
 }

@@ -418,8 +418,7 @@ PVOID MmGetSystemRoutineAddress(PUNICODE_STRING name)
         BOOLEAN onWine;
     } routines[] = {
         {L"ExAllocatePool2", (PVOID)ExAllocatePool2, FALSE},
-        {L"IoCreateDeviceSecure", (PVOID)IoCreateDeviceSecure, FALSE},
-        {L"WdmlibIoCreateDeviceSecure", (PVOID)IoCreateDeviceSecure, FALSE},
+        {L"IoCreateDeviceSecure", (PVOID)IoCreateDeviceSecure, TRUE},
         {L"ObCloseHandle", (PVOID)ObCloseHandle, FALSE},
         {L"KeQuerySystemTimePrecise", (PVOID)KeQuerySystemTimePrecise, FALSE},
         {L"MmMapViewInSystemSpace", (PVOID)MmMapViewInSystemSpace, FALSE},
@@ -433,6 +432,9 @@ PVOID MmGetSystemRoutineAddress(PUNICODE_STRING name)
         UNICODE_STRING known;
         RtlInitUnicodeString(&known, routines[i].name);
         if (RtlEqualUnicodeString(name, &known, FALSE)) {
+            if (routines[i].address == (PVOID)IoCreateDeviceSecure) {
+                return ModelTarget() == ModelWine || ModelOptions.secureDevice ? routines[i].address : NULL;
+            }
             BOOLEAN there = ModelTarget() == ModelWine ? routines[i].onWine : routines[i].address != (PVOID)ModelFail;
             return there ? routines[i].address : NULL;
         }

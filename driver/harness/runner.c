@@ -21,6 +21,8 @@
 #define LONGEST_SECONDS 120
 #define OUTPUT_BYTES 65536
 
+MODEL_TARGET ScenarioTarget;
+
 static const SCENARIO *const tables[] = {RuleScenarios, SharingScenarios, LifetimeScenarios, InputScenarios,
                                          FaultScenarios, RaceScenarios,   TraceScenarios};
 
@@ -140,6 +142,7 @@ int main(int argc, char **argv)
             if ((filter != NULL && strstr(s->name, filter) == NULL) || (concurrent && !s->concurrent)) {
                 continue;
             }
+            ScenarioTarget = s->target;
             if (list) {
                 printf("%s\n", s->name);
             } else if (here) {

@@ -13,7 +13,16 @@ typedef struct SCENARIO {
     void (*run)(void);
     const char *mustFail;   /* the model must stop it with a message that holds this text; NULL = it must pass */
     BOOLEAN concurrent;     /* races on many threads: worth a run under ThreadSanitizer */
+    MODEL_TARGET target;    /* which kernel ScenarioTarget says while it runs */
 } SCENARIO;
+
+extern MODEL_TARGET ScenarioTarget;
+#define ON_WINDOWS(name, run) {name " (Windows)", run, NULL, FALSE, ModelWindows}
+#define ON_WINE(name, run) {name " (Wine)", run, NULL, FALSE, ModelWine}
+#define ON_BOTH(name, run) ON_WINDOWS(name, run), ON_WINE(name, run)
+#define RACE_ON_BOTH(name, run) \
+    {name " (Windows)", run, NULL, TRUE, ModelWindows}, {name " (Wine)", run, NULL, TRUE, ModelWine}
+#define NO_MORE_SCENARIOS {NULL, NULL, NULL, FALSE, ModelWindows}
 
 /* Each file of scenarios has one table, ended by a null name. */
 extern const SCENARIO RuleScenarios[];

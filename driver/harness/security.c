@@ -290,3 +290,35 @@ NTSTATUS ModelParseSddl(PCUNICODE_STRING sddl, PACL *dacl, BOOLEAN *present)
     }
     return at == units ? STATUS_SUCCESS : STATUS_INVALID_SECURITY_DESCR;
 }
+
+/* PASSIVE_LEVEL; KernelMode holds all [doc: SeSinglePrivilegeCheck]. SeDebugPrivilege is an administrator's. */
+BOOLEAN SeSinglePrivilegeCheck(LUID privilege, KPROCESSOR_MODE mode)
+{
+    MODEL_USER user = ModelThread()->process->user;
+    ModelRequireIrql("SeSinglePrivilegeCheck", PASSIVE_LEVEL);
+    if (privilege.LowPart != SE_DEBUG_PRIVILEGE || privilege.HighPart != 0) {
+        ModelFail("SeSinglePrivilegeCheck: only SeDebugPrivilege is modelled");
+    }
+    return mode == KernelMode || user == ModelUserSystem || user == ModelUserAdministrator;
+}
+
+NTSTATUS ZwSetSecurityObject(HANDLE handle, SECURITY_INFORMATION information, PSECURITY_DESCRIPTOR descriptor)
+{
+    ModelRequireIrql("ZwSetSecurityObject", PASSIVE_LEVEL);
+    if (information != DACL_SECURITY_INFORMATION) {
+        ModelFail("ZwSetSecurityObject: only the DACL is modelled");
+    }
+    if (ModelFault("ZwSetSecurityObject")) {
+        return STATUS_INSUFFICIENT_RESOURCES;
+    }
+    ModelLock();
+    MODEL_HANDLE *entry = ModelFindHandleLocked(ModelHandleProcess(handle), handle);
+    NTSTATUS status = entry == NULL                        ? STATUS_INVALID_HANDLE
+                      : (entry->access & WRITE_DAC) == 0   ? STATUS_ACCESS_DENIED
+                                                           : STATUS_SUCCESS;
+    if (NT_SUCCESS(status)) {
+        status = ModelCopyDescriptor(descriptor, &entry->object->dacl, &entry->object->daclPresent);
+    }
+    ModelUnlock();
+    return status;
+}

@@ -101,6 +101,17 @@ typedef struct _EVENT_BASIC_INFORMATION {
     LONG EventState;
 } EVENT_BASIC_INFORMATION, *PEVENT_BASIC_INFORMATION;
 
+typedef enum _OBJECT_INFORMATION_CLASS { ObjectBasicInformation, ObjectNameInformation, ObjectTypeInformation } OBJECT_INFORMATION_CLASS;
+typedef struct _PUBLIC_OBJECT_BASIC_INFORMATION {
+    ULONG Attributes;
+    ACCESS_MASK GrantedAccess;
+    ULONG HandleCount;
+    ULONG PointerCount;
+    ULONG Reserved[10];
+} PUBLIC_OBJECT_BASIC_INFORMATION, *PPUBLIC_OBJECT_BASIC_INFORMATION;
+NTSTATUS ZwQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass, PVOID ObjectInformation,
+                       ULONG ObjectInformationLength, PULONG ReturnLength);
+
 NTSTATUS ZwClose(HANDLE Handle);
 NTSTATUS ZwCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
                        EVENT_TYPE EventType, BOOLEAN InitialState);
@@ -218,6 +229,7 @@ typedef struct _SECURITY_DESCRIPTOR {
 #define ACL_REVISION 2
 #define SECURITY_DESCRIPTOR_REVISION 1
 #define SE_DACL_PRESENT 0x0004
+#define SE_DACL_PROTECTED 0x1000
 #define SECURITY_MAX_SID_SIZE 68
 #define SECURITY_NT_AUTHORITY {{0, 0, 0, 0, 0, 5}}
 #define SECURITY_WORLD_SID_AUTHORITY {{0, 0, 0, 0, 0, 1}}
@@ -239,6 +251,15 @@ typedef struct _SE_EXPORTS {
     PSID SeAliasUsersSid;
 } SE_EXPORTS, *PSE_EXPORTS;
 extern PSE_EXPORTS SeExports;
+
+typedef ULONG SECURITY_INFORMATION;
+#define OWNER_SECURITY_INFORMATION 0x1u
+#define GROUP_SECURITY_INFORMATION 0x2u
+#define DACL_SECURITY_INFORMATION 0x4u
+NTSTATUS ZwSetSecurityObject(HANDLE Handle, SECURITY_INFORMATION SecurityInformation,
+                             PSECURITY_DESCRIPTOR SecurityDescriptor);
+#define SE_DEBUG_PRIVILEGE 20
+BOOLEAN SeSinglePrivilegeCheck(LUID PrivilegeValue, KPROCESSOR_MODE PreviousMode);
 
 NTSTATUS RtlCreateSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, ULONG Revision);
 NTSTATUS RtlSetDaclSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, BOOLEAN DaclPresent, PACL Dacl,
