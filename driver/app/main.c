@@ -240,8 +240,9 @@ static APP_EXIT RunCommand(_In_ const APP_COMMAND *Command, _In_ const APP_OPTIO
     AppNameThread(L"eventapp main");
     exit = Command->Run(Options);
     AppLog(AppFactNote, "exit", NULL, STATUS_SUCCESS, "code=%d", (int)exit);
+    exit = AppLogClose(exit);
     AppSay("eventapp: %ls: %s", Command->Name, exit == AppExitOk ? "as promised" : "failed");
-    return AppLogClose(exit);
+    return exit;
 }
 
 static APP_EXIT Main(int Count, _In_reads_(Count) PWSTR *Arguments)
