@@ -125,7 +125,8 @@ ES_TRACE_INLINE void EsTraceRecord(uint16_t kind, uint8_t flags, uint64_t object
                                    uint8_t previous, uint64_t from, int interval, uint64_t caller, uint32_t process,
                                    const void *payload, uint32_t payloadBytes)
 {
-    const ES_TRACE_RINGS *rings = EsTraceKernel.current;
+    /* Acquire, against the barrier in EsTraceMakeRings: a restart may replace the rings meanwhile. */
+    const ES_TRACE_RINGS *rings = (const ES_TRACE_RINGS *)(uintptr_t)ES_TRACE_LOAD_ACQUIRE64(&EsTraceKernel.current);
     ES_TRACE_RECORD record;
     uint64_t now;
 
@@ -286,7 +287,8 @@ ES_TRACE_COLD NTSTATUS EsTraceMakeRings(uint32_t slotsPerRing)
         rings->rings[index].slotsOffset = slotsOffset + (uint64_t)index * slotsPerRing * ES_TRACE_SLOT_BYTES;
     }
     rings->older = EsTraceKernel.current;
-    EsTraceKernel.current = rings;
+    /* A full barrier: a writer that sees the new rings sees them made. */
+    (void)InterlockedExchangePointer((PVOID volatile *)&EsTraceKernel.current, rings);
     return STATUS_SUCCESS;
 }
 
