@@ -130,6 +130,7 @@ static void EnterDispatch(void)
     }
     wineServing = ModelThread();
     ModelUnlock();
+    MODEL_ACQUIRE(wineQueue);
 }
 
 static void LeaveDispatch(void)
@@ -137,6 +138,7 @@ static void LeaveDispatch(void)
     if (ModelTarget() != ModelWine) {
         return;
     }
+    MODEL_RELEASE(wineQueue);
     ModelLock();
     wineServing = NULL;
     for (PETHREAD t = ModelThreads(); t != NULL; t = t->nextThread) {
