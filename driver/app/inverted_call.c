@@ -126,10 +126,15 @@ static APP_EXIT CreateEvents(_Inout_ INVERTED_CALL *Call)
 
 APP_EXIT AppRunInvertedCall(const APP_OPTIONS *Options)
 {
-    INVERTED_CALL call = {.Count = Options->Count < MaxRequests ? Options->Count : MaxRequests};
+    INVERTED_CALL call = {.Count = Options->Count};
     uint64_t lastSequence = 0;
-    APP_EXIT exit = AppDriverOpen(Options, &call.Driver);
+    APP_EXIT exit;
 
+    if (Options->Count > MaxRequests) {
+        return AppFail(AppExitUsage, STATUS_SUCCESS, "Use a smaller --count", "At most %d requests are kept pended at once",
+                       MaxRequests);
+    }
+    exit = AppDriverOpen(Options, &call.Driver);
     if (exit != AppExitOk) {
         return exit;
     }

@@ -273,7 +273,7 @@ int main(void)
     APP_EXIT exit;
 
     if (arguments == NULL) {
-        return AppFail(AppExitCallFailed, AppLastStatus(), "Start it from a command prompt",
+        return (int)AppFail(AppExitCallFailed, AppLastStatus(), "Start it from a command prompt",
                        "The command line cannot be read");
     }
     exit = Main(count, arguments);
