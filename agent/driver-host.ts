@@ -4,12 +4,16 @@
  */
 import { CloseHandle, OpenProcess } from './native/common-native.js';
 import { windowsBaseName } from '../machine/command-line.js';
-import { K32EnumProcessModules, K32GetModuleBaseNameW } from './driver-host-native.js';
+import { K32EnumProcessModules, K32GetModuleBaseNameW, SetServiceStatus } from './driver-host-native.js';
 import { wineGetVersion } from './information-native.js';
+import { SERVICE_STATUS } from './native/layouts.js';
+import type { Handle } from './native/memory.js';
 import { listProcesses } from './system-information.js';
 
 const PROCESS_QUERY_INFORMATION = 0x400;
 const PROCESS_VM_READ = 0x10;
+const SERVICE_KERNEL_DRIVER = 1;
+const SERVICE_STOPPED = 1;
 const MAX_MODULES = 1_024;
 const MAX_NAME_UNITS = 260;
 
@@ -25,6 +29,17 @@ export function findDriverHost(binaryPath: string): number {
     }
   }
   return 0;
+}
+
+/**
+ * Tells Wine's control manager that a driver whose host has ended is stopped: it does not notice by itself, and then the
+ * service could neither be started nor deleted. The host itself reports states by the same call.
+ */
+export function reportStopped(service: Handle): boolean {
+  const status = Buffer.alloc(SERVICE_STATUS.size);
+  status.writeUInt32LE(SERVICE_KERNEL_DRIVER, 0);
+  status.writeUInt32LE(SERVICE_STOPPED, SERVICE_STATUS.dwCurrentState);
+  return SetServiceStatus(service, status) !== 0;
 }
 
 function hasModule(process: number, wanted: string): boolean {

@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import { serviceState, type ServiceStatus } from '../protocol/agent-rpc.js';
 import { CancelledError } from '../protocol/errors.js';
 import type { CallContext } from './call-context.js';
-import { findDriverHost } from './driver-host.js';
+import { findDriverHost, reportStopped } from './driver-host.js';
+import { wineGetVersion } from './information-native.js';
 import { GetLastError } from './native/common-native.js';
 import {
   ENUM_SERVICE_STATUS_PROCESSW,
@@ -34,6 +35,8 @@ const SERVICE_QUERY_CONFIG = 1;
 const SERVICE_QUERY_STATUS = 4;
 const SERVICE_START = 0x10;
 const SERVICE_STOP = 0x20;
+/** Wine's own: Windows' control manager knows no such right. */
+const SERVICE_SET_STATUS = 0x8000;
 const DELETE = 0x10000;
 const SERVICE_KERNEL_DRIVER = 1;
 const SERVICE_DRIVER = 0xb;
@@ -119,6 +122,7 @@ export function createService(definition: ServiceDefinition): ServiceStatus {
  * Throws the Win32 error of the start, or ERROR_SERVICE_REQUEST_TIMEOUT when timeoutMs have gone by.
  */
 export function startService(name: string, timeoutMs: number, context: CallContext): ServiceStatus {
+  reportDeadHost(name);
   return withService(name, SERVICE_START | QUERY_RIGHTS, (service) => {
     const deadline = performance.now() + timeoutMs;
     if (StartServiceW(service, 0, null) === 0) {
@@ -140,6 +144,7 @@ export function startService(name: string, timeoutMs: number, context: CallConte
 
 /** Stops a service and follows it until it has stopped. One that is stopped already is left so. */
 export function stopService(name: string, timeoutMs: number, context: CallContext): ServiceStatus {
+  reportDeadHost(name);
   return withService(name, SERVICE_STOP | QUERY_RIGHTS, (service) => {
     const deadline = performance.now() + timeoutMs;
     const answer = Buffer.alloc(SERVICE_STATUS.size);
@@ -159,6 +164,32 @@ export function stopService(name: string, timeoutMs: number, context: CallContex
     }
     return status;
   });
+}
+
+/**
+ * Under Wine a driver's host process may have been ended: the driver is gone then, whatever the control manager says, and
+ * it must be told before it starts or stops the service again.
+ */
+function reportDeadHost(name: string): void {
+  const told = withService(name, QUERY_RIGHTS, (service) => statusOf(service, name));
+  if (withHost(told).state === told.state) {
+    return;
+  }
+  withService(name, SERVICE_SET_STATUS, (service) => {
+    if (!reportStopped(service)) {
+      throw win32Error('SetServiceStatus', GetLastError(), name);
+    }
+  });
+}
+
+/** The status with the driver's host under Wine, and the state that follows from it. */
+function withHost(status: ServiceStatus): ServiceStatus {
+  if (wineGetVersion === undefined || status.state === 'stopped' || status.processId !== 0) {
+    return status;
+  }
+  const processId = findDriverHost(status.binaryPath);
+  const isGone = processId === 0 && status.state !== 'startPending';
+  return { ...status, processId, state: isGone ? 'stopped' : status.state };
 }
 
 function timedOut(call: string, name: string, timeoutMs: number, status: ServiceStatus): NativeError {
@@ -199,9 +230,7 @@ export function deleteService(name: string): void {
 /** Undefined when there is no such service. */
 export function queryService(name: string): ServiceStatus | undefined {
   try {
-    const status = withService(name, QUERY_RIGHTS, (service) => statusOf(service, name));
-    const hasUnknownHost = status.processId === 0 && status.state !== 'stopped';
-    return hasUnknownHost ? { ...status, processId: findDriverHost(status.binaryPath) } : status;
+    return withHost(withService(name, QUERY_RIGHTS, (service) => statusOf(service, name)));
   } catch (error) {
     if (error instanceof NativeError && error.data.code === ERROR_SERVICE_DOES_NOT_EXIST) {
       return undefined;

@@ -24,6 +24,9 @@ const ERROR_SERVICE_NOT_ACTIVE = 1_062;
 const ERROR_SERVICE_MARKED_FOR_DELETE = 1_072;
 const ERROR_SERVICE_EXISTS = 1_073;
 
+/** WAIT_TIMEOUT: the control manager itself did not answer the agent, because it waits for the driver. */
+const STILL_STOPPING = new Set([258, ERROR_SERVICE_REQUEST_TIMEOUT, ERROR_SERVICE_CANNOT_ACCEPT_CTRL]);
+
 /** How long to wait for a service to reach a state; a test has shorter ones. */
 export interface ServiceTimeouts {
   readonly startMs: number;
@@ -162,7 +165,7 @@ export class DriverService {
     }
     if (failure === undefined) return true;
     const code = win32CodeOf(failure);
-    if (code !== ERROR_SERVICE_REQUEST_TIMEOUT && code !== ERROR_SERVICE_CANNOT_ACCEPT_CTRL) throw failure;
+    if (code === undefined || !STILL_STOPPING.has(code)) throw failure;
     throw await this.#hungInUnload(before, operation);
   }
 

@@ -57,7 +57,11 @@ export async function startAgent(place: AgentPlace, operation: Operation): Promi
       target: place.target,
       token,
       signal: operation.signal,
-      onClosed: () => endAgent(child, ended),
+      onClosed: async () => {
+        // Without its wineserver an agent cannot even end.
+        const serverRuns = (await place.prefix.running()) !== undefined;
+        await endAgent(child, ended, serverRuns ? END_TIMEOUT_MS : 0);
+      },
     });
     return client;
   } catch (error) {

@@ -95,7 +95,7 @@ export class WinePrefix {
       }
       operation.progress('Removing the Wine prefix');
       await this.#end(operation);
-      await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+      await this.#removeFolder();
       for (const file of [this.debugLog, `${this.debugLog}.old`, this.#stampPath]) await rm(file, { force: true });
     });
   }
@@ -210,7 +210,7 @@ export class WinePrefix {
     if (there) {
       await this.#end(operation);
       // Half made, or made by another Wine: what a Wine update does to a prefix was never tested, a new one was.
-      await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+      await this.#removeFolder();
     }
     operation.progress('Making the Wine prefix (once, about 15 s)');
     await mkdir(path.join(this.#home, 'home'), { recursive: true });
@@ -242,7 +242,7 @@ export class WinePrefix {
       await this.#writeStamp('ready', wine);
     } catch (error) {
       await endProcessesOf(mark, 0, AbortSignal.timeout(STOP_TIMEOUT_MS));
-      await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+      await this.#removeFolder();
       await rm(this.#stampPath, { force: true });
       throw error;
     }
@@ -332,6 +332,13 @@ export class WinePrefix {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
+  }
+
+  async #removeFolder(): Promise<void> {
+    // Debian's Wine keeps the server's socket in a folder of its own, which the prefix names, and never removes it.
+    const name = await readFile(path.join(this.folder, 'wineserver'), 'latin1').catch(() => '');
+    if (/^wine-\w{6}$/.test(name.trim())) await rm(path.join('/tmp', name.trim()), { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
   /** Ends everything that runs in the prefix, and makes sure of it. */

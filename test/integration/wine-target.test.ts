@@ -1,0 +1,488 @@
+/** The embedded target on the real Wine: its prefix, its agent, its debug output, and deploying drivers that misbehave. */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { CancelledError, EventscopeError } from '../../protocol/errors.js';
+import type { AgentClient } from '../../target/agent-client.js';
+import { build, type BuildResult } from '../../target/build.js';
+import { deploy, deployedPaths, undeploy } from '../../target/deploy.js';
+import { DriverService } from '../../target/driver-service.js';
+import { loadProject, type Project } from '../../target/project.js';
+import { run } from '../../target/run.js';
+import type { Operation } from '../../target/target.js';
+import { openTarget } from '../../target/targets.js';
+import { processesOf } from '../../target/wine/processes.js';
+import { WineTarget } from '../../target/wine/wine-target.js';
+
+/** A driver whose behaviour is chosen when it is built. */
+const DRIVER = `#include <wdm.h>
+#ifndef UNLOAD
+#define UNLOAD
+#endif
+#ifndef ENTRY
+#define ENTRY
+#endif
+static DRIVER_UNLOAD Unload;
+static void Unload(PDRIVER_OBJECT driver)
+{
+    (void)driver;
+    DbgPrint("probe: unload\\n");
+    UNLOAD;
+}
+NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
+{
+    (void)path;
+    driver->DriverUnload = Unload;
+    DbgPrint("probe: entry " TEXT "\\n");
+    ENTRY;
+    return STATUS_SUCCESS;
+}
+`;
+const APPLICATION = `#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        printf("[%s]\\n", argv[i]);
+    }
+    fprintf(stderr, "to standard error\\n");
+    fflush(stdout);
+    if (argc > 2 && strcmp(argv[1], "sleep") == 0) {
+        Sleep((DWORD)atoi(argv[2]));
+    }
+    return argc > 1 && strcmp(argv[1], "exit") == 0 ? atoi(argv[2]) : 0;
+}
+`;
+const SETTINGS = `{
+  "eventscope.project": {
+    "driver": { "sources": ["probe.c"], "name": "probe", "service": "probe", "defines": { "TEXT": "\\"one\\"" } },
+    "application": { "sources": ["app.c"], "name": "probeapp" },
+  },
+}`;
+
+describe('Wine target', function () {
+  this.timeout(120_000);
+  let folder: string;
+  let project: Project;
+  let target: WineTarget;
+  let client: AgentClient;
+  let plain: BuildResult;
+
+  const operation = (signal = new AbortController().signal, onProgress?: (message: string) => void): Operation => ({
+    signal,
+    progress: (message) => onProgress?.(message),
+  });
+  const variant = (name: string, driverDefines: Record<string, string>): Promise<BuildResult> =>
+    build(project, operation(), { variant: { name, driverDefines } });
+  const service = (): DriverService => new DriverService(target, client, 'probe');
+  const openHere = async (): Promise<WineTarget> => {
+    const opened = await openTarget(project);
+    assert.ok(opened instanceof WineTarget);
+    return opened;
+  };
+  async function failure(work: Promise<unknown>): Promise<EventscopeError> {
+    const error: unknown = await work.then(
+      () => assert.fail('must fail'),
+      (reason: unknown) => reason,
+    );
+    assert.ok(error instanceof EventscopeError, String(error));
+    return error;
+  }
+  const isThere = (file: string): Promise<boolean> =>
+    stat(file).then(
+      () => true,
+      () => false,
+    );
+  const fileIsThere = async (windowsPath: string): Promise<boolean> =>
+    (await client.request('file/stat', { path: windowsPath })).entry !== undefined;
+
+  async function assertNothingLeft(): Promise<void> {
+    const paths = deployedPaths(target, project);
+    assert.equal(await service().query(operation()), undefined);
+    for (const file of [paths.driver, `${paths.driver}.old`, paths.application, `${paths.application}.old`]) {
+      assert.equal(await fileIsThere(file), false, file);
+    }
+  }
+
+  before(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'eventscope-wine-'));
+    await mkdir(path.join(folder, '.vscode'));
+    await writeFile(path.join(folder, '.vscode', 'settings.json'), SETTINGS);
+    await writeFile(path.join(folder, 'probe.c'), DRIVER);
+    await writeFile(path.join(folder, 'app.c'), APPLICATION);
+    project = await loadProject(folder);
+    target = await openHere();
+    plain = await build(project, operation());
+    await target.start(operation());
+  });
+  after(async () => {
+    await target.reset(operation());
+    await rm(folder, { recursive: true });
+  });
+  beforeEach(async () => {
+    client = await target.connect(operation());
+  });
+  afterEach(async () => {
+    await client.close();
+  });
+
+  describe('prefix', () => {
+    it('is found running by whoever comes next, and not started again', async () => {
+      const running = await target.prefix.running();
+      const other = await openHere();
+      await other.start(operation());
+      assert.deepEqual(await other.prefix.running(), running);
+      assert.equal((await other.health()).state, 'running');
+    });
+
+    it('stops with every process of it, and starts again as the same prefix', async () => {
+      const before = await target.prefix.running();
+      assert.ok(before);
+      await writeFile(path.join(target.prefix.folder, 'drive_c', 'kept.txt'), 'kept');
+      await target.stop(operation());
+      assert.deepEqual(await processesOf(before.mark), []);
+      assert.equal((await target.health()).state, 'stopped');
+      assert.ok((await client.closed) instanceof EventscopeError);
+      await target.start(operation());
+      assert.equal(await readFile(path.join(target.prefix.folder, 'drive_c', 'kept.txt'), 'utf8'), 'kept');
+      assert.notEqual((await target.prefix.running())?.mark, before.mark);
+    });
+
+    it('starts again after its wineserver was killed, and tells the client that lost its agent', async () => {
+      const before = await target.prefix.running();
+      assert.ok(before);
+      process.kill(before.serverPid, 'SIGKILL');
+      const error = await client.closed;
+      assert.ok(error instanceof EventscopeError);
+      assert.equal(error.id, 'agent.lost');
+      assert.match((await target.health()).detail, /ended unexpectedly/);
+      await target.start(operation());
+      assert.deepEqual(await processesOf(before.mark), []);
+      assert.equal((await target.health()).state, 'running');
+    });
+
+    it('is started once by two at the same time', async () => {
+      await target.stop(operation());
+      const [first, second] = [await openHere(), await openHere()];
+      await Promise.all([first.start(operation()), second.start(operation())]);
+      const running = await first.prefix.running();
+      assert.ok(running);
+      assert.deepEqual(await second.prefix.running(), running);
+      const servers = (await processesOf(running.mark)).filter((item) => item.commandLine.includes('wineserver'));
+      assert.equal(servers.length, 1);
+    });
+
+    it('leaves nothing of an agent behind when its client closes', async () => {
+      const running = await target.prefix.running();
+      const agents = async (): Promise<number> =>
+        (await processesOf(running?.mark ?? '')).filter((item) => item.commandLine.includes('node.exe')).length;
+      assert.equal(await agents(), 1);
+      await client.close();
+      assert.equal(await agents(), 0);
+      assert.equal(await client.closed, undefined);
+    });
+  });
+
+  describe('a prefix of its own', () => {
+    let home: string;
+    const own = async (): Promise<WineTarget> => {
+      const opened = await openTarget(await loadProject(home));
+      assert.ok(opened instanceof WineTarget);
+      return opened;
+    };
+    beforeEach(async () => {
+      home = await mkdtemp(path.join(tmpdir(), 'eventscope-own-'));
+      await mkdir(path.join(home, 'driver', 'sys'), { recursive: true });
+    });
+    afterEach(() => rm(home, { recursive: true }));
+
+    it('that was left half made is made anew, and a reset leaves nothing', async () => {
+      const wine = path.join(home, '.eventscope', 'wine');
+      await mkdir(path.join(wine, 'prefix', 'drive_c'), { recursive: true });
+      await writeFile(path.join(wine, 'prefix', 'drive_c', 'half'), '');
+      const stamp = { version: 1, state: 'making', wine: 'wine-8.0', madeUtcMs: 1 };
+      await writeFile(path.join(wine, 'prefix.json'), JSON.stringify(stamp));
+      const half = await own();
+      assert.equal((await half.health()).state, 'broken');
+      await half.start(operation());
+      assert.equal((await half.health()).state, 'running');
+      assert.equal(await isThere(path.join(wine, 'prefix', 'drive_c', 'half')), false);
+      await half.reset(operation());
+      assert.equal((await half.health()).state, 'missing');
+      assert.equal(await isThere(path.join(wine, 'prefix')), false);
+    });
+
+    it('whose making is cancelled is removed, with its processes', async () => {
+      const controller = new AbortController();
+      const cancelled = await own();
+      const start = cancelled.start(operation(controller.signal, () => setTimeout(() => controller.abort(), 1_500)));
+      await assert.rejects(start, CancelledError);
+      assert.equal((await cancelled.health()).state, 'missing');
+      assert.equal(await isThere(cancelled.prefix.folder), false);
+    });
+
+    it('is not touched when it is not ours', async () => {
+      const foreign = path.join(home, '.eventscope', 'wine', 'prefix', 'drive_c', 'precious.txt');
+      await mkdir(path.dirname(foreign), { recursive: true });
+      await writeFile(foreign, 'x');
+      const notOurs = await own();
+      assert.equal((await failure(notOurs.reset(operation()))).id, 'wine.notOurs');
+      assert.equal((await failure(notOurs.start(operation()))).id, 'wine.notOurs');
+      assert.equal(await readFile(foreign, 'utf8'), 'x');
+    });
+  });
+
+  describe('files', () => {
+    it('go there and back whole, and leave nothing beside', async () => {
+      const here = path.join(folder, 'bytes');
+      const back = path.join(folder, 'back');
+      const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
+      await writeFile(here, bytes);
+      await target.upload(here, 'C:\\eventscope\\tmp\\Bytes.bin', operation());
+      await target.download('c:\\EVENTSCOPE\\tmp\\bytes.BIN', back, operation());
+      assert.deepEqual(await readFile(back), bytes);
+      await client.request('file/remove', { path: 'C:\\eventscope\\tmp\\Bytes.bin' });
+    });
+
+    it('that cannot be read say so, and the old file stays', async () => {
+      const here = path.join(folder, 'old');
+      await writeFile(here, 'old');
+      await target.upload(here, 'C:\\eventscope\\tmp\\f', operation());
+      assert.equal(
+        (await failure(target.upload(path.join(folder, 'none'), 'C:\\eventscope\\tmp\\f', operation()))).id,
+        'target.copy',
+      );
+      await target.download('C:\\eventscope\\tmp\\f', here, operation());
+      assert.equal(await readFile(here, 'utf8'), 'old');
+    });
+  });
+
+  describe('deploying', () => {
+    afterEach(async () => {
+      if ((await target.health()).state !== 'running') await target.start(operation());
+      await undeploy(target, client, project, operation()).catch(() => undefined);
+    });
+
+    it('loads the driver, prints what it says, and uploads nothing the second time', async () => {
+      const stream = await target.dbgPrint(client, operation());
+      const first = await deploy(target, client, project, plain, operation());
+      assert.deepEqual(first.uploaded, ['C:\\eventscope\\bin\\probeapp.exe', 'C:\\eventscope\\bin\\probe.sys']);
+      assert.equal(first.service.state, 'running');
+      const second = await deploy(target, client, project, plain, operation());
+      assert.deepEqual([second.uploaded, second.replaced], [[], false]);
+      await undeploy(target, client, project, operation());
+      await stream.stop();
+      const lines: string[] = [];
+      for await (const line of stream.lines) lines.push(line.text);
+      assert.deepEqual(lines, ['probe: entry one', 'probe: unload']);
+      await assertNothingLeft();
+      await undeploy(target, client, project, operation());
+    });
+
+    it('stays loaded for the next client', async () => {
+      await deploy(target, client, project, plain, operation());
+      await client.close();
+      client = await target.connect(operation());
+      assert.equal((await service().query(operation()))?.state, 'running');
+    });
+
+    it('replaces a driver that is loaded', async () => {
+      await deploy(target, client, project, plain, operation());
+      const other = await variant('other', { TEXT: '"two"' });
+      const result = await deploy(target, client, project, other, operation());
+      assert.ok(result.uploaded.includes('C:\\eventscope\\bin\\probe.sys'));
+      assert.equal(result.replaced, true);
+      assert.equal(await fileIsThere('C:\\eventscope\\bin\\probe.sys.old'), false);
+    });
+
+    it('says why a driver does not start, and leaves nothing', async () => {
+      const failing = await variant('failing', { ENTRY: 'return STATUS_INSUFFICIENT_RESOURCES' });
+      const error = await failure(deploy(target, client, project, failing, operation()));
+      assert.equal(error.id, 'driver.start');
+      assert.deepEqual(error.data['dbgPrint'], ['probe: entry one']);
+      assert.match(error.why ?? '', /ERROR_[A-Z_]+ \(\d+\)/);
+      await assertNothingLeft();
+    });
+
+    it('puts the old driver back, running, when the new one does not start', async () => {
+      await deploy(target, client, project, plain, operation());
+      const failing = await variant('failing', { ENTRY: 'return STATUS_INSUFFICIENT_RESOURCES' });
+      assert.equal((await failure(deploy(target, client, project, failing, operation()))).id, 'driver.start');
+      assert.equal((await service().query(operation()))?.state, 'running');
+      const again = await deploy(target, client, project, plain, operation());
+      assert.deepEqual([again.uploaded, again.replaced], [[], false], 'the old file is in its place');
+    });
+
+    it('tells a fault in DriverEntry as the bugcheck that it would be, and leaves nothing', async () => {
+      const faulting = await variant('faulting', { ENTRY: '*(volatile int *)(ULONG_PTR)16 = 1' });
+      const error = await failure(deploy(target, client, project, faulting, operation()));
+      assert.equal(error.id, 'driver.fault');
+      assert.match(
+        error.message,
+        /probe faulted in DriverEntry.*page fault on write access.*0x7E \(SYSTEM_THREAD_EXCEPTION_NOT_HANDLED\)/,
+      );
+      await assertNothingLeft();
+      assert.equal((await deploy(target, client, project, plain, operation())).service.state, 'running');
+    });
+
+    it('tells a fault in the unload routine, and undeploys all the same', async () => {
+      const faulting = await variant('unload-fault', { UNLOAD: '*(volatile int *)(ULONG_PTR)16 = 1' });
+      await deploy(target, client, project, faulting, operation());
+      const error = await failure(undeploy(target, client, project, operation()));
+      assert.equal(error.id, 'driver.fault');
+      assert.match(error.what, /DriverUnload/);
+      await assertNothingLeft();
+    });
+
+    it('ends the host of a driver that hangs in its unload routine, says so, and undeploys all the same', async () => {
+      const hanging = await variant('hanging', {
+        UNLOAD: 'LARGE_INTEGER t; t.QuadPart = -36000000000LL; KeDelayExecutionThread(KernelMode, FALSE, &t)',
+      });
+      await deploy(target, client, project, hanging, operation());
+      const impatient = new DriverService(target, client, 'probe', { startMs: 10_000, stopMs: 1_000 });
+      const error = await failure(impatient.stop(operation()));
+      assert.equal(error.id, 'driver.unload');
+      assert.equal(error.data['hostEnded'], true);
+      assert.equal((await service().query(operation()))?.state, 'stopped');
+      await undeploy(target, client, project, operation());
+      await assertNothingLeft();
+    });
+
+    it('sees that the host of a driver was killed, and starts the driver again', async () => {
+      await deploy(target, client, project, plain, operation());
+      const host = (await service().query(operation()))?.processId ?? 0;
+      await client.request('process/end', { process: host, exitCode: 1 });
+      assert.equal((await service().query(operation()))?.state, 'stopped');
+      const again = await deploy(target, client, project, plain, operation());
+      assert.equal(again.service.state, 'running');
+      assert.notEqual(again.service.processId, host);
+    });
+
+    const moments: [name: string, said: RegExp][] = [
+      ['the copying', /^Copying probe\.sys/],
+      ['the start', /^Starting probe/],
+    ];
+    for (const [name, said] of moments) {
+      it(`leaves nothing when it is cancelled in the middle of ${name}`, async () => {
+        const controller = new AbortController();
+        const cancelled = operation(controller.signal, (message) => {
+          if (said.test(message)) controller.abort();
+        });
+        await assert.rejects(deploy(target, client, project, plain, cancelled), CancelledError);
+        await assertNothingLeft();
+      });
+    }
+
+    it('is refused to the second, who is told who holds the target', async () => {
+      await deploy(target, client, project, plain, operation());
+      const second = await target.connect(operation());
+      const started = new Promise<void>((resolve) => {
+        void run(
+          target,
+          client,
+          project,
+          { arguments: ['sleep', '3000'], onStarted: () => resolve() },
+          operation(),
+        ).catch(() => undefined);
+      });
+      await started;
+      const error = await failure(deploy(target, second, project, plain, operation()));
+      assert.equal(error.id, 'target.held');
+      assert.match(error.why ?? '', new RegExp(`process ${process.pid} on .*running probeapp sleep 3000`));
+      const runError = await failure(run(target, second, project, { arguments: [] }, operation()));
+      assert.equal(runError.id, 'target.held');
+      await second.close();
+    });
+  });
+
+  describe('running', () => {
+    beforeEach(async () => {
+      await deploy(target, client, project, plain, operation());
+    });
+    afterEach(async () => {
+      await undeploy(target, client, project, operation()).catch(() => undefined);
+    });
+
+    it('hands arguments over as they are, and brings output and exit code back', async () => {
+      const args = ['exit', '7', 'two words', 'a"b\\', ''];
+      const result = await run(target, client, project, { arguments: args }, operation());
+      assert.equal(result.exitCode, 7);
+      assert.deepEqual(
+        result.standardOutput.split(/\r?\n/).filter((line) => line !== ''),
+        args.map((arg) => `[${arg}]`),
+      );
+      assert.match(result.standardError, /to standard error/);
+      assert.deepEqual(
+        result.sources.map((source) => source.side),
+        ['user'],
+      );
+    });
+
+    it('ends the application when it is cancelled', async () => {
+      const controller = new AbortController();
+      let pid = 0;
+      const work = run(
+        target,
+        client,
+        project,
+        {
+          arguments: ['sleep', '60000'],
+          onStarted: (started) => {
+            pid = started;
+            controller.abort();
+          },
+        },
+        operation(controller.signal),
+      );
+      await assert.rejects(work, CancelledError);
+      const { processes } = await client.request('process/list', {});
+      assert.equal(
+        processes.some((item) => item.process === pid),
+        false,
+      );
+      assert.equal((await run(target, client, project, { arguments: [] }, operation())).exitCode, 0);
+    });
+
+    it('ends the application when its time is over', async () => {
+      const error = await failure(
+        run(target, client, project, { arguments: ['sleep', '60000'], timeoutMs: 1_000 }, operation()),
+      );
+      assert.equal(error.id, 'run.timeout');
+      const { processes } = await client.request('process/list', {});
+      assert.equal(
+        processes.some((item) => item.name.toLowerCase() === 'probeapp.exe'),
+        false,
+      );
+    });
+
+    it('says so when the agent dies in the middle', async () => {
+      const running = await target.prefix.running();
+      const error = await failure(
+        run(
+          target,
+          client,
+          project,
+          {
+            arguments: ['sleep', '60000'],
+            onStarted: () => {
+              void processesOf(running?.mark ?? '').then((all) => {
+                for (const item of all) if (item.commandLine.includes('node.exe')) process.kill(item.pid, 'SIGKILL');
+              });
+            },
+          },
+          operation(),
+        ),
+      );
+      assert.equal(error.id, 'agent.lost');
+      client = await target.connect(operation());
+    });
+
+    it('says what is not deployed', async () => {
+      await undeploy(target, client, project, operation());
+      assert.equal((await failure(run(target, client, project, { arguments: [] }, operation()))).id, 'run.notDeployed');
+    });
+  });
+});
