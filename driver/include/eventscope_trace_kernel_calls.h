@@ -153,7 +153,7 @@ ES_TRACE_NOINLINE void EsTraceTimerExpireAt(PKTIMER timer)
 {
     if (EsTraceIsOn()) {
         EsTraceRecord(EsTraceTimerExpire, ES_TRACE_FLAG_DPC, EsTraceAddress(timer), 0, 0, ES_TRACE_PREVIOUS_UNKNOWN,
-                      ES_TRACE_READ_TSC(), 0, ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
+                      0, 0, ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
     }
 }
 #define EsTraceTimerExpire(timer) ES_TRACE_CALL_VOID(EsTraceTimerExpireAt((timer)))
@@ -387,7 +387,7 @@ ES_TRACE_NOINLINE void EsTraceReferenceHandle(HANDLE process, HANDLE handle, con
 {
     if (EsTraceIsOn()) {
         EsTraceRecord(EsTraceReference, 0, EsTraceAddress(object), EsTraceAddress(handle), status, ES_TRACE_PREVIOUS_UNKNOWN,
-                      ES_TRACE_READ_TSC(), 0, ES_TRACE_RETURN_ADDRESS(), (uint32_t)(ULONG_PTR)process, NULL, 0);
+                      0, 0, ES_TRACE_RETURN_ADDRESS(), (uint32_t)(ULONG_PTR)process, NULL, 0);
     }
 }
 
@@ -395,14 +395,14 @@ ES_TRACE_NOINLINE void EsTraceDuplicateHandle(const void *object, HANDLE process
 {
     if (EsTraceIsOn()) {
         EsTraceRecord(EsTraceDuplicate, 0, EsTraceAddress(object), EsTraceAddress(handle), status, ES_TRACE_PREVIOUS_UNKNOWN,
-                      ES_TRACE_READ_TSC(), 0, ES_TRACE_RETURN_ADDRESS(), (uint32_t)(ULONG_PTR)process, NULL, 0);
+                      0, 0, ES_TRACE_RETURN_ADDRESS(), (uint32_t)(ULONG_PTR)process, NULL, 0);
     }
 }
 
 ES_TRACE_NOINLINE void EsTraceText(uint16_t kind, const void *object, const UNICODE_STRING *text)
 {
     if (EsTraceIsOn() && text != NULL) {
-        EsTraceRecord(kind, 0, EsTraceAddress(object), 0, 0, ES_TRACE_PREVIOUS_UNKNOWN, ES_TRACE_READ_TSC(), 0,
+        EsTraceRecord(kind, 0, EsTraceAddress(object), 0, 0, ES_TRACE_PREVIOUS_UNKNOWN, 0, 0,
                       ES_TRACE_RETURN_ADDRESS(), 0, text->Buffer, text->Length);
     }
 }

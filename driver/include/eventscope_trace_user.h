@@ -235,7 +235,7 @@ ES_TRACE_COLD void EsTraceRecordPayload(ES_TRACE_RING *ring, ES_TRACE_RECORD *re
     EsTracePut(ring, record, payload, bytes > ES_TRACE_MAX_PAYLOAD_BYTES ? ES_TRACE_MAX_PAYLOAD_BYTES : bytes);
 }
 
-/* One record of this thread, now: the last thing that every recorder does. */
+/* One record of this thread, now: the last thing that every recorder does. from 0: a point, at this moment. */
 ES_TRACE_INLINE void EsTraceRecord(uint16_t kind, uint8_t flags, uint64_t object, uint64_t argument, int32_t status,
                                    uint64_t from, int interval, uint64_t caller, uint32_t process, const void *payload,
                                    uint32_t payloadBytes)
@@ -264,7 +264,7 @@ ES_TRACE_INLINE void EsTraceRecord(uint16_t kind, uint8_t flags, uint64_t object
         EsTraceCalibrate(ring, now);
         SetLastError(lastError);
     }
-    record.tsc = from;
+    record.tsc = from != 0 ? from : now;
     record.object = object;
     record.caller = caller;
     record.argument = argument;
@@ -359,7 +359,7 @@ ES_TRACE_NOINLINE void EsTraceText(uint16_t kind, HANDLE object, LPCWSTR text)
     if (EsTraceIsOn()) {
         const DWORD lastError = GetLastError();
 
-        EsTraceRecord(kind, 0, EsTraceHandleValue(object), 0, 0, ES_TRACE_READ_TSC(), 0, ES_TRACE_RETURN_ADDRESS(), 0, text,
+        EsTraceRecord(kind, 0, EsTraceHandleValue(object), 0, 0, 0, 0, ES_TRACE_RETURN_ADDRESS(), 0, text,
                       EsTraceTextBytes(text));
         SetLastError(lastError);
     }
@@ -371,7 +371,7 @@ ES_TRACE_NOINLINE void EsTraceText(uint16_t kind, HANDLE object, LPCWSTR text)
 ES_TRACE_NOINLINE void EsTraceRequestAt(HANDLE event, uint64_t requestId)
 {
     if (EsTraceIsOn()) {
-        EsTraceRecord(EsTraceRequest, 0, EsTraceHandleValue(event), requestId, 0, ES_TRACE_READ_TSC(), 0,
+        EsTraceRecord(EsTraceRequest, 0, EsTraceHandleValue(event), requestId, 0, 0, 0,
                       ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
     }
 }
