@@ -1,0 +1,36 @@
+/** Colours for the canvas, from the page's custom properties. */
+export interface Theme {
+  readonly background: string;
+  readonly foreground: string;
+  readonly faint: string;
+  readonly line: string;
+  readonly stripe: string;
+  readonly signaled: string;
+  readonly signal: string;
+  readonly reset: string;
+  readonly wiped: string;
+  readonly wait: string;
+  readonly edge: string;
+  readonly focus: string;
+  readonly font: string;
+}
+
+export function readTheme(): Theme {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name: string): string => style.getPropertyValue(`--es-${name}`).trim();
+  return {
+    background: colour('background'),
+    foreground: colour('foreground'),
+    faint: colour('faint'),
+    line: colour('line'),
+    stripe: colour('stripe'),
+    signaled: colour('signaled'),
+    signal: colour('signal'),
+    reset: colour('reset'),
+    wiped: colour('wiped'),
+    wait: colour('wait'),
+    edge: colour('edge'),
+    focus: colour('focus'),
+    font: getComputedStyle(document.body).fontFamily,
+  };
+}
