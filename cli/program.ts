@@ -8,6 +8,7 @@ import { objectsCommand, type ObjectsOptions } from './commands/objects.js';
 import { stateCommand } from './commands/state.js';
 import { TARGET_ACTIONS, type TargetAction, targetCommand } from './commands/target.js';
 import { type Commands, commandsOf, type Environment, withCommonOptions } from './command.js';
+import { addTracedCommands } from './traced-commands.js';
 import type { CommonOptions } from './session.js';
 
 const EXIT_CODES = `
@@ -73,6 +74,7 @@ export function createProgram(environment: Environment): Command {
     .addHelpText('after', EXIT_CODES);
   const commands = commandsOf(program, environment);
   addBuildCommands(commands);
+  addTracedCommands(commands);
   addInspectionCommands(commands);
   addTargetCommands(commands);
   addSetupCommands(commands);
