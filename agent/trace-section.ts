@@ -4,14 +4,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import {
-  ES_TRACE_AREA,
+  AREA_BYTES,
+  AREA_OFFSET,
   ES_TRACE_MAGIC,
   ES_TRACE_MAX_SLOTS,
-  ES_TRACE_RECORD,
-  ES_TRACE_RING,
   ES_TRACE_SLOT_BYTES,
   ES_TRACE_VERSION,
-} from './native/trace-layouts.js';
+  RECORD_OFFSET,
+  RING_BYTES,
+  RING_OFFSET,
+} from '../protocol/trace-layout.js';
 import { CloseHandle, GetLastError } from './native/common-native.js';
 import { viewMemory, type Handle } from './native/memory.js';
 import { plainError, win32Error } from './native/native-error.js';
@@ -27,7 +29,7 @@ const INVALID_FILE = -1;
 const MAX_SECTION_BYTES = 1 << 30;
 const MAX_RINGS = 1_024;
 const SLOT_WORDS = ES_TRACE_SLOT_BYTES / 4;
-const SEQUENCE_WORD = ES_TRACE_RECORD.sequence / 4;
+const SEQUENCE_WORD = RECORD_OFFSET.sequence / 4;
 
 /** Ring number and reserved word, in front of the slots of a frame. */
 export const RING_HEAD_BYTES = 8;
@@ -51,7 +53,7 @@ function checkShape(ringCount: number, slotsPerRing: number): number {
   if (slotsPerRing < 64 || slotsPerRing > 1 << 20 || (slotsPerRing & (slotsPerRing - 1)) !== 0) {
     throw plainError(`A trace ring has a power of two of slots, 64 to 1,048,576, not ${slotsPerRing}`);
   }
-  const bytes = ES_TRACE_AREA.size + ringCount * (ES_TRACE_RING.size + slotsPerRing * ES_TRACE_SLOT_BYTES);
+  const bytes = AREA_BYTES + ringCount * (RING_BYTES + slotsPerRing * ES_TRACE_SLOT_BYTES);
   if (bytes > MAX_SECTION_BYTES) {
     throw plainError(`${ringCount} rings of ${slotsPerRing} slots are over the limit of 1 GiB`);
   }
@@ -89,28 +91,28 @@ export class TraceSection {
     this.#bytes = viewMemory(address, size);
     const { buffer } = this.#bytes;
     this.#words = new Uint32Array(buffer);
-    this.#counters = new BigUint64Array(buffer, 0, (ES_TRACE_AREA.size + ringCount * ES_TRACE_RING.size) / 8);
+    this.#counters = new BigUint64Array(buffer, 0, (AREA_BYTES + ringCount * RING_BYTES) / 8);
     this.#tails = new Array<number>(ringCount).fill(0);
     this.#initialise(size);
   }
 
   /** The application records only while this is on. */
   enable(on: boolean): void {
-    Atomics.store(this.#words, ES_TRACE_AREA.enabled / 4, on ? 1 : 0);
+    Atomics.store(this.#words, AREA_OFFSET.enabled / 4, on ? 1 : 0);
   }
 
   /** Lost records of all rings, and of threads that found none. */
   get lost(): bigint {
-    let lost = Atomics.load(this.#counters, ES_TRACE_AREA.unringedLost / 8);
+    let lost = Atomics.load(this.#counters, AREA_OFFSET.unringedLost / 8);
     for (let ring = 0; ring < this.ringCount; ring++) {
-      lost += this.#load(ring, ES_TRACE_RING.lost);
+      lost += this.#load(ring, RING_OFFSET.lost);
     }
     return lost;
   }
 
   /** Slots that were reserved by a writer and not taken yet. */
   get pending(): number {
-    return this.#tails.reduce((sum, tail, ring) => sum + Number(this.#load(ring, ES_TRACE_RING.head)) - tail, 0);
+    return this.#tails.reduce((sum, tail, ring) => sum + Number(this.#load(ring, RING_OFFSET.head)) - tail, 0);
   }
 
   /**
@@ -119,7 +121,7 @@ export class TraceSection {
    */
   take(ring: number, maxSlots: number): RingPiece | undefined {
     const tail = this.#tails[ring] ?? 0;
-    const head = Number(this.#load(ring, ES_TRACE_RING.head));
+    const head = Number(this.#load(ring, RING_OFFSET.head));
     if (head === tail) {
       return undefined;
     }
@@ -132,12 +134,12 @@ export class TraceSection {
     new DataView(data.buffer).setUint32(0, ring, true);
     this.#copy(ring, tail, end, data);
     this.#tails[ring] = end;
-    Atomics.store(this.#counters, this.#counterAt(ring, ES_TRACE_RING.tail), BigInt(end));
+    Atomics.store(this.#counters, this.#counterAt(ring, RING_OFFSET.tail), BigInt(end));
     return {
       ring,
       firstSlot: BigInt(tail),
       slotCount: end - tail,
-      lost: this.#load(ring, ES_TRACE_RING.lost),
+      lost: this.#load(ring, RING_OFFSET.lost),
       data,
     };
   }
@@ -151,23 +153,23 @@ export class TraceSection {
   #initialise(size: number): void {
     const { ringCount, slotsPerRing } = this;
     const area = this.#bytes;
-    area.writeUInt32LE(ES_TRACE_VERSION, ES_TRACE_AREA.version);
-    area.writeUInt32LE(0, ES_TRACE_AREA.areaBytesHigh);
-    area.writeUInt32LE(size, ES_TRACE_AREA.areaBytes);
-    area.writeUInt32LE(ringCount, ES_TRACE_AREA.ringCount);
-    area.writeUInt32LE(ES_TRACE_SLOT_BYTES, ES_TRACE_AREA.slotBytes);
+    area.writeUInt32LE(ES_TRACE_VERSION, AREA_OFFSET.version);
+    area.writeUInt32LE(0, AREA_OFFSET.areaBytesHigh);
+    area.writeUInt32LE(size, AREA_OFFSET.areaBytes);
+    area.writeUInt32LE(ringCount, AREA_OFFSET.ringCount);
+    area.writeUInt32LE(ES_TRACE_SLOT_BYTES, AREA_OFFSET.slotBytes);
     for (let ring = 0; ring < ringCount; ring++) {
-      const at = ES_TRACE_AREA.size + ring * ES_TRACE_RING.size;
-      const slots = ES_TRACE_AREA.size + ringCount * ES_TRACE_RING.size + ring * slotsPerRing * ES_TRACE_SLOT_BYTES;
-      area.writeBigUInt64LE(BigInt(slots), at + ES_TRACE_RING.slotsOffset);
-      area.writeUInt32LE(slotsPerRing, at + ES_TRACE_RING.capacity);
+      const at = AREA_BYTES + ring * RING_BYTES;
+      const slots = AREA_BYTES + ringCount * RING_BYTES + ring * slotsPerRing * ES_TRACE_SLOT_BYTES;
+      area.writeBigUInt64LE(BigInt(slots), at + RING_OFFSET.slotsOffset);
+      area.writeUInt32LE(slotsPerRing, at + RING_OFFSET.capacity);
       this.#slotsOffset.push(slots);
     }
-    area.writeUInt32LE(ES_TRACE_MAGIC, ES_TRACE_AREA.magic);
+    area.writeUInt32LE(ES_TRACE_MAGIC, AREA_OFFSET.magic);
   }
 
   #counterAt(ring: number, field: number): number {
-    return (ES_TRACE_AREA.size + ring * ES_TRACE_RING.size + field) / 8;
+    return (AREA_BYTES + ring * RING_BYTES + field) / 8;
   }
 
   #load(ring: number, field: number): bigint {
@@ -185,7 +187,7 @@ export class TraceSection {
       if (words[first + SEQUENCE_WORD] !== (at + 1) >>> 0) {
         return at;
       }
-      const slots = this.#bytes[first * 4 + ES_TRACE_RECORD.slots] ?? 0;
+      const slots = this.#bytes[first * 4 + RECORD_OFFSET.slots] ?? 0;
       if (slots === 1) {
         at++;
         continue;

@@ -9,17 +9,17 @@ import { Device } from './devices.js';
 import { CreateEventW } from './native/common-native.js';
 import { NativeError, ntstatusError, plainError } from './native/native-error.js';
 import {
-  ES_TRACE_DRAIN_HEADER,
-  ES_TRACE_IOCTL_DRAIN,
-  ES_TRACE_IOCTL_QUERY,
-  ES_TRACE_IOCTL_START,
-  ES_TRACE_IOCTL_STOP,
+  DRAIN_HEADER_BYTES,
+  DRAIN_HEADER_OFFSET,
   ES_TRACE_MAX_SLOTS,
   ES_TRACE_SLOT_BYTES,
-  ES_TRACE_START_INPUT,
-  ES_TRACE_STATE,
   ES_TRACE_VERSION,
-} from './native/trace-layouts.js';
+  START_INPUT_BYTES,
+  START_INPUT_OFFSET,
+  STATE_BYTES,
+  STATE_OFFSET,
+  TRACE_IOCTL,
+} from '../protocol/trace-layout.js';
 import type { CallFailure } from './call-worker.js';
 import { RING_HEAD_BYTES, TraceSection, type RingPiece } from './trace-section.js';
 
@@ -250,14 +250,14 @@ class DriverSource implements DrainSource {
   constructor(source: Extract<TraceSource, { type: 'driver' }>) {
     this.#device = new Device(source.device);
     try {
-      const input = new Uint8Array(ES_TRACE_START_INPUT.size);
+      const input = new Uint8Array(START_INPUT_BYTES);
       const view = new DataView(input.buffer);
-      view.setUint32(ES_TRACE_START_INPUT.version, ES_TRACE_VERSION, true);
-      view.setUint32(ES_TRACE_START_INPUT.slotsPerRing, source.slotsPerRing, true);
-      this.#control(ES_TRACE_IOCTL_START, input, 0);
+      view.setUint32(START_INPUT_OFFSET.version, ES_TRACE_VERSION, true);
+      view.setUint32(START_INPUT_OFFSET.slotsPerRing, source.slotsPerRing, true);
+      this.#control(TRACE_IOCTL.START, input, 0);
       const state = this.#queryState();
-      this.ringCount = state.readUInt32LE(ES_TRACE_STATE.ringCount);
-      this.slotsPerRing = state.readUInt32LE(ES_TRACE_STATE.slotsPerRing);
+      this.ringCount = state.readUInt32LE(STATE_OFFSET.ringCount);
+      this.slotsPerRing = state.readUInt32LE(STATE_OFFSET.slotsPerRing);
     } catch (error) {
       this.#device.close();
       throw error;
@@ -269,32 +269,32 @@ class DriverSource implements DrainSource {
   }
 
   lost(): bigint {
-    return this.#queryState().readBigUInt64LE(ES_TRACE_STATE.lost);
+    return this.#queryState().readBigUInt64LE(STATE_OFFSET.lost);
   }
 
   take(maxSlots: number): RingPiece | undefined {
-    const size = ES_TRACE_DRAIN_HEADER.size + maxSlots * ES_TRACE_SLOT_BYTES;
-    const output = Buffer.from(this.#control(ES_TRACE_IOCTL_DRAIN, new Uint8Array(0), size));
-    if (output.length < ES_TRACE_DRAIN_HEADER.size) {
+    const size = DRAIN_HEADER_BYTES + maxSlots * ES_TRACE_SLOT_BYTES;
+    const output = Buffer.from(this.#control(TRACE_IOCTL.DRAIN, new Uint8Array(0), size));
+    if (output.length < DRAIN_HEADER_BYTES) {
       throw plainError(`${this.#device.path} answered a drain with ${output.length} bytes`);
     }
-    const ring = output.readUInt32LE(ES_TRACE_DRAIN_HEADER.ring);
-    const slotCount = output.readUInt32LE(ES_TRACE_DRAIN_HEADER.slotCount);
-    const lost = output.readBigUInt64LE(ES_TRACE_DRAIN_HEADER.lost);
+    const ring = output.readUInt32LE(DRAIN_HEADER_OFFSET.ring);
+    const slotCount = output.readUInt32LE(DRAIN_HEADER_OFFSET.slotCount);
+    const lost = output.readBigUInt64LE(DRAIN_HEADER_OFFSET.lost);
     if (slotCount === 0) {
       return undefined;
     }
-    if (output.length !== ES_TRACE_DRAIN_HEADER.size + slotCount * ES_TRACE_SLOT_BYTES) {
+    if (output.length !== DRAIN_HEADER_BYTES + slotCount * ES_TRACE_SLOT_BYTES) {
       throw plainError(`${this.#device.path} answered a drain with ${output.length} bytes for ${slotCount} slots`);
     }
     const data = new Uint8Array(RING_HEAD_BYTES + slotCount * ES_TRACE_SLOT_BYTES);
     new DataView(data.buffer).setUint32(0, ring, true);
-    data.set(output.subarray(ES_TRACE_DRAIN_HEADER.size), RING_HEAD_BYTES);
-    return { ring, slotCount, firstSlot: output.readBigUInt64LE(ES_TRACE_DRAIN_HEADER.firstSlot), lost, data };
+    data.set(output.subarray(DRAIN_HEADER_BYTES), RING_HEAD_BYTES);
+    return { ring, slotCount, firstSlot: output.readBigUInt64LE(DRAIN_HEADER_OFFSET.firstSlot), lost, data };
   }
 
   stopRecording(): void {
-    this.#control(ES_TRACE_IOCTL_STOP, new Uint8Array(0), 0);
+    this.#control(TRACE_IOCTL.STOP, new Uint8Array(0), 0);
   }
 
   close(): void {
@@ -302,8 +302,8 @@ class DriverSource implements DrainSource {
   }
 
   #queryState(): Buffer {
-    const state = Buffer.from(this.#control(ES_TRACE_IOCTL_QUERY, new Uint8Array(0), ES_TRACE_STATE.size));
-    if (state.length < ES_TRACE_STATE.size || state.readUInt32LE(ES_TRACE_STATE.version) !== ES_TRACE_VERSION) {
+    const state = Buffer.from(this.#control(TRACE_IOCTL.QUERY, new Uint8Array(0), STATE_BYTES));
+    if (state.length < STATE_BYTES || state.readUInt32LE(STATE_OFFSET.version) !== ES_TRACE_VERSION) {
       throw plainError(`${this.#device.path} has trace rings of another version than this agent`);
     }
     return state;

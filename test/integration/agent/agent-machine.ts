@@ -77,13 +77,7 @@ async function makeMachine(): Promise<AgentMachine> {
   await makeWinePrefix(prefix);
   const dbgPrintLog = join(folder, 'dbgprint.log');
   const environment = { ...process.env, WINEPREFIX: prefix, WINEDEBUG: '-all,warn+debugstr' };
-  // The prefix's first process: drivers print to its standard error, and the prefix runs for as long as it does.
-  const log = openSync(dbgPrintLog, 'a');
-  spawn('wine', [join(files, 'agent_probe.exe'), 'wait'], {
-    env: environment,
-    stdio: ['ignore', 'ignore', log],
-  }).unref();
-  closeSync(log);
+  await startPrefix(join(files, 'agent_probe.exe'), environment, dbgPrintLog);
   const system = join(prefix, 'drive_c', 'eventscope', 'bin');
   await mkdir(system, { recursive: true });
   for (const name of ['agent_probe.exe', 'probe.sys', 'failing.sys']) {
@@ -98,6 +92,26 @@ async function makeMachine(): Promise<AgentMachine> {
     failingDriver: `${bin}\\failing.sys`,
     dbgPrintLog,
   };
+}
+
+/** The prefix's first process: drivers print to its standard error, and the prefix runs for as long as it does. */
+async function startPrefix(probe: string, environment: NodeJS.ProcessEnv, dbgPrintLog: string): Promise<void> {
+  const log = openSync(dbgPrintLog, 'a');
+  const said = `${dbgPrintLog}.ready`;
+  const output = openSync(said, 'w');
+  const child = spawn('wine', [probe, 'objects', '\\BaseNamedObjects\\AgentMachine'], {
+    env: environment,
+    stdio: ['ignore', output, log],
+  });
+  closeSync(log);
+  closeSync(output);
+  child.unref();
+  // Nobody else may be first: the services, and so the drivers, get the first one's standard error.
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (!(await readFile(said, 'utf8')).includes('ready')) {
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error('The prefix does not start');
+    await new Promise((next) => setTimeout(next, 50));
+  }
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {
