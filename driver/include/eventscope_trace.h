@@ -254,6 +254,7 @@ typedef struct ES_TRACE_DRAIN_HEADER {
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
+#pragma warning(disable : 4505) /* recorders of calls that a source file does not make are removed, as they should be */
 #define ES_TRACE_NOINLINE static __declspec(noinline)
 #define ES_TRACE_INLINE static __forceinline
 #define ES_TRACE_COLD static __declspec(noinline)
