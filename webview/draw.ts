@@ -137,7 +137,7 @@ function drawBand(
   const { theme, scale, gutter } = scene;
   const first = lane.time[0] ?? 0;
   const left = Math.max(0, Math.floor(scale.x(Math.max(first, scale.from))));
-  const right = Math.min(scale.width, Math.ceil(scale.x(scene.data.end)));
+  const right = Math.min(scale.width, Math.ceil(scale.x(Math.min(lane.until, scene.data.end))));
   let at = lowerBound(lane.time, scale.ns(left));
   let state = at === 0 ? lane.initial : (lane.state[at - 1] ?? lane.initial);
   for (let x = left; x < right;) {
@@ -311,8 +311,10 @@ function drawWaits(context: CanvasRenderingContext2D, scene: Scene, lane: Thread
     const right = Math.min(scale.width, Math.max(end, begin + 1));
     if (right > painted && right > left) {
       const outcome = lane.outcome[at];
+      context.fillStyle = theme.background;
+      context.fillRect(gutter + left, top, right - left, 12);
       context.fillStyle = theme.wait;
-      context.globalAlpha = outcome === Outcome.Unknown || outcome === Outcome.Open ? 0.35 : 0.75;
+      context.globalAlpha = outcome === Outcome.Unknown || outcome === Outcome.Open ? 0.4 : 0.9;
       context.fillRect(gutter + left, top, right - left, 12);
       context.globalAlpha = 1;
       if (outcome === Outcome.TimedOut && right - left > 3) {
@@ -341,7 +343,8 @@ function waitLabel(
   const object = scene.data.objects.find(({ id }) => id === lane.object[at]);
   if (object === undefined) return;
   context.font = `10px ${scene.theme.font}`;
-  context.fillStyle = scene.theme.background;
+  // Dark on the yellow of a wait, in every theme.
+  context.fillStyle = '#1b1f24';
   const words = lane.outcome[at] === Outcome.TimedOut ? 'timed out: ' : '';
   context.textBaseline = 'middle';
   context.fillText(fitText(context, words + object.label, right - left - 10), scene.gutter + left + 5, top + 6.5);

@@ -83,6 +83,7 @@ export const pageBody = `
       <span><b class="signal">&#9670;</b> pulse</span>
       <span><b class="signaled">&#9608;</b> signaled</span>
       <span><b class="wait">&#9608;</b> waiting</span>
+      <span><b class="wiped">&#9616;</b> timed out</span>
       <span><b class="edge">&#10230;</b> wakes (dashed: inferred)</span>
     </span>
   </div>

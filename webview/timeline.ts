@@ -39,6 +39,7 @@ export class Timeline {
     this.#scale = new TimeScale(0, data.end, 1, data.end);
     this.#resize();
     this.showAll();
+    this.#say(undefined);
     this.#listen();
   }
 

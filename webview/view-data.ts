@@ -22,6 +22,8 @@ export interface ObjectLane {
   readonly what: readonly number[];
   /** `State` after the entry. */
   readonly state: readonly number[];
+  /** ns of the last close, or of the recording's end. */
+  readonly until: number;
   /** State before the first entry. */
   readonly initial: number;
   /** Thread lane that did it, -1 unknown. */
@@ -100,7 +102,7 @@ export function toViewData(model: TraceModel): ViewData {
   const lanes = model.objects
     .map((object) => objectLane(model, object.id, callers))
     .filter((lane) => lane.time.length > 0)
-    .sort((a, b) => (a.time[0] ?? 0) - (b.time[0] ?? 0));
+    .sort((a, b) => Number(isQuiet(model, a.id)) - Number(isQuiet(model, b.id)) || (a.time[0] ?? 0) - (b.time[0] ?? 0));
   return {
     version: VIEW_DATA_VERSION,
     title: model.recording.metadata.title ?? 'recording',
@@ -115,6 +117,12 @@ export function toViewData(model: TraceModel): ViewData {
     outcomeWords: OUTCOME_WORDS,
     evidenceWords: EVIDENCE_WORDS,
   };
+}
+
+/** Neither signaled nor waited for: of interest after all others. */
+function isQuiet(model: TraceModel, id: number): boolean {
+  const counters = model.transitions.counters[id];
+  return counters === undefined || counters.signals + counters.waits === 0;
 }
 
 function objectLane(model: TraceModel, id: number, callers: Map<string, number>): ObjectLane {
@@ -153,6 +161,7 @@ function objectLane(model: TraceModel, id: number, callers: Map<string, number>)
     time: rows.map((row) => rounded(transitions.time[row] ?? 0)),
     what: rows.map((row) => transitions.kind[row] ?? 0),
     state: rows.map((row) => transitions.stateAfter[row] ?? 0),
+    until: rounded(Math.min(model.end, lastUse(model, id))),
     initial: initial === undefined ? 2 : initial ? 1 : 0,
     thread: rows.map(threadOf),
     caller: rows.map(callerIndex),
@@ -161,6 +170,12 @@ function objectLane(model: TraceModel, id: number, callers: Map<string, number>)
       return previous === 0xff ? -1 : previous;
     }),
   };
+}
+
+/** When the last handle or reference of an object went; Infinity when one was still held. */
+function lastUse(model: TraceModel, id: number): number {
+  const names = model.objects[id]?.names ?? [];
+  return names.length === 0 ? Infinity : Math.max(...names.map(({ until }) => until));
 }
 
 function threadLanes(model: TraceModel): ThreadLane[] {

@@ -91,7 +91,8 @@ function lastMoment(records: RecordTable): number {
   let end = 0;
   for (let index = 0; index < records.count; index += 1) {
     const kind = records.kind[index];
-    const tail = kind === Kind.WaitEnd || kind === Kind.Calibration ? 0 : (records.duration[index] ?? 0);
+    if (kind === Kind.Calibration) continue;
+    const tail = kind === Kind.WaitEnd ? 0 : (records.duration[index] ?? 0);
     end = Math.max(end, (records.time[index] ?? 0) + tail);
   }
   return end;
