@@ -19,7 +19,8 @@ export class DbgPrintLog {
   #position = 0;
   #rest = '';
   #parser = new DebugLogParser();
-  #reading = false;
+  /** One reading after the other: the last one ends after everything was told. */
+  #reading: Promise<void> = Promise.resolve();
 
   constructor(
     readonly path: string | undefined,
@@ -66,29 +67,30 @@ export class DbgPrintLog {
     await file?.close();
   }
 
-  async #read(): Promise<void> {
-    if (this.#reading || this.#file === undefined) {
+  #read(): Promise<void> {
+    this.#reading = this.#reading.catch(() => {}).then(() => this.#readToEnd());
+    return this.#reading;
+  }
+
+  async #readToEnd(): Promise<void> {
+    const file = this.#file;
+    if (file === undefined) {
       return;
     }
-    this.#reading = true;
-    try {
-      const buffer = Buffer.alloc(READ_BYTES);
-      for (;;) {
-        const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, this.#position);
-        if (bytesRead === 0) {
-          // A log that was begun anew is read from its start.
-          const { size } = await this.#file.stat();
-          if (size >= this.#position) {
-            return;
-          }
-          this.#position = 0;
-          continue;
-        }
+    const buffer = Buffer.alloc(READ_BYTES);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#position);
+      if (bytesRead > 0) {
         this.#position += bytesRead;
         await this.#take(buffer.toString('utf8', 0, bytesRead));
+        continue;
       }
-    } finally {
-      this.#reading = false;
+      // A log that was begun anew is read from its start.
+      const { size } = await file.stat();
+      if (size >= this.#position) {
+        return;
+      }
+      this.#position = 0;
     }
   }
 
