@@ -91,6 +91,7 @@ describe('eventscope on the embedded target', function () {
     });
     await startedTarget('wine');
     workspace = (await sampleProject()).folder;
+    await succeeds('deploy');
   });
   after(async () => {
     await succeeds('undeploy');
