@@ -119,6 +119,7 @@ typedef struct ES_SCHEDULE {
     ULONG State; /* EVENTSYS_SCHEDULE_* */
     BOOLEAN WorkQueued;
     BOOLEAN TimerStopped;
+    BOOLEAN CutShort; /* cancelled with ticks to come */
     ULONG WorkToDo; /* signals that the work item owes */
     ULONG Ticks;
     ULONG Signals;

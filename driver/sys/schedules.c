@@ -161,7 +161,7 @@ static VOID ScheduleDestroy(ES_SCHEDULE *Schedule)
     KIRQL irql;
 
     KeAcquireSpinLock(&Schedule->Lock, &irql);
-    active = Schedule->State == EVENTSYS_SCHEDULE_ACTIVE;
+    active = Schedule->State == EVENTSYS_SCHEDULE_ACTIVE || Schedule->CutShort;
     Schedule->State = EVENTSYS_SCHEDULE_CANCELLED;
     KeReleaseSpinLock(&Schedule->Lock, irql);
     (VOID)(KeWaitForSingleObject)(&Schedule->Idle, Executive, KernelMode, FALSE, NULL);
@@ -203,11 +203,34 @@ static ES_SCHEDULE *TakeSchedule(const ES_FILE *File, const ES_EVENT *Event, ULO
     return found;
 }
 
+/* No more signals from any schedule that matches, before the first of them is waited for. */
+static VOID CutShort(const ES_FILE *File, const ES_EVENT *Event)
+{
+    PLIST_ENTRY link;
+
+    ExAcquireFastMutex(&EsDriver.Mutex);
+    for (link = EsDriver.Schedules.Flink; link != &EsDriver.Schedules; link = link->Flink) {
+        ES_SCHEDULE *schedule = CONTAINING_RECORD(link, ES_SCHEDULE, Link);
+        KIRQL irql;
+
+        if ((File == NULL || schedule->File == File) && (Event == NULL || schedule->Event == Event)) {
+            KeAcquireSpinLock(&schedule->Lock, &irql);
+            if (schedule->State == EVENTSYS_SCHEDULE_ACTIVE) {
+                schedule->State = EVENTSYS_SCHEDULE_CANCELLED;
+                schedule->CutShort = TRUE;
+            }
+            KeReleaseSpinLock(&schedule->Lock, irql);
+        }
+    }
+    ExReleaseFastMutex(&EsDriver.Mutex);
+}
+
 /* IRQL: PASSIVE_LEVEL. */
 _Use_decl_annotations_ VOID EsSchedulesRelease(const ES_FILE *File, const ES_EVENT *Event)
 {
     ES_SCHEDULE *schedule;
 
+    CutShort(File, Event);
     while ((schedule = TakeSchedule(File, Event, 0, FALSE)) != NULL) {
         ScheduleDestroy(schedule);
     }
