@@ -130,6 +130,8 @@ function stepText(model: TraceModel, record: number): string | undefined {
     case Kind.Open:
       return `opened ${name}: handle ${handle}`;
     case Kind.Reference:
+      // By a handle of its own: a step on the way to another reference, or of the creation.
+      if (ownerSource(model, record) === undefined) return undefined;
       return `referenced ${name} by handle ${records.words.hex(records.argument[record] ?? 0)} of ${ownerName(model, record)}`;
     case Kind.Duplicate:
       return `gave ${ownerName(model, record)} handle ${records.words.hex(records.argument[record] ?? 0)} for ${name}`;
@@ -150,12 +152,16 @@ function stepText(model: TraceModel, record: number): string | undefined {
 
 const hexStatus = (status = 0): string => `0x${status.toString(16).toUpperCase().padStart(8, '0')}`;
 
-function ownerName(model: TraceModel, record: number): string {
+/** Source of the application whose process a record names; undefined when none is recorded. */
+function ownerSource(model: TraceModel, record: number): number | undefined {
   const process = model.records.process[record] ?? 0;
   const source = model.recording.sources.findIndex((one) => one.side === 'user' && one.process === process);
-  const owner =
-    source >= 0 ? source : model.threads.find((one) => one.side === 'user' && one.process === process)?.source;
-  return owner === undefined ? `process ${process}` : programName(model, owner);
+  return source >= 0 ? source : model.threads.find((one) => one.side === 'user' && one.process === process)?.source;
+}
+
+function ownerName(model: TraceModel, record: number): string {
+  const owner = ownerSource(model, record);
+  return owner === undefined ? `process ${model.records.process[record] ?? 0}` : programName(model, owner);
 }
 
 function previousText(model: TraceModel, record: number): string {
@@ -189,7 +195,9 @@ function signalText(model: TraceModel, record: number, name: string, edges: read
       ? `; ${effects.slice(0, 3).join('; ')}${effects.length > 3 ? `; and ${effects.length - 3} more waits` : ''}`
       : kind === Kind.Pulse && fate === Fate.Coalesced
         ? '; that reset it'
-        : FATE_TEXT[fate];
+        : kind === Kind.TimerExpire
+          ? ''
+          : FATE_TEXT[fate];
   const from = isDeferred(model, record) && kind === Kind.Set ? ' in a DPC' : '';
   return `${verb} ${name}${from}${previousText(model, record)}${consequence ?? ''}`;
 }
@@ -302,9 +310,10 @@ function describeOpenWaits(model: TraceModel): string[] {
 export function describeObjects(model: TraceModel): string[] {
   const head = ['object', 'type', 'signals', 'taken', 'coalesced', 'wiped', 'waits', 'timed out', 'p50', 'p99', 'max'];
   const rows = model.objects
-    .filter(({ id }) => {
+    .filter(({ id, type }) => {
       const counters = model.transitions.counters[id];
-      return counters !== undefined && counters.signals + counters.waits > 0;
+      // Of timers that only run a procedure the flow says enough.
+      return counters !== undefined && counters.waits + (type === 'timer' ? 0 : counters.signals) > 0;
     })
     .map((object) => {
       const c = model.transitions.counters[object.id];

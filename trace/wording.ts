@@ -30,12 +30,15 @@ export function programName(model: TraceModel, source: number): string {
   );
 }
 
-/** "eventapp/waiter", "eventsys DPC", "eventsys thread 132". */
+/** "eventapp waiter", "eventsys DPC", "eventsys thread 132". */
 export function threadName(model: TraceModel, thread: number, deferred = false): string {
   const entry = model.threads[thread];
   if (entry === undefined) return 'unknown';
   const program = programName(model, entry.source);
-  if (entry.name !== undefined && entry.name !== '') return `${program}/${printable(entry.name)}`;
+  if (entry.name !== undefined && entry.name !== '') {
+    const name = printable(entry.name);
+    return name.toLowerCase().startsWith(program.toLowerCase()) ? name : `${program} ${name}`;
+  }
   return deferred || entry.deferred ? `${program} DPC` : `${program} thread ${entry.thread}`;
 }
 

@@ -352,31 +352,39 @@ function waitLabel(
 
 // ---- gaps, edges, pointer
 
+/** Hatched on the lanes of the source that lost records, and a bar on the axis, which is always in sight. */
 function drawGap(context: CanvasRenderingContext2D, scene: Scene, gap: GapMark): void {
   const { scale, gutter, theme } = scene;
   const left = Math.max(0, scale.x(gap.from));
   const right = Math.min(scale.width, Math.max(scale.x(gap.until), scale.x(gap.from) + 2));
   if (right <= left) return;
-  context.save();
-  context.beginPath();
-  context.rect(gutter + left, AXIS_HEIGHT, right - left, scene.height - AXIS_HEIGHT);
-  context.clip();
-  context.globalAlpha = 0.28;
-  context.strokeStyle = theme.wiped;
-  context.lineWidth = 1;
-  context.beginPath();
-  for (let x = left - scene.height; x < right; x += 9) {
-    context.moveTo(gutter + x, scene.height);
-    context.lineTo(gutter + x + scene.height, 0);
-  }
-  context.stroke();
-  context.globalAlpha = 1;
-  context.font = `10px ${theme.font}`;
   context.fillStyle = theme.wiped;
-  context.textBaseline = 'alphabetic';
-  if (right - left > 60)
-    context.fillText(fitText(context, gap.label, right - left - 6), gutter + left + 3, scene.height - 5);
-  context.restore();
+  context.fillRect(gutter + left, AXIS_HEIGHT, right - left, 2);
+  const lanes = scene.layout.lanes.filter((lane) => lane.type === 'thread' && lane.thread.source === gap.source);
+  lanes.forEach((lane, index) => {
+    const top = lane.top - scene.scrollTop;
+    context.save();
+    context.beginPath();
+    context.rect(gutter + left, top, right - left, lane.height);
+    context.clip();
+    context.globalAlpha = 0.3;
+    context.strokeStyle = theme.wiped;
+    context.lineWidth = 1;
+    context.beginPath();
+    for (let x = left - (left % 8) - lane.height; x < right; x += 8) {
+      context.moveTo(gutter + x, top + lane.height);
+      context.lineTo(gutter + x + lane.height, top);
+    }
+    context.stroke();
+    context.globalAlpha = 1;
+    context.font = `10px ${theme.font}`;
+    context.fillStyle = theme.wiped;
+    context.textBaseline = 'alphabetic';
+    if (index === 0 && right - left > 60) {
+      context.fillText(fitText(context, gap.label, right - left - 6), gutter + left + 3, top + lane.height - 2);
+    }
+    context.restore();
+  });
 }
 
 /** From the signal on its object's lane to the end of the wait on its thread's lane. */

@@ -38,6 +38,8 @@ export interface ThreadLane {
   readonly id: number;
   readonly label: string;
   readonly side: 'kernel' | 'user';
+  /** Ordinal of its source, as in GapMark. */
+  readonly source: number;
   readonly process: number;
   readonly deferred: boolean;
   readonly first: number;
@@ -181,7 +183,7 @@ function lastUse(model: TraceModel, id: number): number {
 function threadLanes(model: TraceModel): ThreadLane[] {
   const { waits, records } = model;
   const lanes = model.threads.map((thread) => ({
-    ...{ id: thread.id, side: thread.side, process: thread.process, deferred: thread.deferred },
+    ...{ id: thread.id, side: thread.side, source: thread.source, process: thread.process, deferred: thread.deferred },
     label: threadName(model, thread.id),
     ...{ first: Infinity, last: 0 },
     begin: [] as number[],

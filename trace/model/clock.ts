@@ -34,6 +34,8 @@ interface Point {
   readonly ticks: number;
   readonly qpcNs: number;
   readonly utcNs: number;
+  /** How long the reading took, in ticks: its two counters may lie that far apart. */
+  readonly width: number;
 }
 
 /** ns = origin + ticks * rate between knots; one knot: a straight line. */
@@ -89,7 +91,12 @@ function calibrations(table: RecordTable, ordinal: number, origin: bigint): Poin
     if (frequency <= 0) continue;
     const qpc = Number(table.words.toBigInt(table.argument[index] ?? 0) - origin);
     const utc = table.words.toBigInt(table.object[index] ?? 0) - FILETIME_OF_1970;
-    points.push({ ticks: table.time[index] ?? 0, qpcNs: (qpc * 1e9) / frequency, utcNs: Number(utc) * 100 });
+    points.push({
+      ticks: table.time[index] ?? 0,
+      qpcNs: (qpc * 1e9) / frequency,
+      utcNs: Number(utc) * 100,
+      width: table.duration[index] ?? 0,
+    });
   }
   return points.sort((a, b) => a.ticks - b.ticks);
 }
@@ -139,21 +146,29 @@ function sharedFit(table: RecordTable, members: readonly number[], points: reado
   const shift = (ordinal: number): number => Number((table.base[ordinal] ?? 0n) - reference);
   const calibrated = members.filter((ordinal) => (points[ordinal] ?? []).length > 0);
   const all = calibrated.flatMap((ordinal) =>
-    (points[ordinal] ?? []).map((point) => ({ x: point.ticks + shift(ordinal), y: point.qpcNs, ordinal })),
+    (points[ordinal] ?? []).map((point) => ({
+      ...{ x: point.ticks + shift(ordinal), y: point.qpcNs, ordinal, weight: weightOf(point), width: point.width },
+    })),
   );
   const line = leastSquares(all);
   if (line === undefined) return undefined;
-  const middles = calibrated.map((ordinal) =>
-    median(all.filter((point) => point.ordinal === ordinal).map(({ x, y }) => y - (line.origin + x * line.rate))),
-  );
-  const spread = Math.max(...middles) - Math.min(...middles);
+  // A source counts the same TSC when what its best readings leave between it and the line is within their own width.
+  const strays = calibrated.some((ordinal) => {
+    const misses = all
+      .filter((point) => point.ordinal === ordinal)
+      .map(({ x, y, width }) => Math.abs(y - (line.origin + x * line.rate)) - width * line.rate);
+    return median(misses) > SAME_COUNTER_NS;
+  });
   const ownRates = calibrated
-    .map((ordinal) => leastSquares((points[ordinal] ?? []).map((point) => ({ x: point.ticks, y: point.qpcNs }))))
-    .filter((own) => own !== undefined);
-  // Each source's own rate, over the whole stretch, may move a time by no more than what counts as agreement.
-  const stretch = Math.max(...all.map(({ x }) => x)) - Math.min(...all.map(({ x }) => x));
-  const rateMoves = Math.max(0, ...ownRates.map((own) => Math.abs(own.rate - line.rate) * Math.min(stretch, own.span)));
-  if (spread > SAME_COUNTER_NS || rateMoves > 2 * SAME_COUNTER_NS) return undefined;
+    .map((ordinal) => ({
+      line: leastSquares(
+        (points[ordinal] ?? []).map((point) => ({ x: point.ticks, y: point.qpcNs, weight: weightOf(point) })),
+      ),
+      width: Math.max(0, ...(points[ordinal] ?? []).map((point) => point.width)) * line.rate,
+    }))
+    .flatMap((own) => (own.line === undefined ? [] : [{ ...own.line, width: own.width }]));
+  const bent = ownRates.some((own) => Math.abs(own.rate - line.rate) * own.span > 2 * (SAME_COUNTER_NS + own.width));
+  if (strays || bent) return undefined;
   // One calibration each says nothing about the rate: the line is only good for drawing.
   const verified = calibrated.length === 1 || ownRates.length > 0;
   const reach = members.filter((ordinal) => Math.abs(shift(ordinal) * line.rate) < REACH_NS);
@@ -252,19 +267,19 @@ function leaveOneOut(own: readonly Point[]): number {
 }
 
 function leastSquares(
-  points: readonly { readonly x: number; readonly y: number }[],
+  points: readonly { readonly x: number; readonly y: number; readonly weight?: number }[],
 ): { origin: number; rate: number; span: number } | undefined {
   if (points.length < 2) return undefined;
-  const meanX = points.reduce((sum, { x }) => sum + x, 0) / points.length;
-  const meanY = points.reduce((sum, { y }) => sum + y, 0) / points.length;
+  const total = points.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  const meanX = points.reduce((sum, { x, weight = 1 }) => sum + x * weight, 0) / total;
+  const meanY = points.reduce((sum, { y, weight = 1 }) => sum + y * weight, 0) / total;
   let square = 0;
   let product = 0;
-  let span = 0;
-  for (const { x, y } of points) {
-    square += (x - meanX) ** 2;
-    product += (x - meanX) * (y - meanY);
-    span = Math.max(span, Math.abs(x - meanX) * 2);
+  for (const { x, y, weight = 1 } of points) {
+    square += weight * (x - meanX) ** 2;
+    product += weight * (x - meanX) * (y - meanY);
   }
+  const span = Math.max(...points.map(({ x }) => x)) - Math.min(...points.map(({ x }) => x));
   // Closer than about 100 us a rate would be mostly noise.
   if (span < 300_000) return undefined;
   const rate = product / square;
@@ -293,6 +308,9 @@ function knotAt(fit: Fit, ticks: number): Fit['knots'][number] {
   }
   return knots[low] ?? { ticks: 0, ns: 0, rate: ASSUMED_NS_PER_TICK };
 }
+
+/** A reading is trusted by the square of how quick it was. */
+const weightOf = (point: Point): number => 1 / (300 + point.width) ** 2;
 
 const rateAt = (fit: Fit, ticks: number): number => knotAt(fit, ticks).rate;
 

@@ -344,7 +344,9 @@ class Identifier {
   #handleDuring(space: Namespace, word: number, record: number): Epoch | undefined {
     const time = this.#in.table.time[record] ?? 0;
     const end = this.#end(record);
-    const found = this.#handles.overlapping(space, word, time - this.#slack, end + this.#slack);
+    // A driver's own handles are recorded by the clock that records the reference.
+    const slack = space < 0 ? 0 : this.#slack;
+    const found = this.#handles.overlapping(space, word, time - slack, end + slack);
     if (found.length > 1) return undefined;
     const epoch = found[0] ?? this.#handles.use(space, word, time, this.#slack);
     return epoch.uncertainFrom < end ? undefined : epoch;

@@ -21,7 +21,7 @@ export interface TraceObject {
   readonly kind: 'notification' | 'synchronization' | 'unknown';
   /** Object manager paths; empty for an unnamed object. */
   readonly paths: readonly string[];
-  /** What to call it: its path, or "unnamed event #3". */
+  /** What to call it: its path, or "unnamed event #3 (eventapp 0x64)". */
   readonly label: string;
   readonly names: readonly ObjectName[];
   /** Record that created it; -1: not seen. */
@@ -167,10 +167,23 @@ function finishObject(parts: Parts, draft: Draft): TraceObject {
     type,
     kind: described < 0 ? 'unknown' : (flags & Flag.Synchronization) !== 0 ? 'synchronization' : 'notification',
     paths,
-    label: paths[0] ?? `unnamed ${type === 'unknown' ? 'object' : type} #${draft.id}`,
+    label: paths[0] ?? `unnamed ${type === 'unknown' ? 'object' : type} #${draft.id}${firstName(parts, draft)}`,
     names: draft.names,
     created: draft.created,
     initiallySet: described < 0 ? undefined : (flags & Flag.InitiallySet) !== 0,
     sources: [...draft.sources],
   };
+}
+
+/** The handle or address that an unnamed object was first known by: " (eventapp 0x64)". */
+function firstName(parts: Parts, draft: Draft): string {
+  const { sources } = parts.recording;
+  const byTime = [...draft.names].sort((a, b) => a.from - b.from);
+  const name = byTime.find(({ process }) => process !== undefined) ?? byTime[0];
+  if (name === undefined) return '';
+  const owner = sources.find((source, ordinal) =>
+    name.process === undefined ? ordinal === name.source : source.process === name.process,
+  );
+  const program = owner?.description.split(/\s/)[0]?.replace(/\.(exe|sys)$/i, '') ?? `process ${name.process ?? 0}`;
+  return ` (${program} 0x${name.value.toString(16)})`;
 }
