@@ -180,8 +180,12 @@ for (const machine of MACHINE_NAMES) {
       assert.equal(workSignals.length, logged.length);
       const workWaits = satisfied(tracedWaits(model, 'kernel').filter(({ object }) => object === workObject));
       const loggedRounds = factsOf(run.driver, 'round');
-      assert.equal(workWaits.length, loggedRounds.length);
-      assertOneToOne(model, workSignals, workWaits);
+      assertOneToOne(model, workSignals, workWaits.slice(0, loggedRounds.length));
+      // What the thread took last was the driver's own call to end.
+      const kernelSets = tracedRecords(model, 'kernel', Kind.Set).map(({ record }) => record);
+      for (const wait of workWaits.slice(loggedRounds.length)) {
+        assert.ok(kernelSets.includes(wakeOf(model, wait.index)?.signal ?? -1));
+      }
       assert.ok(loggedRounds.length >= rounds);
       // Turns: done is never set before its work.
       workSignals.forEach((signal, index) => {
@@ -273,7 +277,7 @@ for (const machine of MACHINE_NAMES) {
 
     it('stress: every signal of every event is accounted for, in the trace as well', async () => {
       const run = await runSample(sample, ['stress', '--events', '24', '--threads', '4', '--signals', '20']);
-      const matched = matchDriverSignals(run.model, run.driver);
+      const matched = matchDriverSignals(run.model, run.driver, true);
       const taken = new Map<string, number>();
       for (const fact of run.application.filter(isWaitEnd)) taken.set(fact.object, (taken.get(fact.object) ?? 0) + 1);
       const shared = sharedEvents(run.application);

@@ -113,6 +113,13 @@ export class SshMachine {
     await this.#startSshd();
   }
 
+  /** Off and on again, as after a bugcheck: every process of Windows ends, the disk stays. */
+  async reboot(): Promise<void> {
+    await wineserver(['-k'], this.environment);
+    await wineserver(['-w'], this.environment);
+    await this.#boot();
+  }
+
   /** What commands of clients run in from now on. */
   async setShell(shell: LoginShell): Promise<void> {
     await writeFile(join(this.folder, 'login-shell'), shell);
