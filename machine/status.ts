@@ -280,6 +280,10 @@ const START_ERRORS: Readonly<Record<number, { readonly cause: string; readonly n
     cause: 'The agent does not run elevated, or a policy refuses',
     next: 'Run as an administrator of the target.',
   },
+  6: {
+    cause: 'Under Wine, the service control manager starts no driver any more after one has faulted while it ran',
+    next: 'Restart the target ("eventscope target stop", or the machine), then deploy again.',
+  },
   31: {
     cause: 'DriverEntry most likely returned an error that has no Win32 counterpart',
     next: "Read the kernel's debug output: DriverEntry's own NTSTATUS says more.",
