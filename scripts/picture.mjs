@@ -1,16 +1,18 @@
 /**
- * Draws the README's pictures from out/demo.html (`npm run demo` makes it) with headless Chromium.
+ * Draws the README's pictures: runs the sample, draws its timeline with headless Chromium, one wait selected.
  *
  *   node scripts/picture.mjs
  */
-import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
-import { runScript, say, SetupError } from './setup.mjs';
+import { runScript, say, setup, SetupError } from './setup.mjs';
 
 const ROOT = path.dirname(import.meta.dirname);
-const PAGE = path.join(ROOT, 'out', 'demo.html');
+const TRACE = path.join(ROOT, 'out', 'picture.evtrace');
+const PAGE = path.join(ROOT, 'out', 'picture.html');
+const COMMAND = ['signals', '--type', 'synchronization', '--from', 'dpc', '--count', '6', '--period', '30'];
 const CHROMIUM = '/usr/bin/chromium';
 const ARGUMENTS = [
   '--no-sandbox',
@@ -21,11 +23,23 @@ const ARGUMENTS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-const SIZE = { width: 1280, height: 760 };
+const SIZE = { width: 1280, height: 520 };
+/** In the last lane, the application's thread: a wait in the right half of the picture. */
+const WAIT = { x: 860, y: 355 };
+
+function eventscope(...args) {
+  const cli = path.join(ROOT, 'dist', 'cli.cjs');
+  const { status } = spawnSync(process.execPath, [cli, ...args], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (status !== 0) throw new SetupError(`eventscope ${args.join(' ')} ended with ${status}`);
+}
 
 await runScript(async () => {
-  if (!existsSync(PAGE)) throw new SetupError('out/demo.html is not there: run `npm run demo` first');
+  await setup('test');
   if (!existsSync(CHROMIUM)) throw new SetupError('Chromium is not there: install the Debian package chromium');
+  mkdirSync(path.dirname(PAGE), { recursive: true });
+  eventscope('run', '--out', TRACE, ...COMMAND);
+  eventscope('trace', 'show', TRACE, '--html', PAGE);
+  const { chromium } = await import('playwright-core');
   const browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS });
   try {
     for (const colorScheme of ['light', 'dark']) {
@@ -33,7 +47,10 @@ await runScript(async () => {
       const problems = [];
       page.on('pageerror', (error) => problems.push(error.message));
       await page.goto(pathToFileURL(PAGE).href);
-      await page.waitForLoadState('load');
+      // The left half is the application's start: nothing happens there.
+      await page.mouse.move(SIZE.width - 30, WAIT.y);
+      await page.mouse.wheel(0, -220);
+      await page.mouse.click(WAIT.x, WAIT.y);
       const file = path.join(ROOT, 'docs', `timeline-${colorScheme}.png`);
       await page.screenshot({ path: file, animations: 'disabled' });
       if (problems.length > 0) throw new Error(`The page failed: ${problems.join('; ')}`);
