@@ -118,9 +118,10 @@ int main(int argc, char **argv)
             case 5: PutControl(5, 32, (unsigned[]){1, 0, 0, 0}, 4, 40); Put(0); break;
             case 8: PutControl(7, 16, (unsigned[]){0, 2, 0, 0}, 4, 24); PutPatch(0, 8); break;       /* reset */
             case 9: PutControl(7, 16, (unsigned[]){0, 3, 0, 0}, 4, 24); PutPatch(0, 8); break;       /* clear */
-            case 11: /* scheduled, then cancelled: the schedule's id is the second */
+            case 11: /* scheduled, cancelled (the second id), unregistered (the first) */
                 PutControl(8, 16, (unsigned[]){1, 0, 0, 0, 100000, 1, 5, 0}, 8, 40); PutPatch(0, 12);
                 PutControl(9, 16, NULL, 0, 16); PutPatch(2, 8);
+                PutControl(3, 16, NULL, 0, 16); PutPatch(0, 8);
                 break;
             case 10: /* named a, then opened by that name: strictly, and by the other classic call */
                 PutEvent(1 << 6);

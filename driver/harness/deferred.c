@@ -1,38 +1,22 @@
 /*
- * deferred.c - what runs later and elsewhere: timers, DPCs at DISPATCH_LEVEL on one thread per processor, work items.
+ * deferred.c - timers, and DPCs: at DISPATCH_LEVEL on one thread per processor.
  *
  * SPDX-License-Identifier: MIT
  */
 #include "model_internal.h"
 
-#include <stdlib.h>
-
 #define MAX_PROCESSORS 8
-#define MAX_WORKERS 8
-
-struct _IO_WORKITEM {
-    PDEVICE_OBJECT device;
-    PIO_WORKITEM_ROUTINE routine;
-    PIO_WORKITEM_ROUTINE_EX routineEx;
-    PVOID context;
-    BOOLEAN queued;
-    struct _IO_WORKITEM *next;
-};
 
 static LIST_ENTRY timerList;
 static LIST_ENTRY dpcList;
 static ULONGLONG dpcsQueued;                 /* number of the newest */
 static ULONGLONG dpcRunning[MAX_PROCESSORS]; /* number that each thread runs, 0 = none */
 static PETHREAD dpcThreads[MAX_PROCESSORS];
-static PETHREAD workers[MAX_WORKERS];
-static PIO_WORKITEM workHead;
-static MODEL_OBJECT *deferredDeletes;
-static ULONG workAllocated, workRunning;
 static BOOLEAN stopping;
 /* Why a thread waits for DPCs; its address stands for "all DPCs so far" towards ThreadSanitizer. */
 static char flushOrder[] = "KeFlushQueuedDpcs";
 
-static void WakeIdleLocked(PETHREAD pool[], ULONG count)
+void ModelWakeIdleLocked(PETHREAD pool[], ULONG count)
 {
     for (ULONG i = 0; i < count; i++) {
         if (pool[i] != NULL && pool[i]->wait.blocked && pool[i]->wait.reason == ModelIdle) {
@@ -70,7 +54,7 @@ static BOOLEAN QueueDpcLocked(PRKDPC dpc, PVOID argument1, PVOID argument2)
     dpc->DpcListEntry.Blink = dpcList.Blink;
     dpcList.Blink->Flink = &dpc->DpcListEntry;
     dpcList.Blink = &dpc->DpcListEntry;
-    WakeIdleLocked(dpcThreads, ModelProcessors());
+    ModelWakeIdleLocked(dpcThreads, ModelProcessors());
     return TRUE;
 }
 
@@ -304,140 +288,6 @@ BOOLEAN ModelDeferredInRangeLocked(PVOID start, size_t bytes, const char **what)
     return FALSE;
 }
 
-/* ---- work items ---- */
-
-PIO_WORKITEM IoAllocateWorkItem(PDEVICE_OBJECT device)
-{
-    ModelRequireIrql("IoAllocateWorkItem", DISPATCH_LEVEL);
-    if (ModelFault("IoAllocateWorkItem")) {
-        return NULL;
-    }
-    PIO_WORKITEM item = calloc(1, sizeof *item);
-    item->device = device;
-    ModelLock();
-    workAllocated++;
-    ModelUnlock();
-    return item;
-}
-
-VOID IoFreeWorkItem(PIO_WORKITEM item)
-{
-    ModelRequireIrql("IoFreeWorkItem", DISPATCH_LEVEL);
-    ModelLock();
-    if (item->queued) {
-        ModelFail("IoFreeWorkItem on a queued work item");
-    }
-    workAllocated--;
-    ModelUnlock();
-    free(item);
-}
-
-static void QueueWork(PIO_WORKITEM item, PIO_WORKITEM_ROUTINE routine, PIO_WORKITEM_ROUTINE_EX routineEx, PVOID context)
-{
-    ModelRequireIrql("IoQueueWorkItem", DISPATCH_LEVEL);
-    ModelLock();
-    if (item->queued) {
-        ModelFail("IoQueueWorkItem on a work item that is queued already");
-    }
-    item->queued = TRUE;
-    item->routine = routine;
-    item->routineEx = routineEx;
-    item->context = context;
-    item->next = NULL;
-    PIO_WORKITEM *link = &workHead;
-    while (*link != NULL) {
-        link = &(*link)->next;
-    }
-    *link = item;
-    /* A queued work item keeps its device, and so the driver's image, until the routine has returned. */
-    ModelReferenceLocked(MODEL_HEADER(item->device));
-    MODEL_RELEASE(item);
-    WakeIdleLocked(workers, ModelOptions.workers);
-    ModelUnlock();
-}
-
-VOID IoQueueWorkItem(PIO_WORKITEM item, PIO_WORKITEM_ROUTINE routine, WORK_QUEUE_TYPE queue, PVOID context)
-{
-    UNREFERENCED_PARAMETER(queue);
-    QueueWork(item, routine, NULL, context);
-}
-
-VOID IoQueueWorkItemEx(PIO_WORKITEM item, PIO_WORKITEM_ROUTINE_EX routine, WORK_QUEUE_TYPE queue, PVOID context)
-{
-    UNREFERENCED_PARAMETER(queue);
-    QueueWork(item, NULL, routine, context);
-}
-
-void ModelDeferDelete(MODEL_OBJECT *object)
-{
-    ModelLock();
-    object->next = deferredDeletes;
-    deferredDeletes = object;
-    WakeIdleLocked(workers, ModelOptions.workers);
-    ModelUnlock();
-}
-
-static void WorkerThread(void *context)
-{
-    PETHREAD self = ModelThread();
-    UNREFERENCED_PARAMETER(context);
-    ModelLock();
-    for (;;) {
-        PIO_WORKITEM item = workHead;
-        if (deferredDeletes != NULL) {
-            MODEL_OBJECT *object = deferredDeletes;
-            deferredDeletes = object->next;
-            ModelUnlock();
-            ModelDeleteObject(object);
-            ModelLock();
-            continue;
-        }
-        if (item == NULL) {
-            if (stopping) {
-                break;
-            }
-            ModelBlockLocked(INT64_MAX, ModelIdle);
-            continue;
-        }
-        PDEVICE_OBJECT device = item->device;
-        PVOID routineContext = item->context;
-        workHead = item->next;
-        workRunning++;
-        item->queued = FALSE; /* the routine may free the item, or queue it again */
-        MODEL_ACQUIRE(item);
-        ModelUnlock();
-        if (item->routine != NULL) {
-            item->routine(device, routineContext);
-        } else {
-            item->routineEx(device, routineContext, item);
-        }
-        if (self->irql != PASSIVE_LEVEL || self->heldCount != 0 || self->apcsDisabled != 0) {
-            ModelFail("a work item returned at %s with %u spin locks held", ModelIrqlName(self->irql), self->heldCount);
-        }
-        ModelLock();
-        workRunning--;
-        MODEL_OBJECT *gone = ModelDereferenceLocked(MODEL_HEADER(device));
-        WakeFlushersLocked();
-        if (gone != NULL) {
-            ModelUnlock();
-            ModelDeleteObject(gone);
-            ModelLock();
-        }
-    }
-    ModelUnlock();
-}
-
-void ModelDrainWorkItems(void)
-{
-    ModelLock();
-    while (workHead != NULL || workRunning != 0) {
-        ModelBlockLocked(INT64_MAX, flushOrder);
-    }
-    ModelUnlock();
-}
-
-ULONG ModelWorkItemsLocked(void) { return workAllocated; }
-
 void ModelCheckDeferredIdle(const char *when)
 {
     ModelLock();
@@ -455,40 +305,26 @@ void ModelDeferredStart(void)
     InitializeListHead(&timerList);
     InitializeListHead(&dpcList);
     dpcsQueued = 0;
-    workHead = NULL;
-    deferredDeletes = NULL;
-    workAllocated = workRunning = 0;
     stopping = FALSE;
     memset(dpcRunning, 0, sizeof dpcRunning);
     for (ULONG i = 0; i < ModelProcessors(); i++) {
         dpcThreads[i] =
             ModelStartThread(PsInitialSystemProcess, NULL, DpcThread, (PVOID)(ULONG_PTR)i, TRUE);
     }
-    for (ULONG i = 0; i < ModelOptions.workers; i++) {
-        workers[i] = ModelStartThread(PsInitialSystemProcess, NULL, WorkerThread, NULL, TRUE);
-    }
+    ModelWorkersStart();
 }
 
 void ModelDeferredEnd(void)
 {
+    ModelWorkersEnd();
     ModelLock();
-    if (workAllocated != 0) {
-        ModelFail("%u work items are left", workAllocated);
-    }
     stopping = TRUE;
     for (ULONG i = 0; i < ModelProcessors(); i++) {
         ModelWakeLocked(dpcThreads[i], STATUS_SUCCESS);
-    }
-    for (ULONG i = 0; i < ModelOptions.workers; i++) {
-        ModelWakeLocked(workers[i], STATUS_SUCCESS);
     }
     ModelUnlock();
     for (ULONG i = 0; i < ModelProcessors(); i++) {
         ModelJoinService(dpcThreads[i]);
         dpcThreads[i] = NULL;
-    }
-    for (ULONG i = 0; i < ModelOptions.workers; i++) {
-        ModelJoinService(workers[i]);
-        workers[i] = NULL;
     }
 }

@@ -6,9 +6,7 @@
 #include "model_internal.h"
 
 #include <linux/futex.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -41,7 +39,7 @@ LONGLONG ModelNow(void)
     return answer;
 }
 
-static const char *ObjectKind(const DISPATCHER_HEADER *header)
+const char *ModelObjectKind(const DISPATCHER_HEADER *header)
 {
     switch (header->Type) {
     case KObjectNotificationEvent: return "notification event";
@@ -56,7 +54,7 @@ static const char *ObjectKind(const DISPATCHER_HEADER *header)
     }
 }
 
-static void RequireHeader(const DISPATCHER_HEADER *header, const char *call)
+void ModelRequireHeader(const DISPATCHER_HEADER *header, const char *call)
 {
     if (header->Signalling != HEADER_INITIALIZED) {
         ModelFail("%s: the object was not initialized, or its memory was overwritten", call);
@@ -93,7 +91,7 @@ DECLSPEC_NORETURN static void Deadlock(const char *why)
     size_t used = 0;
     for (PETHREAD t = blockedHead; t != NULL && used < sizeof text - 96; t = t->wait.next) {
         if (t->wait.reason != ModelIdle) {
-            const char *kind = t->wait.count != 0 ? ObjectKind(t->wait.objects[0]) : "";
+            const char *kind = t->wait.count != 0 ? ModelObjectKind(t->wait.objects[0]) : "";
             used += (size_t)snprintf(text + used, sizeof text - used, "; thread %u of %s in %s %s", t->id,
                                      t->process->name, t->wait.reason, kind);
         }
@@ -248,7 +246,7 @@ NTSTATUS ModelWaitLocked(ULONG count, PVOID objects[], WAIT_TYPE type, BOOLEAN e
     }
     self->wait.count = count;
     for (ULONG i = 0; i < count; i++) {
-        RequireHeader(objects[i], reason);
+        ModelRequireHeader(objects[i], reason);
         self->wait.objects[i] = objects[i];
     }
     self->wait.type = type;
@@ -340,115 +338,6 @@ VOID KeStallExecutionProcessor(ULONG microseconds)
     }
 }
 
-static void InitializeHeader(DISPATCHER_HEADER *header, UCHAR type, LONG state)
-{
-    header->Type = type;
-    header->Signalling = HEADER_INITIALIZED;
-    header->SignalState = state;
-}
-
-VOID KeInitializeEvent(PRKEVENT event, EVENT_TYPE type, BOOLEAN state)
-{
-    InitializeHeader(&event->Header,
-                     type == NotificationEvent ? KObjectNotificationEvent : KObjectSynchronizationEvent, state ? 1 : 0);
-}
-
-static DISPATCHER_HEADER *RequireEvent(PRKEVENT event, const char *call)
-{
-    if (event == NULL) {
-        ModelFail("%s on a null event", call);
-    }
-    RequireHeader(&event->Header, call);
-    if (event->Header.Type != KObjectNotificationEvent && event->Header.Type != KObjectSynchronizationEvent) {
-        ModelFail("%s on a %s", call, ObjectKind(&event->Header));
-    }
-    return &event->Header;
-}
-
-/* IRQL <= DISPATCH_LEVEL; with Wait <= APC_LEVEL, and a wait must follow at once [doc: KeSetEvent]. */
-LONG KeSetEvent(PRKEVENT event, KPRIORITY increment, BOOLEAN wait)
-{
-    UNREFERENCED_PARAMETER(increment);
-    ModelRequireIrql(wait ? "KeSetEvent with Wait" : "KeSetEvent", wait ? APC_LEVEL : DISPATCH_LEVEL);
-    ModelLock();
-    LONG previous = ModelSignalLocked(RequireEvent(event, "KeSetEvent"), 1);
-    ModelUnlock();
-    return previous;
-}
-
-LONG KeResetEvent(PRKEVENT event)
-{
-    ModelRequireIrql("KeResetEvent", DISPATCH_LEVEL);
-    ModelLock();
-    DISPATCHER_HEADER *header = RequireEvent(event, "KeResetEvent");
-    LONG previous = header->SignalState;
-    header->SignalState = 0;
-    ModelUnlock();
-    return previous;
-}
-
-VOID KeClearEvent(PRKEVENT event)
-{
-    ModelRequireIrql("KeClearEvent", DISPATCH_LEVEL);
-    ModelLock();
-    RequireEvent(event, "KeClearEvent")->SignalState = 0;
-    ModelUnlock();
-}
-
-LONG KeReadStateEvent(PRKEVENT event)
-{
-    ModelRequireIrql("KeReadStateEvent", DISPATCH_LEVEL);
-    ModelLock();
-    LONG state = RequireEvent(event, "KeReadStateEvent")->SignalState;
-    ModelUnlock();
-    return state;
-}
-
-VOID KeInitializeSemaphore(PRKSEMAPHORE semaphore, LONG count, LONG limit)
-{
-    InitializeHeader(&semaphore->Header, KObjectSemaphore, count);
-    semaphore->Limit = limit;
-}
-
-LONG KeReleaseSemaphore(PRKSEMAPHORE semaphore, KPRIORITY increment, LONG adjustment, BOOLEAN wait)
-{
-    UNREFERENCED_PARAMETER(increment);
-    ModelRequireIrql("KeReleaseSemaphore", wait ? APC_LEVEL : DISPATCH_LEVEL);
-    ModelLock();
-    RequireHeader(&semaphore->Header, "KeReleaseSemaphore");
-    if (semaphore->Header.SignalState + adjustment > semaphore->Limit) {
-        ModelFail("KeReleaseSemaphore raises STATUS_SEMAPHORE_LIMIT_EXCEEDED");
-    }
-    LONG previous = ModelSignalLocked(&semaphore->Header, semaphore->Header.SignalState + adjustment);
-    ModelUnlock();
-    return previous;
-}
-
-VOID KeInitializeMutex(PRKMUTEX mutex, ULONG level)
-{
-    UNREFERENCED_PARAMETER(level);
-    InitializeHeader(&mutex->Header, KObjectMutant, 1);
-    mutex->OwnerThread = NULL;
-}
-
-LONG KeReleaseMutex(PRKMUTEX mutex, BOOLEAN wait)
-{
-    UNREFERENCED_PARAMETER(wait);
-    ModelRequireIrql("KeReleaseMutex", DISPATCH_LEVEL);
-    ModelLock();
-    RequireHeader(&mutex->Header, "KeReleaseMutex");
-    if (mutex->OwnerThread != ModelThread()) {
-        ModelFail("KeReleaseMutex by a thread that does not own it");
-    }
-    LONG previous = mutex->Header.SignalState;
-    if (previous == 0) {
-        mutex->OwnerThread = NULL;
-    }
-    ModelSignalLocked(&mutex->Header, previous + 1);
-    ModelUnlock();
-    return previous;
-}
-
 /* Freed memory that a thread still waits on is doctor rule 41: the next signal would walk freed memory. */
 void ModelCheckFreedMemoryLocked(PVOID start, size_t bytes, const char *call)
 {
@@ -456,7 +345,7 @@ void ModelCheckFreedMemoryLocked(PVOID start, size_t bytes, const char *call)
     for (PETHREAD t = blockedHead; t != NULL; t = t->wait.next) {
         for (ULONG i = 0; i < t->wait.count; i++) {
             if ((size_t)((char *)t->wait.objects[i] - (char *)start) < bytes) {
-                ModelFail("%s frees a %s that a thread waits for", call, ObjectKind(t->wait.objects[i]));
+                ModelFail("%s frees a %s that a thread waits for", call, ModelObjectKind(t->wait.objects[i]));
             }
         }
     }
@@ -465,33 +354,20 @@ void ModelCheckFreedMemoryLocked(PVOID start, size_t bytes, const char *call)
     }
 }
 
-/* ---- threads ---- */
+/* ---- which threads there are ---- */
 
-PETHREAD ModelNewThread(PEPROCESS process)
+void ModelThreadBeginsLocked(PETHREAD thread)
 {
-    ModelLock();
-    MODEL_OBJECT *object = ModelNewObjectLocked(&ModelThreadType, sizeof(struct _KTHREAD));
-    PETHREAD thread = (PETHREAD)object->body;
-    InitializeHeader(&thread->Header, KObjectThread, 0);
-    thread->process = thread->owner = process;
-    ModelReferenceLocked(MODEL_HEADER(process));
     nextThreadId += 4;
     thread->id = nextThreadId;
     thread->processor = (thread->id / 4) % ModelProcessors();
     thread->nextThread = threads;
     threads = thread;
     running++;
-    ModelUnlock();
-    return thread;
 }
 
-/* The thread has run to its end, on itself. */
-static void EndThread(PETHREAD thread)
+void ModelThreadEndsLocked(PETHREAD thread)
 {
-    if (thread->irql != PASSIVE_LEVEL || thread->heldCount != 0 || thread->apcsDisabled != 0) {
-        ModelFail("a thread ended at %s with %u spin locks held", ModelIrqlName(thread->irql), thread->heldCount);
-    }
-    ModelLock();
     for (PETHREAD *link = &threads; *link != NULL; link = &(*link)->nextThread) {
         if (*link == thread) {
             *link = thread->nextThread;
@@ -504,135 +380,11 @@ static void EndThread(PETHREAD thread)
     if (running == 0) {
         IdleLocked();
     }
-    MODEL_OBJECT *process = ModelDereferenceLocked(MODEL_HEADER(thread->owner));
-    MODEL_OBJECT *gone = ModelDereferenceLocked(MODEL_HEADER(thread));
-    ModelUnlock();
-    if (process != NULL) {
-        ModelDeleteObject(process);
-    }
-    if (gone != NULL) {
-        ModelDeleteObject(gone);
-    }
 }
 
-static void *ThreadMain(void *argument)
+void ModelBecome(PETHREAD thread)
 {
-    PETHREAD thread = argument;
     currentThread = thread;
-    if (thread->start != NULL) {
-        thread->start(thread->context);
-    } else {
-        thread->routine(thread->context);
-    }
-    EndThread(thread);
-    return NULL;
-}
-
-PETHREAD ModelStartThread(PEPROCESS process, PKSTART_ROUTINE start, MODEL_THREAD_ROUTINE *routine, PVOID context,
-                          BOOLEAN service)
-{
-    pthread_attr_t attributes;
-    pthread_t id;
-    PETHREAD thread = ModelNewThread(process);
-    thread->start = start;
-    thread->routine = routine;
-    thread->context = context;
-    thread->service = service;
-    thread->ofDriver = start != NULL;
-    ModelLock();
-    /* One reference is the running thread's own, one the starter's. */
-    ModelReferenceLocked(MODEL_HEADER(thread));
-    ModelUnlock();
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, service ? PTHREAD_CREATE_JOINABLE : PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, 512 * 1024);
-    if (pthread_create(&id, &attributes, ThreadMain, thread) != 0) {
-        ModelFail("the host has no more threads");
-    }
-    pthread_attr_destroy(&attributes);
-    thread->pthread = service ? id : 0;
-    return thread;
-}
-
-PETHREAD ModelCreateThread(PEPROCESS process, MODEL_THREAD_ROUTINE *routine, void *context)
-{
-    return ModelStartThread(process == NULL ? PsInitialSystemProcess : process, NULL, routine, context, FALSE);
-}
-
-static void DropThread(PETHREAD thread)
-{
-    ModelLock();
-    MODEL_OBJECT *gone = ModelDereferenceLocked(MODEL_HEADER(thread));
-    ModelUnlock();
-    if (gone != NULL) {
-        ModelDeleteObject(gone);
-    }
-}
-
-void ModelJoinThread(PETHREAD thread)
-{
-    PVOID object = thread;
-    ModelLock();
-    ModelWaitLocked(1, &object, WaitAny, FALSE, INT64_MAX, "ModelJoinThread");
-    ModelUnlock();
-    DropThread(thread);
-}
-
-void ModelJoinService(PETHREAD thread)
-{
-    pthread_t id = thread->pthread;
-    /* The joiner does not count as running meanwhile, but neither may time jump: the service ends without blocking. */
-    pthread_join(id, NULL);
-    DropThread(thread);
-}
-
-NTSTATUS PsCreateSystemThread(PHANDLE handle, ULONG access, POBJECT_ATTRIBUTES attributes, HANDLE process,
-                              PCLIENT_ID client, PKSTART_ROUTINE start, PVOID context)
-{
-    ModelRequireIrql("PsCreateSystemThread", PASSIVE_LEVEL);
-    UNREFERENCED_PARAMETER(process);
-    if (ModelFault("PsCreateSystemThread")) {
-        return STATUS_INSUFFICIENT_RESOURCES;
-    }
-    if (ModelTarget() == ModelWindows && (attributes == NULL || (attributes->Attributes & OBJ_KERNEL_HANDLE) == 0) &&
-        PsGetCurrentProcess() != PsInitialSystemProcess) {
-        ModelFail("PsCreateSystemThread makes a user handle in %s: OBJ_KERNEL_HANDLE is missing",
-                  PsGetCurrentProcess()->name);
-    }
-    PETHREAD thread = ModelStartThread(PsInitialSystemProcess, start, NULL, context, FALSE);
-    if (client != NULL) {
-        client->UniqueProcess = ULongToHandle(PsInitialSystemProcess->id);
-        client->UniqueThread = ULongToHandle(thread->id);
-    }
-    ModelLock();
-    NTSTATUS status = ModelInsertHandleLocked(PsInitialSystemProcess, MODEL_HEADER(thread), access, TRUE, TRUE, handle);
-    ModelUnlock();
-    if (!NT_SUCCESS(status)) {
-        ModelFail("the system process is out of handles");
-    }
-    DropThread(thread);
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS PsTerminateSystemThread(NTSTATUS exitStatus)
-{
-    PETHREAD thread = ModelThread();
-    UNREFERENCED_PARAMETER(exitStatus);
-    ModelRequireIrql("PsTerminateSystemThread", PASSIVE_LEVEL);
-    if (!thread->ofDriver) {
-        ModelFail("PsTerminateSystemThread on a thread that PsCreateSystemThread did not make");
-    }
-    EndThread(thread);
-    pthread_exit(NULL);
-}
-
-ULONG ModelDriverThreadsLocked(void)
-{
-    ULONG count = 0;
-    for (PETHREAD t = threads; t != NULL; t = t->nextThread) {
-        count += t->ofDriver ? 1 : 0;
-    }
-    return count;
 }
 
 void ModelDispatcherStart(void)
@@ -671,44 +423,7 @@ void ModelSleep(LONGLONG ticks)
     ModelUnlock();
 }
 
-PKTHREAD KeGetCurrentThread(VOID) { return ModelThread(); }
-PETHREAD PsGetCurrentThread(VOID) { return ModelThread(); }
-HANDLE PsGetCurrentThreadId(VOID) { return ULongToHandle(ModelThread()->id); }
-HANDLE PsGetThreadId(PETHREAD thread) { return ULongToHandle(thread->id); }
-HANDLE PsGetThreadProcessId(PETHREAD thread) { return ULongToHandle(thread->owner->id); }
-BOOLEAN PsIsSystemThread(PETHREAD thread) { return thread->owner == PsInitialSystemProcess; }
-
-KPRIORITY KeSetPriorityThread(PKTHREAD thread, KPRIORITY priority)
-{
-    ModelRequireIrql("KeSetPriorityThread", APC_LEVEL);
-    UNREFERENCED_PARAMETER(thread);
-    UNREFERENCED_PARAMETER(priority);
-    return 8;
-}
-
-ULONG ModelProcessors(void) { return ModelOptions.processors; }
-ULONG KeQueryActiveProcessorCount(KAFFINITY *active)
-{
-    if (active != NULL) {
-        *active = (1ull << ModelProcessors()) - 1;
-    }
-    return ModelProcessors();
-}
-ULONG KeQueryActiveProcessorCountEx(USHORT group) { UNREFERENCED_PARAMETER(group); return ModelProcessors(); }
-ULONG KeQueryMaximumProcessorCount(VOID) { return ModelProcessors(); }
-ULONG KeQueryMaximumProcessorCountEx(USHORT group) { UNREFERENCED_PARAMETER(group); return ModelProcessors(); }
-
-ULONG KeGetCurrentProcessorNumberEx(PPROCESSOR_NUMBER number)
-{
-    ULONG processor = ModelThread()->processor;
-    if (number != NULL) {
-        number->Group = 0;
-        number->Number = (UCHAR)processor;
-        number->Reserved = 0;
-    }
-    return processor;
-}
-ULONG KeGetCurrentProcessorNumber(VOID) { return ModelThread()->processor; }
+/* ---- clocks ---- */
 
 /* Each reading moves time by its unit, so that a loop on the clock ends. */
 static LONGLONG ReadClock(void)
@@ -733,8 +448,3 @@ VOID KeQuerySystemTime(PLARGE_INTEGER time) { time->QuadPart = ReadClock(); }
 VOID KeQuerySystemTimePrecise(PLARGE_INTEGER time) { time->QuadPart = ReadClock(); }
 VOID KeQueryTickCount(PLARGE_INTEGER ticks) { ticks->QuadPart = ReadClock() / 156250; }
 ULONG KeQueryTimeIncrement(VOID) { return 156250; }
-
-VOID KeBugCheckEx(ULONG code, ULONG_PTR p1, ULONG_PTR p2, ULONG_PTR p3, ULONG_PTR p4)
-{
-    ModelFail("KeBugCheckEx %x (%llx, %llx, %llx, %llx)", code, p1, p2, p3, p4);
-}

@@ -203,6 +203,14 @@ NTSTATUS ModelWaitLocked(ULONG count, PVOID objects[], WAIT_TYPE type, BOOLEAN e
                          const char *reason);
 void ModelEndWaitsOfLocked(PEPROCESS process);
 PETHREAD ModelThreads(void);
+/* Gives the thread its number and counts it as running; takes it out again, which may let time jump. */
+void ModelThreadBeginsLocked(PETHREAD thread);
+void ModelThreadEndsLocked(PETHREAD thread);
+/* The host's calling thread is this one from now on. */
+void ModelBecome(PETHREAD thread);
+void ModelInitializeHeader(DISPATCHER_HEADER *header, UCHAR type, LONG state);
+void ModelRequireHeader(const DISPATCHER_HEADER *header, const char *call);
+const char *ModelObjectKind(const DISPATCHER_HEADER *header);
 void ModelCheckFreedMemoryLocked(PVOID start, size_t bytes, const char *call);
 ULONG ModelProcessors(void);
 ULONG ModelDriverThreadsLocked(void);
@@ -211,6 +219,10 @@ LONGLONG ModelNowLocked(void);
 
 /* ---- timers, DPCs, work items ---- */
 void ModelDeferredStart(void);
+void ModelWorkersStart(void);
+void ModelWorkersEnd(void);
+/* Wakes one service thread of the pool that has nothing to do. */
+void ModelWakeIdleLocked(PETHREAD pool[], ULONG count);
 void ModelDeferredEnd(void);
 LONGLONG ModelNextTimerLocked(void);
 void ModelExpireTimersLocked(LONGLONG now);
