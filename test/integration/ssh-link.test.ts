@@ -112,7 +112,8 @@ describe('the ssh target and its machine', function () {
       }
       const off = new SshTarget({ ...machine.settings, port: 1 });
       assert.equal((await off.health(new TestOperation())).state, 'stopped');
-      assert.equal((await new SshTarget(machine.settings).health(new TestOperation())).state, 'missing');
+      const unused = new SshTarget({ ...machine.settings, folder: 'C:\\unused' });
+      assert.equal((await unused.health(new TestOperation())).state, 'missing');
     });
   });
 
