@@ -61,6 +61,7 @@ export function diagnose(model: TraceModel): readonly Finding[] {
   for (const object of model.objects) {
     coalesced(model, object, fates, add);
     wiped(model, object, fates, add);
+    resetTooLate(model, object, fates, add);
     missedPulses(object, fates, add);
     startsSignaled(model, object, index, add);
     spins(model, object, index, add);
@@ -155,6 +156,28 @@ function wiped(model: TraceModel, object: TraceObject, fates: Fates, add: Add): 
         ? 'Remove the reset: a synchronization event resets itself when a wait takes its signal'
         : 'Reset before looking for work, not after it, so that a signal that comes meanwhile stays',
     notObserved: 'Whether the work that the signal stood for was found in another way is not recorded',
+  });
+}
+
+/** A notification event set again while its waiter works, and then reset: the second signal is gone with the first. */
+function resetTooLate(model: TraceModel, object: TraceObject, fates: Fates, add: Add): void {
+  const activity = model.wakes.activity.byObject[object.id];
+  if (object.kind !== 'notification' || activity === undefined || model.gaps.length > 0) return;
+  const { time } = model.records;
+  const lost = fates(object.id, Fate.Coalesced).flatMap((record) => {
+    const at = time[record] ?? 0;
+    const reset = activity.clears.find((clear) => clear.kind === Kind.Reset && clear.from > at);
+    // Whoever waited in between has seen the signal.
+    const seen = activity.takes.some((use) => use.until > at && (reset === undefined || use.from < reset.until));
+    return reset === undefined || seen ? [] : [record, reset.record];
+  });
+  const [, by] = lost;
+  if (by === undefined) return;
+  add('wiped', 'W', {
+    ...{ objects: [object], records: lost },
+    what: `${lost.length / 2} signals of ${objectName(object)} came while the waiter was still busy with the one before, and the reset of ${threadName(model, model.threadOf[by] ?? 0)} behind its work wiped them, first at ${moment(time[by] ?? 0)}`,
+    fix: 'Reset before looking for work, not after it, so that a signal that comes meanwhile stays',
+    notObserved: 'Whether the work that the signals stood for was found in another way is not recorded',
   });
 }
 

@@ -7,6 +7,7 @@
  * by one wait at most, and one that a later signal found gone was taken by exactly one; on a notification event the state
  * releases any number. What follows from these rules alone is decided; the rest is ambiguous.
  */
+import { forcedPairs } from './forced.js';
 import { IntervalIndex } from './intervals.js';
 
 export interface Token {
@@ -46,8 +47,8 @@ export interface Match {
 
 /** More candidates than this are not listed. */
 export const MAX_CANDIDATES = 16;
-/** Components of more nodes than this are left ambiguous: the exact test is quadratic. */
-const MAX_COMPONENT = 96;
+/** Larger components are left ambiguous: the exact test walks them recursively. */
+const MAX_COMPONENT = 2_000;
 
 /** Candidates by overlap alone: notification events, semaphores, and objects whose kind is unknown. */
 export function matchByOverlap(tokens: readonly Token[], takers: readonly Taker[], unseen: readonly Unseen[]): Match[] {
@@ -183,26 +184,22 @@ class Graph {
     return { takers, tokens };
   }
 
-  /**
-   * By the theorem of Mendelsohn and Dulmage an assignment that serves all takers and one that serves all tokens that must
-   * be taken exist together exactly when each exists alone. So an edge is forced when forbidding it breaks either.
-   */
+  /** Decided is what every complete assignment has in common (forced.ts). */
   #decideComponent({ takers, tokens }: { takers: readonly number[]; tokens: ReadonlySet<number> }): void {
-    const must = takers.filter((taker) => this.#takers[taker]?.satisfied === true && this.#unseen[taker] !== 1);
-    const gone = this.#loose ? [] : [...tokens].filter((token) => this.#tokens[token]?.mustBeTaken === true);
-    const takersFit = (noTaker: number, noToken: number): boolean =>
-      coverable(must, this.#tokensOf, (taker, token) => taker !== noTaker || token !== noToken);
-    const tokensFit = (noTaker: number, noToken: number): boolean =>
-      coverable(gone, this.#takersOf, (token, taker) => taker !== noTaker || token !== noToken);
-    const wholeTakers = takersFit(-1, -1);
-    const wholeTokens = tokensFit(-1, -1);
-    for (const taker of takers) {
-      if (this.#takers[taker]?.satisfied !== true) continue;
-      for (const token of this.#tokensOf[taker] ?? []) {
-        const forced = (wholeTakers && !takersFit(taker, token)) || (wholeTokens && !tokensFit(taker, token));
-        if (forced) this.#decided[taker] = token;
-      }
-    }
+    const list = [...tokens].sort((a, b) => (this.#tokens[a]?.from ?? 0) - (this.#tokens[b]?.from ?? 0));
+    const place = new Map(list.map((token, at) => [token, at] as const));
+    const order = [...takers].sort((a, b) => (this.#takers[a]?.end ?? 0) - (this.#takers[b]?.end ?? 0));
+    const forced = forcedPairs({
+      partners: order.map((taker) =>
+        (this.#tokensOf[taker] ?? []).map((token) => place.get(token) ?? 0).sort((a, b) => a - b),
+      ),
+      mustLeft: order.map((taker) => this.#takers[taker]?.satisfied === true && this.#unseen[taker] !== 1),
+      mustRight: list.map((token) => !this.#loose && this.#tokens[token]?.mustBeTaken === true),
+    });
+    forced.forEach((at, index) => {
+      const taker = order[index] ?? -1;
+      if (at >= 0 && this.#takers[taker]?.satisfied === true) this.#decided[taker] = list[at] ?? -1;
+    });
   }
 
   matches(): Match[] {
@@ -225,26 +222,4 @@ const NOTHING: readonly Token[] = [];
 function remove(list: number[] | undefined, value: number): void {
   const at = list?.indexOf(value) ?? -1;
   if (at >= 0) list?.splice(at, 1);
-}
-
-/** Whether each of `left` can have a partner of its own (augmenting paths). */
-function coverable(
-  left: readonly number[],
-  partners: readonly (readonly number[])[],
-  allowed: (one: number, other: number) => boolean,
-): boolean {
-  const partnerOf = new Map<number, number>();
-  const augment = (one: number, tried: Set<number>): boolean => {
-    for (const other of partners[one] ?? []) {
-      if (tried.has(other) || !allowed(one, other)) continue;
-      tried.add(other);
-      const holder = partnerOf.get(other);
-      if (holder === undefined || augment(holder, tried)) {
-        partnerOf.set(other, one);
-        return true;
-      }
-    }
-    return false;
-  };
-  return left.every((one) => augment(one, new Set()));
 }
