@@ -1,38 +1,32 @@
 /** LTTng-UST, the peer of the ring benchmark, under a session that really records. */
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import * as v from 'valibot';
 import type { Bench, Finished } from './workspace.js';
 
 const SESSION = `eventscope-bench-${process.pid}`;
-const DAEMON_LIMIT_MS = 10_000;
 const answer = v.object({ threads: v.number(), nsPerRecord: v.number(), rounds: v.number() });
 
-/** A session daemon of our own in `home`, or the one that runs already for this user, which is left running. */
-async function withSessionDaemon<T>(home: string, work: (environment: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
+/** A session daemon of our own in `home`; or the one that runs already for this user, which is left running. */
+async function withSessionDaemon<T>(
+  bench: Bench,
+  home: string,
+  work: (environment: NodeJS.ProcessEnv) => Promise<T>,
+): Promise<T> {
   const environment = { LTTNG_HOME: home };
-  const daemon = spawn('lttng-sessiond', ['--no-kernel', '--sig-parent'], {
-    env: { ...process.env, ...environment },
-    stdio: 'ignore',
-  });
-  // It tells its parent by SIGUSR1 that it is ready; when another one runs it ends at once.
-  const ready = new Promise<void>((resolve, reject) => {
-    process.once('SIGUSR1', resolve);
-    daemon.once('exit', () => resolve());
-    daemon.once('error', reject);
-  });
+  const pidFile = path.join(home, 'sessiond.pid');
+  // With --daemonize it returns when it is ready. It refuses when another one runs, which then serves us.
+  const started = await bench
+    .run('lttng-sessiond', ['--no-kernel', '--daemonize', `--pidfile=${pidFile}`], environment)
+    .catch((error: unknown) => {
+      if (error instanceof Error && error.message.includes('already running')) return undefined;
+      throw error;
+    });
   try {
-    await Promise.race([ready, delay(DAEMON_LIMIT_MS, undefined, { ref: false })]);
     return await work(environment);
   } finally {
-    if (daemon.exitCode === null) {
-      const gone = new Promise((resolve) => daemon.once('exit', resolve));
-      daemon.kill('SIGTERM');
-      await Promise.race([gone, delay(DAEMON_LIMIT_MS, undefined, { ref: false })]);
-    }
+    if (started !== undefined) process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGTERM');
   }
 }
 
@@ -45,7 +39,7 @@ export async function measureLttng(bench: Bench): Promise<number> {
   await bench.run('gcc', ['-O2', `-I${bench.file('driver', 'bench')}`, source, '-o', peer, ...libraries]);
   const home = await mkdtemp(path.join(os.tmpdir(), 'eventscope-lttng-'));
   try {
-    return await withSessionDaemon(home, async (environment) => {
+    return await withSessionDaemon(bench, home, async (environment) => {
       const lttng = (...args: string[]): Promise<Finished> =>
         bench.run('lttng', ['--no-sessiond', ...args], environment);
       await lttng('create', SESSION, `--output=${path.join(home, 'trace')}`);
