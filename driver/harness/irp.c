@@ -253,6 +253,7 @@ BOOLEAN IoCancelIrp(PIRP irp)
     }
     MODEL_ACQUIRE(&irp->CancelRoutine);
     irp->CancelIrql = irql;
+    ModelPreempt();
     routine(RequestOf(irp)->stack.DeviceObject, irp);
     if (ModelThread()->irql != irql || ModelThread()->heldCount != 0) {
         ModelFail("a cancel routine returned at %s with %u spin locks held: it must release the cancel spin lock to "

@@ -149,6 +149,26 @@ VOID KeLeaveCriticalRegion(VOID)
     }
 }
 
+/*
+ * A thread may be preempted, or its processor be slow, at any instruction; between two host threads the window of a race is
+ * often too short to be met. So after steps that others wait for, a thread at times lets the others go first.
+ */
+void ModelPreempt(void)
+{
+    static _Thread_local ULONG state;
+    if (state == 0) {
+        state = ModelThread()->id * 2654435761u | 1u;
+    }
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    if (state % 4 == 0) {
+        for (ULONG i = state >> 8 & 15; i > 0; i--) {
+            sched_yield();
+        }
+    }
+}
+
 /* A spin lock holds its owner's thread id; 0 = free, as KeInitializeSpinLock leaves it. */
 static void Acquire(PKSPIN_LOCK lock, KIRQL restore, const char *call)
 {
@@ -212,6 +232,7 @@ static void Release(PKSPIN_LOCK lock, const char *call, BOOLEAN restores, KIRQL 
             ModelFail("%s lowers to %s with another spin lock held", call, ModelIrqlName(irql));
         }
         thread->irql = irql;
+        ModelPreempt();
     }
 }
 

@@ -46,6 +46,8 @@ PETHREAD ModelThread(void);
 void ModelRequireIrql(const char *call, KIRQL maximum);
 void ModelRequireNoSpinLock(const char *call);
 const char *ModelIrqlName(KIRQL irql);
+/* A place where others may go first. */
+void ModelPreempt(void);
 
 #define MODEL_HELD_LOCKS 8
 
