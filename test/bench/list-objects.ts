@@ -2,7 +2,7 @@
 import { listObjects } from '../../target/objects.js';
 import type { AgentClient } from '../../target/agent-client.js';
 import type { Benchmark } from './benchmark.js';
-import { median } from './figure.js';
+import { type Figure, median } from './figure.js';
 
 const DIRECTORY = '\\BaseNamedObjects\\EventscopeBench';
 const OBJECTS = 10_000;
@@ -66,10 +66,16 @@ export const listObjectsBench: Benchmark = {
       await client.request('process/end', { process: holder, exitCode: 0 });
       return { totals, firsts };
     });
-    const common = { unit: 'ms', better: 'lower', peer: null, peerValue: null, runs: RUNS } as const;
-    return [
-      { bench: 'list-10000-objects', value: median(totals), aim: 450, ...common },
-      { bench: 'list-first-100-of-10000', value: median(firsts), aim: 50, ...common },
-    ];
+    const figure = (name: string, value: number, aim: number): Figure => ({
+      bench: name,
+      value,
+      unit: 'ms',
+      better: 'lower',
+      aim,
+      peer: null,
+      peerValue: null,
+      runs: RUNS,
+    });
+    return [figure('list-10000-objects', median(totals), 450), figure('list-first-100-of-10000', median(firsts), 50)];
   },
 };
