@@ -18,7 +18,7 @@ export interface LaneLayout {
   readonly ofThread: ReadonlyMap<number, Lane>;
 }
 
-/** Objects first, then the threads of each side. `filter`: part of a label, any case. */
+/** Objects first, then the threads of each side, then what is of little interest. `filter`: part of a label, any case. */
 export function layOut(data: ViewData, filter: string): LaneLayout {
   const wanted = filter.trim().toLowerCase();
   const matches = (label: string): boolean => wanted === '' || label.toLowerCase().includes(wanted);
@@ -28,12 +28,15 @@ export function layOut(data: ViewData, filter: string): LaneLayout {
     lanes.push({ type: 'heading', label, top, height: HEADING_HEIGHT });
     top += HEADING_HEIGHT;
   };
-  const objects = data.objects.filter(({ label }) => matches(label));
-  if (objects.length > 0) heading('Objects');
-  for (const object of objects) {
-    lanes.push({ type: 'object', object, top, height: OBJECT_HEIGHT });
-    top += OBJECT_HEIGHT;
-  }
+  const addObjects = (title: string, quiet: boolean): void => {
+    const objects = data.objects.filter((object) => object.quiet === quiet && matches(object.label));
+    if (objects.length > 0) heading(title);
+    for (const object of objects) {
+      lanes.push({ type: 'object', object, top, height: OBJECT_HEIGHT });
+      top += OBJECT_HEIGHT;
+    }
+  };
+  addObjects('Objects', false);
   for (const [side, label] of [
     ['kernel', 'Kernel side'],
     ['user', 'User side'],
@@ -45,6 +48,7 @@ export function layOut(data: ViewData, filter: string): LaneLayout {
       top += THREAD_HEIGHT;
     }
   }
+  addObjects('Timers of procedures, and objects that nobody signaled or waited for', true);
   return {
     lanes,
     height: top + 8,

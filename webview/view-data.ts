@@ -14,6 +14,8 @@ export interface ObjectLane {
   readonly id: number;
   readonly label: string;
   readonly kind: string;
+  /** Of interest after all others: drawn last. */
+  readonly quiet: boolean;
   /** One line of counts. */
   readonly summary: string;
   /** ns, ascending. */
@@ -104,7 +106,7 @@ export function toViewData(model: TraceModel): ViewData {
   const lanes = model.objects
     .map((object) => objectLane(model, object.id, callers))
     .filter((lane) => lane.time.length > 0)
-    .sort((a, b) => Number(isQuiet(model, a.id)) - Number(isQuiet(model, b.id)) || (a.time[0] ?? 0) - (b.time[0] ?? 0));
+    .sort((a, b) => (a.time[0] ?? 0) - (b.time[0] ?? 0));
   return {
     version: VIEW_DATA_VERSION,
     title: model.recording.metadata.title ?? 'recording',
@@ -121,10 +123,11 @@ export function toViewData(model: TraceModel): ViewData {
   };
 }
 
-/** Neither signaled nor waited for: of interest after all others. */
+/** Neither signaled nor waited for, or a timer that only runs a procedure: of interest after all others. */
 function isQuiet(model: TraceModel, id: number): boolean {
   const counters = model.transitions.counters[id];
-  return counters === undefined || counters.signals + counters.waits === 0;
+  if (counters === undefined || counters.signals + counters.waits === 0) return true;
+  return model.objects[id]?.type === 'timer' && counters.waits === 0;
 }
 
 function objectLane(model: TraceModel, id: number, callers: Map<string, number>): ObjectLane {
@@ -152,6 +155,7 @@ function objectLane(model: TraceModel, id: number, callers: Map<string, number>)
     id,
     label: objectName(object),
     kind: object === undefined ? 'object' : objectKind(object),
+    quiet: isQuiet(model, id),
     summary: [
       `${counters?.signals ?? 0} signals`,
       `${counters?.taken ?? 0} taken`,
