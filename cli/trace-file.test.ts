@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { EventscopeError } from '../protocol/errors.js';
 import { RecordingBuilder } from '../trace/recording.js';
-import { defaultTraceFile, readTrace, writeTrace, writeWhole } from './trace-file.js';
+import { defaultTraceFile, KEPT_TRACES, newTraceFile, readTrace, writeTrace, writeWhole } from './trace-file.js';
 
 describe('trace files', () => {
   let folder: string;
@@ -53,6 +53,17 @@ describe('trace files', () => {
       readTrace(file),
       (error: unknown) => error instanceof EventscopeError && error.next !== undefined,
     );
+  });
+
+  it('without --out are kept up to a number, the newest ones', async () => {
+    const at = (second: number): Date => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
+    const files: string[] = [];
+    for (let second = 0; second < KEPT_TRACES + 2; second++) {
+      const file = await newTraceFile(folder, 'run', at(second));
+      await writeWhole(file, 'x');
+      files.push(path.basename(file));
+    }
+    assert.deepEqual((await readdir(path.join(folder, 'traces'))).sort(), files.slice(2));
   });
 
   it('are named so that names sort by time', () => {

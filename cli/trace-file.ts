@@ -1,11 +1,28 @@
 /** `.evtrace` files on the host's disk. */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { EventscopeError } from '../protocol/errors.js';
 import { decodeEvtrace, encodeEvtrace, type EvtraceReading } from '../trace/evtrace.js';
 import type { Recording } from '../trace/recording.js';
 
-/** Where a run without --out keeps its trace: the workspace's own folder, named so that names sort by time. */
+/** Traces without --out that a workspace keeps. */
+export const KEPT_TRACES = 50;
+
+/**
+ * Where a run without --out keeps its trace: the workspace's own folder, named so that names sort by time. The oldest
+ * there make room, so that the folder does not grow for ever.
+ */
+export async function newTraceFile(stateFolder: string, title: string, at: Date): Promise<string> {
+  const file = defaultTraceFile(stateFolder, title, at);
+  const folder = path.dirname(file);
+  await mkdir(folder, { recursive: true });
+  const kept = (await readdir(folder)).filter((name) => name.endsWith('.evtrace')).sort();
+  for (const name of kept.slice(0, Math.max(0, kept.length - KEPT_TRACES + 1))) {
+    await rm(path.join(folder, name), { force: true });
+  }
+  return file;
+}
+
 export function defaultTraceFile(stateFolder: string, title: string, at: Date): string {
   const time = at.toISOString().replace(/[-:]/g, '').replace(/\..*$/, '');
   const words = title.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-+|-+$/g, '');

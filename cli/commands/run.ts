@@ -3,7 +3,7 @@ import { deploy } from '../../target/deploy.js';
 import { ExitCode } from '../exit-code.js';
 import { describeReport, reportOf, reportToJson } from '../report.js';
 import type { Session } from '../session.js';
-import { defaultTraceFile, writeTrace } from '../trace-file.js';
+import { newTraceFile, writeTrace } from '../trace-file.js';
 import { traceRun, versionsOf } from '../traced-run.js';
 
 export interface RunOptions {
@@ -34,7 +34,7 @@ export async function runCommand(
     const versions = await versionsOf(client, version);
     const traced = await traceRun(connected, { arguments: args, onLine, ...timeout }, versions, operation);
     const title = traced.recording.metadata.title ?? project.application.name;
-    const file = options.out ?? defaultTraceFile(project.stateFolder, title, new Date(traced.result.startedUtcMs));
+    const file = options.out ?? (await newTraceFile(project.stateFolder, title, new Date(traced.result.startedUtcMs)));
     await writeTrace(file, traced.recording);
     return { ...traced, file };
   });

@@ -6,7 +6,7 @@ import { ExitCode } from '../exit-code.js';
 import { describeReport, reportOf, reportToJson } from '../report.js';
 import type { Session } from '../session.js';
 import { standalonePage } from '../standalone-page.js';
-import { defaultTraceFile, readTrace, writeTrace, writeWhole } from '../trace-file.js';
+import { newTraceFile, readTrace, writeTrace, writeWhole } from '../trace-file.js';
 import { versionsOf } from '../traced-run.js';
 
 export interface TraceRecordOptions {
@@ -48,7 +48,7 @@ export async function traceRecordCommand(
     );
     const { source, lost, error } = total;
     builder.sourceEnded(source, { lost, ...(error === undefined ? {} : { error }) });
-    const file = options.out ?? defaultTraceFile(project.stateFolder, title, new Date(startUtcMs));
+    const file = options.out ?? (await newTraceFile(project.stateFolder, title, new Date(startUtcMs)));
     await writeTrace(file, builder.finish(Date.now()));
     return { file, total };
   });
