@@ -32,12 +32,16 @@ export function firstFault(lines: readonly DbgPrintLine[]): DriverFault | undefi
   return undefined;
 }
 
+const IN_SYSTEM_THREAD = { code: 0x7e, name: 'SYSTEM_THREAD_EXCEPTION_NOT_HANDLED', when: 'in a system thread' };
+const IN_REQUEST = { code: 0x3b, name: 'SYSTEM_SERVICE_EXCEPTION', when: 'in a request' };
+const AT_RAISED_IRQL = { code: 0xd1, name: 'DRIVER_IRQL_NOT_LESS_OR_EQUAL', when: 'in a DPC' };
+
 export interface FaultContext {
   readonly id: string;
   readonly driver: string;
   readonly target: string;
-  /** DriverEntry runs in a system thread, a request in its caller's. */
-  readonly where: 'DriverEntry' | 'a request' | 'DriverUnload';
+  /** DriverEntry and DriverUnload run in a system thread; a fault during a run may come from anywhere. */
+  readonly where: 'DriverEntry' | 'the run' | 'DriverUnload';
   /** Undefined when the driver host ended and nobody said why. */
   readonly fault: DriverFault | undefined;
   readonly lines: readonly DbgPrintLine[];
@@ -47,18 +51,22 @@ export interface FaultContext {
 
 export function driverFaultError(context: FaultContext): EventscopeError {
   const { fault } = context;
-  const bugcheck =
-    context.where === 'a request'
-      ? { code: 0x3b, name: 'SYSTEM_SERVICE_EXCEPTION' }
-      : { code: 0x7e, name: 'SYSTEM_THREAD_EXCEPTION_NOT_HANDLED' };
+  const bugchecks = context.where === 'the run' ? [IN_REQUEST, IN_SYSTEM_THREAD, AT_RAISED_IRQL] : [IN_SYSTEM_THREAD];
   const where = fault === undefined ? 'its host process ended' : `${fault.exception} at address 0x${fault.address}`;
-  const code = `0x${bugcheck.code.toString(16).toUpperCase()}`;
+  const codes = bugchecks.map(({ code, name, when }) => {
+    const bugcheck = `0x${code.toString(16).toUpperCase()} (${name})`;
+    return bugchecks.length === 1 ? bugcheck : `${bugcheck} ${when}`;
+  });
   return new EventscopeError({
     id: context.id,
-    what: `The driver ${context.driver} faulted in ${context.where}`,
+    what: `The driver ${context.driver} faulted ${context.where === 'the run' ? 'during' : 'in'} ${context.where}`,
     target: context.target,
-    why: `${where}; on Windows this stops the machine with bugcheck ${code} (${bugcheck.name})`,
+    why: `${where}; on Windows this stops the machine with bugcheck ${codes.join(', or ')}`,
     next: context.next,
-    data: { bugcheck, fault, dbgPrint: context.lines.map((line) => line.text) },
+    data: {
+      bugchecks: bugchecks.map(({ code, name }) => ({ code, name })),
+      fault,
+      dbgPrint: context.lines.map((line) => line.text),
+    },
   });
 }

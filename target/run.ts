@@ -316,7 +316,7 @@ class RunSession {
       id: 'run.driverFault',
       driver: this.#project.driver.name,
       target: this.#target.name,
-      where: 'a request',
+      where: 'the run',
       fault: firstFault(capture.lines),
       lines: capture.lines,
       next: 'The application was ended and the service is stopped; correct the driver and deploy again.',

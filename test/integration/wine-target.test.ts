@@ -23,6 +23,21 @@ const DRIVER = `#include <wdm.h>
 #ifndef ENTRY
 #define ENTRY
 #endif
+static VOID NTAPI FaultLater(PVOID context)
+{
+    LARGE_INTEGER delay;
+    (void)context;
+    delay.QuadPart = -1500 * 10000LL;
+    KeDelayExecutionThread(KernelMode, FALSE, &delay);
+    *(volatile int *)(ULONG_PTR)16 = 1;
+}
+static inline void StartFaultingThread(void)
+{
+    HANDLE thread;
+    if (NT_SUCCESS(PsCreateSystemThread(&thread, THREAD_ALL_ACCESS, NULL, NULL, NULL, FaultLater, NULL))) {
+        ZwClose(thread);
+    }
+}
 static DRIVER_UNLOAD Unload;
 static void Unload(PDRIVER_OBJECT driver)
 {
@@ -35,6 +50,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
     (void)path;
     driver->DriverUnload = Unload;
     DbgPrint("probe: entry " TEXT "\\n");
+    (void)StartFaultingThread;
     ENTRY;
     return STATUS_SUCCESS;
 }
@@ -456,6 +472,20 @@ describe('Wine target', function () {
         processes.some((item) => item.name.toLowerCase() === 'probeapp.exe'),
         false,
       );
+    });
+
+    it('ends the application when the driver faults meanwhile, and deploys again', async () => {
+      const later = await variant('later', { ENTRY: 'StartFaultingThread()' });
+      await deploy(target, client, project, later, operation());
+      const error = await failure(run(target, client, project, { arguments: ['sleep', '60000'] }, operation()));
+      assert.equal(error.id, 'run.driverFault');
+      assert.match(error.message, /page fault on write access.*bugcheck/);
+      const { processes } = await client.request('process/list', {});
+      assert.equal(
+        processes.some((item) => item.name.toLowerCase() === 'probeapp.exe'),
+        false,
+      );
+      assert.equal((await deploy(target, client, project, plain, operation())).service.state, 'running');
     });
 
     it('says so when the agent dies in the middle', async () => {
