@@ -1,5 +1,5 @@
 /**
- * Waiting, with an end: every wait of the host side goes through these two, so each is cancellable and bounded.
+ * Waiting, with an end: cancellable and bounded.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError } from '../protocol/errors.js';
@@ -16,29 +16,6 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
     await delay(ms, undefined, { signal });
   } catch {
     throw new CancelledError();
-  }
-}
-
-/**
- * Settles with `promise`; rejects with CancelledError on cancel, or with what `late` makes when `ms` have passed first.
- * The promise's own work goes on: its caller ends it.
- */
-export async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal, late: () => Error): Promise<T> {
-  const end = new AbortController();
-  const forward = (): void => end.abort();
-  signal.addEventListener('abort', forward, { once: true });
-  if (signal.aborted) end.abort();
-  const limit = delay(ms, undefined, { signal: end.signal }).then(
-    () => Promise.reject(late()),
-    () => Promise.reject(new CancelledError()),
-  );
-  try {
-    return await Promise.race([promise, limit]);
-  } finally {
-    signal.removeEventListener('abort', forward);
-    end.abort();
-    limit.catch(() => undefined);
-    promise.catch(() => undefined);
   }
 }
 
