@@ -79,7 +79,10 @@ export function collectActivity(parts: Parts, catalogue: Catalogue, requests: Re
     const until = signalled.get(record) ?? from + (records.duration[record] ?? 0);
     const previous = records.previous[record] ?? UNKNOWN_BYTE;
     const operation: Operation = {
-      ...{ record, kind, from: from - slack, until: until + slack },
+      record,
+      kind,
+      from: from - slack,
+      until: until + slack,
       previous: previous === UNKNOWN_BYTE || kind === Kind.TimerSet ? undefined : previous,
       uncertain: identity.uncertain[record] === 1 || requests.ambiguous.has(record),
     };

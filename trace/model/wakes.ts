@@ -235,7 +235,9 @@ class ObjectMatcher {
       const until = isPulse ? signal.until : this.#zeros.earliestEndAfter(signal.until);
       const from = signal.kind === Kind.TimerExpire ? this.#earliestExpiry(signal) : signal.from;
       tokens.push({
-        ...{ record: signal.record, from, until },
+        record: signal.record,
+        from,
+        until,
         mustBeTaken: oneToOne && !isPulse && this.#mustBeTaken(signal, until),
       });
     }
@@ -257,19 +259,21 @@ class ObjectMatcher {
   #edge(match: Match, inferred: boolean): Edge {
     const { records, waits } = this.#parts;
     const { wait } = match.taker;
-    const base = { wait, object: this.#object.id };
+    const object = this.#object.id;
     const { token } = match;
     if (token !== undefined) {
       const meeting = this.#meeting(match.taker, token);
       const from = token.record < 0 ? NaN : (records.time[token.record] ?? NaN);
       const latency = meeting === Meeting.FoundSignaled ? NaN : (waits.end[wait] ?? NaN) - from;
       const evidence = inferred ? Evidence.Inferred : Evidence.Seen;
-      return { ...base, signal: token.record, evidence, meeting, latency, candidates: NO_CANDIDATES };
+      return { wait, object, signal: token.record, evidence, meeting, latency, candidates: NO_CANDIDATES };
     }
-    const candidates = match.candidates.map(({ record }) => record).filter((record) => record >= 0);
+    const candidates: number[] = [];
+    for (const { record } of match.candidates) {
+      if (record >= 0 && candidates.length < MAX_CANDIDATES) candidates.push(record);
+    }
     const evidence = match.candidates.length === 0 ? Evidence.Unseen : Evidence.Ambiguous;
-    const meeting = Meeting.Unknown;
-    return { ...base, signal: -1, evidence, meeting, latency: NaN, candidates: candidates.slice(0, MAX_CANDIDATES) };
+    return { wait, object, signal: -1, evidence, meeting: Meeting.Unknown, latency: NaN, candidates };
   }
 
   #meeting(taker: Taker, token: Token): number {
