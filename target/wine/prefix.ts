@@ -7,18 +7,17 @@
  *     .eventscope/wine/running.json     the wineserver that runs it
  *     .eventscope/wine/dbgprint.log     standard error of the driver hosts
  */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import { acquireHostLock, isAlive, startTimeOf } from '../host-lock.js';
-import { throwIfCancelled } from '../operation.js';
 import type { Operation, TargetHealth } from '../target.js';
 import { runTool } from '../toolchain/tool.js';
 import { onOneProcessor, wineVersion, type WineTools } from './host-tools.js';
 import { endProcessesOf, kill, PREFIX_MARK, processesOf } from './processes.js';
+import { runDetached } from './run-detached.js';
 
 const stampFile = v.strictObject({
   version: v.literal(1),
@@ -380,49 +379,6 @@ function notMade(target: string, why: string): EventscopeError {
     target,
     why,
     next: 'Check the free disk space (about 500 MB are needed), then try again.',
-  });
-}
-
-/**
- * Runs a Wine program to its end, in a session of its own: what it leaves running must not get the terminal's Ctrl-C.
- * @returns its exit code
- */
-async function runDetached(
-  program: string,
-  args: readonly string[],
-  environment: NodeJS.ProcessEnv,
-  log: number,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<number> {
-  throwIfCancelled(signal);
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: environment, stdio: ['ignore', log, log], detached: true });
-    let failure: Error | undefined;
-    const end = (why: Error): void => {
-      failure ??= why;
-      if (child.pid !== undefined) kill(-child.pid);
-    };
-    const cancel = (): void => end(new CancelledError());
-    const late = new EventscopeError({
-      id: 'wine.start',
-      what: `${args.join(' ')} did not end within ${timeoutMs / 1000} s`,
-    });
-    const limit = setTimeout(() => end(late), timeoutMs);
-    signal.addEventListener('abort', cancel, { once: true });
-    const settle = (): void => {
-      clearTimeout(limit);
-      signal.removeEventListener('abort', cancel);
-    };
-    child.once('error', (error) => {
-      settle();
-      reject(error);
-    });
-    child.once('exit', (code) => {
-      settle();
-      if (failure !== undefined) reject(failure);
-      else resolve(code ?? -1);
-    });
   });
 }
 
