@@ -18,6 +18,10 @@ void __tsan_mutex_pre_lock(void *address, unsigned flags);
 void __tsan_mutex_post_lock(void *address, unsigned flags, int recursion);
 int __tsan_mutex_pre_unlock(void *address, unsigned flags);
 void __tsan_mutex_post_unlock(void *address, unsigned flags);
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
 #define MODEL_ACQUIRE(p) __tsan_acquire((void *)(p))
 #define MODEL_RELEASE(p) __tsan_release((void *)(p))
 #else
