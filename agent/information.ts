@@ -1,6 +1,6 @@
 /** What the agent tells about itself and the system it runs on. */
 import { cpus, hostname } from 'node:os';
-import type { RequestResult } from '../protocol/agent-rpc.js';
+import type { PrivilegeState, RequestResult } from '../protocol/agent-rpc.js';
 import { PROTOCOL_VERSION } from '../protocol/agent-wire.js';
 import {
   GetTokenInformation,
@@ -54,7 +54,7 @@ function windowsVersion(): string {
   return [dwMajorVersion, dwMinorVersion, dwBuildNumber].map((at) => information.readUInt32LE(at)).join('.');
 }
 
-export function agentInformation(): RequestResult<'agent/info'> {
+export function agentInformation(privileges: PrivilegeState[]): RequestResult<'agent/info'> {
   const wineVersion = wineGetVersion?.();
   return {
     protocolVersion: PROTOCOL_VERSION,
@@ -66,6 +66,7 @@ export function agentInformation(): RequestResult<'agent/info'> {
     processorCount: cpus().length,
     qpcFrequency: qpcFrequency(),
     elevated: isElevated(),
+    privileges,
     computerName: hostname(),
   };
 }

@@ -3,10 +3,11 @@
  * node22, CommonJS, koffi external) and started there as
  *
  *   node.exe agent.cjs --port-file PATH [--token-file PATH] [--dbgprint-log PATH] [--log FILE]
+ *     [--client-timeout SECONDS]
  *
  * with the token (64 hexadecimal digits) in EVENTSCOPE_AGENT_TOKEN unless a file holds it. koffi is found beside the bundle
  * (node_modules) or through NODE_PATH. It listens on loopback, writes {port, processId} to the port file, serves one client,
- * and ends when that client goes, or when none comes within a minute.
+ * and ends when that client goes, or when none comes within the client time-out (a minute unless said).
  *
  * The same bundle is what its worker threads run: calls that may block, and the drains of trace rings.
  */
@@ -16,13 +17,12 @@ import { CallPool, type WorkerRole } from './call-pool.js';
 import { runCallWorker } from './call-worker.js';
 import { openLog } from './log.js';
 import { GetCurrentProcess, GetCurrentProcessId, TerminateProcess } from './native/common-native.js';
+import { enablePrivileges } from './privileges.js';
 import { readOptions, type AgentOptions } from './options.js';
 import { listen } from './server.js';
 import { Session } from './session.js';
 import { runTraceWorker } from './trace-worker.js';
 import type { TraceWorkerRole } from './traces.js';
-
-const NO_CLIENT_MS = 60_000;
 
 /** Ends this process at once. Node's own exit would wait for worker threads, which may hang in a driver. */
 function exitNow(code: number): never {
@@ -40,8 +40,12 @@ class Agent {
   ) {}
 
   async run(): Promise<void> {
+    const privileges = enablePrivileges();
+    for (const { name, reason } of privileges.filter(({ enabled }) => !enabled)) {
+      this.log(`${name} is not enabled: ${reason ?? ''}`);
+    }
     const calls = new CallPool(__filename);
-    const timer = setTimeout(() => this.end('no client came', 0), NO_CLIENT_MS);
+    const timer = setTimeout(() => this.end('no client came', 0), this.options.clientTimeoutMs);
     const port = await listen({
       token: this.options.token,
       log: this.log,
@@ -51,6 +55,7 @@ class Agent {
         const session = new Session(socket, {
           bundle: __filename,
           calls,
+          privileges,
           dbgPrintLog: this.options.dbgPrintLog,
           log: this.log,
           onShutdown: () => this.end('asked to', 0),

@@ -10,6 +10,19 @@ export interface AgentOptions {
   readonly token: Uint8Array;
   readonly dbgPrintLog: string | undefined;
   readonly logFile: string | undefined;
+  /** The agent ends when no client was let in for so long, in ms. */
+  readonly clientTimeoutMs: number;
+}
+
+const CLIENT_TIMEOUT_SECONDS = 60;
+const MAX_CLIENT_TIMEOUT_SECONDS = 86_400;
+
+function readTimeout(text: string | undefined): number {
+  const seconds = text === undefined ? CLIENT_TIMEOUT_SECONDS : Number(text);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_CLIENT_TIMEOUT_SECONDS) {
+    throw new Error(`--client-timeout is a number of seconds from 1 to ${MAX_CLIENT_TIMEOUT_SECONDS}`);
+  }
+  return seconds * 1_000;
 }
 
 /** Reads the options, and takes the token out of reach of everything that is started later. Throws Error on bad ones. */
@@ -21,6 +34,7 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
       'token-file': { type: 'string' },
       'dbgprint-log': { type: 'string' },
       log: { type: 'string' },
+      'client-timeout': { type: 'string' },
     },
   });
   const portFile = values['port-file'];
@@ -46,5 +60,6 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
     token: new Uint8Array(Buffer.from(hex, 'hex')),
     dbgPrintLog: values['dbgprint-log'],
     logFile: values.log,
+    clientTimeoutMs: readTimeout(values['client-timeout']),
   };
 }

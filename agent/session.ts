@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { AgentConnection, AgentRequestError } from '../protocol/agent-connection.js';
 import { encodePacked } from '../protocol/agent-codec.js';
-import type { RequestName, RequestParams, RequestResult } from '../protocol/agent-rpc.js';
+import type { PrivilegeState, RequestName, RequestParams, RequestResult } from '../protocol/agent-rpc.js';
 import { BulkKind } from '../protocol/agent-wire.js';
 import type { CallPool } from './call-pool.js';
 import { Credits, FRAME_COST_BYTES } from './credit.js';
@@ -27,6 +27,8 @@ export interface SessionOptions {
   readonly bundle: string;
   readonly calls: CallPool;
   readonly dbgPrintLog: string | undefined;
+  /** Of this process's token, as they were enabled at its start. */
+  readonly privileges: PrivilegeState[];
   readonly log: (line: string) => void;
   /** The client asked the agent to end. */
   readonly onShutdown: () => void;
@@ -80,7 +82,7 @@ export class Session {
   }
 
   #handleAgent(): void {
-    this.#handle('agent/info', () => Promise.resolve(agentInformation()));
+    this.#handle('agent/info', () => Promise.resolve(agentInformation(this.#options.privileges)));
     this.#handle('agent/shutdown', () => {
       // After the answer has left.
       setImmediate(this.#options.onShutdown);

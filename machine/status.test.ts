@@ -3,6 +3,7 @@ import {
   describeExitCode,
   describeNtstatus,
   describeServiceStartError,
+  describeTraceStartError,
   describeWin32Error,
   ntstatusName,
   statusMeaning,
@@ -48,6 +49,13 @@ describe('status names', () => {
       assert.ok(next.endsWith('.'), `${code} has no next step`);
     }
     assert.match(describeServiceStartError(1450).why, /ERROR_NO_SYSTEM_RESOURCES/);
+  });
+
+  it('says that tracing needs an elevated agent when the driver misses the privilege', () => {
+    const refused = describeTraceStartError(0xc0000061 | 0);
+    assert.match(refused?.why ?? '', /^STATUS_PRIVILEGE_NOT_HELD \(0xC0000061\).*SeDebugPrivilege.*not run elevated/);
+    assert.match(refused?.next ?? '', /Run the agent elevated.*administrator/);
+    assert.equal(describeTraceStartError(0xc0000010), undefined);
   });
 
   it('has no value twice and no meaning for a name that is not there', () => {

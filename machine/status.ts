@@ -264,6 +264,24 @@ export function describeServiceStartError(error: number): Explanation {
   return { why: `${describeWin32Error(error)}. ${known.cause}`, next: known.next };
 }
 
+/**
+ * Why a driver did not let the agent start its trace rings, by the NTSTATUS of the request: the usual cause and what to do.
+ * Undefined for a status that says all there is to say.
+ */
+export function describeTraceStartError(status: number): Explanation | undefined {
+  if (status >>> 0 !== STATUS_PRIVILEGE_NOT_HELD) {
+    return undefined;
+  }
+  return {
+    why:
+      `${describeNtstatus(status)}. Trace records hold kernel addresses, so the driver gives them to a holder of ` +
+      'SeDebugPrivilege alone, and the agent could not enable it: it does not run elevated, or a policy took the right away',
+    next: 'Run the agent elevated: connect to the target as an administrator who holds the right "Debug programs".',
+  };
+}
+
+const STATUS_PRIVILEGE_NOT_HELD = 0xc0000061;
+
 const MISSING_FILE = {
   cause: "The .sys file is not where the service's ImagePath says",
   next: 'Deploy again, and check the binary path of the service.',

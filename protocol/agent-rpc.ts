@@ -40,6 +40,10 @@ export const serviceStatus = v.strictObject({
 });
 export type ServiceStatus = v.InferOutput<typeof serviceStatus>;
 
+/** A privilege of the agent's token that it asked for. reason: why it is not enabled, such as ERROR_NOT_ALL_ASSIGNED. */
+export const privilegeState = v.strictObject({ name: text, enabled: v.boolean(), reason: v.optional(text) });
+export type PrivilegeState = v.InferOutput<typeof privilegeState>;
+
 export const objectState = v.variant('type', [
   v.strictObject({
     type: v.literal('Event'),
@@ -101,6 +105,8 @@ export const requests = {
       processorCount: u32,
       qpcFrequency: u64,
       elevated: v.boolean(),
+      /** What the agent asked for at its start. */
+      privileges: v.optional(v.array(privilegeState)),
       computerName: text,
     }),
   },

@@ -7,7 +7,9 @@ import type { AgentClient } from './agent-client.js';
 import type { Project } from './project.js';
 import type { RunSource, RunTotal, TraceSink } from './run.js';
 import type { Operation, Target } from './target.js';
+import { asError } from './operation.js';
 import { withTargetLocks } from './target-lock.js';
+import { traceStartError } from './trace-start-error.js';
 
 export interface RecordRequest {
   /** Slots per ring, a power of two; 0 = the driver's own default. */
@@ -83,15 +85,10 @@ async function start(
     if (started === undefined) throw new TypeError('trace/start told of no source');
     return started;
   } catch (error) {
-    if (!(error instanceof EventscopeError) || error.id !== 'agent.request') throw error;
-    throw new EventscopeError({
+    throw traceStartError(asError(error), {
       id: 'record.trace',
-      what: 'Tracing could not be started',
       target: target.name,
-      why: `${error.what}: ${error.why ?? ''}`,
       next: `Deploy the driver, built with EVENTSCOPE_TRACE=1, so that ${source.device} is there.`,
-      data: error.data,
-      cause: error,
     });
   }
 }

@@ -14,6 +14,7 @@ import { ApplicationProcess } from './application-process.js';
 import type { Project } from './project.js';
 import type { DbgPrintLine, Operation, Target } from './target.js';
 import { withTargetLocks } from './target-lock.js';
+import { traceStartError } from './trace-start-error.js';
 
 /** A trace source of a run; `source` is the number its slots carry. */
 export interface RunSource {
@@ -241,21 +242,12 @@ class RunSession {
       return { stream, sources, qpcFrequency: answer.qpcFrequency, section };
     } catch (error) {
       stream.close();
-      throw this.#traceError(asError(error));
+      throw traceStartError(asError(error), {
+        id: 'run.trace',
+        target: this.#target.name,
+        next: 'Check "device" of eventscope.project.driver, and that the driver was built with EVENTSCOPE_TRACE=1.',
+      });
     }
-  }
-
-  #traceError(error: Error): Error {
-    if (!(error instanceof EventscopeError) || error.id !== 'agent.request') return error;
-    return new EventscopeError({
-      id: 'run.trace',
-      what: 'Tracing could not be started',
-      target: this.#target.name,
-      why: `${error.what}: ${error.why ?? ''}`,
-      next: 'Check "device" of eventscope.project.driver, and that the driver was built with EVENTSCOPE_TRACE=1.',
-      data: error.data,
-      cause: error,
-    });
   }
 
   #sourcesKnown = false;

@@ -76,4 +76,7 @@ export const ENUM_SERVICE_STATUS_PROCESSW = { size: 56, lpServiceName: 0, Servic
 
 export const JOBOBJECT_EXTENDED_LIMIT_INFORMATION = { size: 144, LimitFlags: 16 } as const;
 
+/** With one privilege: a LUID and its attributes. */
+export const TOKEN_PRIVILEGES = { size: 16, PrivilegeCount: 0, Privileges: 4 } as const;
+
 export const RTL_OSVERSIONINFOW = { size: 276, dwMajorVersion: 4, dwMinorVersion: 8, dwBuildNumber: 12 } as const;

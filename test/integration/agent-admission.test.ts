@@ -88,6 +88,27 @@ describe('the agent lets one client in', function () {
     await client.close();
   });
 
+  it('has the privileges that drivers ask for enabled', async () => {
+    const agent = await startAgent();
+    const client = await agent.connect();
+    const { privileges } = await client.request('agent/info', {});
+    assert.deepEqual(privileges, [
+      { name: 'SeDebugPrivilege', enabled: true },
+      { name: 'SeLoadDriverPrivilege', enabled: true },
+    ]);
+    await client.close();
+  });
+
+  it('ends by itself when no client is let in within its limit, whoever knocks meanwhile', async () => {
+    const agent = await startAgent({ arguments: ['--client-timeout', '1'] });
+    const wrong = new Uint8Array(TOKEN_BYTES);
+    // Refused, or not there any more on a slow day.
+    await assert.rejects(async () => greetAgent(await agent.socket(), wrong));
+    assert.equal(await agent.ended, 0);
+    assert.ok(!existsSync(agent.portFile));
+    assert.match(await readFile(agent.log, 'utf8'), /no client came/);
+  });
+
   it('never writes the token to its log', async () => {
     const agent = await startAgent();
     await assert.rejects(greetAgent(await agent.socket(), new Uint8Array(TOKEN_BYTES)));
