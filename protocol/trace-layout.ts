@@ -41,6 +41,15 @@ export enum TraceKind {
   Note = 63,
 }
 
+/** ES_TRACE_OBJECT_TYPE: argument of a Create and an Initialize, upper 32 bits of an Open's. */
+export enum TraceObjectType {
+  Unknown = 0,
+  Event = 1,
+  Semaphore = 2,
+  Mutant = 3,
+  Timer = 4,
+}
+
 export const TRACE_FLAG = {
   KERNEL: 0x01,
   SYNCHRONIZATION: 0x02,
@@ -128,9 +137,9 @@ export const DRAIN_HEADER_BYTES = 32;
 /** One record, as it was written. Times in TSC ticks. */
 export interface TraceRecord {
   readonly kind: TraceKind;
-  /** Counter at the call's entry (intervals) or at the point. */
+  /** Counter at the call's entry (intervals) or at the point; of a WaitEnd when the wait returned. */
   readonly tsc: bigint;
-  /** TSC ticks, saturating at 0xFFFFFFFF. */
+  /** TSC ticks, saturating at 0xFFFFFFFF. Of a WaitEnd: since the wait began. */
   readonly duration: number;
   readonly object: bigint;
   /** Return address of the recorded call. */

@@ -33,7 +33,8 @@
 /*
  * What a record says. `object` is a KEVENT (or other dispatcher object) address on the kernel side and a handle value on
  * the user side, unless a line says otherwise. "interval" means that `tsc` is the entry of the call and `tsc + duration`
- * its return; all other kinds are points at `tsc`.
+ * its return; all other kinds are points at `tsc`. The end of a wait is such a point, not an interval: a wait may last for
+ * hours, and its end must stay exact when the duration no longer fits.
  */
 typedef enum ES_TRACE_KIND {
     EsTraceNone = 0,
@@ -53,12 +54,16 @@ typedef enum ES_TRACE_KIND {
     EsTraceTimerExpire = 22, /* entry of the timer's DPC; object: the timer */
 
     EsTraceWaitBegin = 30, /* argument: timeout, 100 ns units as NT takes it, ES_TRACE_NO_TIMEOUT = none; flags: wait flags */
-    EsTraceWaitEnd = 31,   /* duration: since the wait began (saturating); status: what the wait returned, as NTSTATUS */
+    /* tsc: when the wait returned; duration: since it began, saturating (a wait of more than about a second does);
+       status: what it returned, as NTSTATUS */
+    EsTraceWaitEnd = 31,
     /* user side, DeviceIoControl with an overlapped event. object: the event's handle; argument: request id (see Complete). */
     EsTraceRequest = 32,
 
-    EsTraceCreate = 40,      /* interval; payload: name; status; flags: object type bits, initial state */
-    EsTraceOpen = 41,        /* interval; payload: name; status; argument: desired access */
+    /* interval; payload: name; status; argument: ES_TRACE_OBJECT_TYPE; flags: synchronization or notification, first state */
+    EsTraceCreate = 40,
+    /* interval; payload: name; status; argument: desired access in its lower, ES_TRACE_OBJECT_TYPE in its upper 32 bits */
+    EsTraceOpen = 41,
     /* interval; kernel: ObReferenceObjectByHandle. object: the address; argument: the handle; process: the process whose
        handle it is. This is the join between a handle and an address. */
     EsTraceReference = 42,
@@ -67,7 +72,8 @@ typedef enum ES_TRACE_KIND {
        argument: the new handle; process: the process that owns the new handle. */
     EsTraceDuplicate = 44,
     EsTraceClose = 45, /* interval; object: the handle; kernel: flags ES_TRACE_FLAG_OBJECT_IS_HANDLE */
-    /* kernel: an object that lives in the driver's own memory came to life (KeInitializeEvent, KeInitializeTimer). */
+    /* interval; kernel: an object that lives in the driver's own memory came to life (KeInitializeEvent,
+       KeInitializeTimer). argument: ES_TRACE_OBJECT_TYPE; flags as of Create. */
     EsTraceInitialize = 46,
 
     EsTraceName = 60,       /* payload: a name that became known for object */
@@ -75,6 +81,15 @@ typedef enum ES_TRACE_KIND {
     EsTraceModule = 62,     /* payload: file name; object: image base; argument: image size in bytes */
     EsTraceNote = 63,       /* payload: a line of text from the program */
 } ES_TRACE_KIND;
+
+/* What kind of object a Create, an Open or an Initialize made or opened, where the call tells. */
+typedef enum ES_TRACE_OBJECT_TYPE {
+    EsTraceObjectUnknown = 0,
+    EsTraceObjectEvent = 1,
+    EsTraceObjectSemaphore = 2,
+    EsTraceObjectMutant = 3,
+    EsTraceObjectTimer = 4,
+} ES_TRACE_OBJECT_TYPE;
 
 #define ES_TRACE_NO_TIMEOUT INT64_MIN
 
@@ -101,7 +116,7 @@ typedef enum ES_TRACE_KIND {
  * stops: the slot is reserved and not yet written.
  */
 typedef struct ES_TRACE_RECORD {
-    uint64_t tsc;
+    uint64_t tsc; /* entry of the call (intervals), or the moment (points) */
     uint64_t object;
     uint64_t caller; /* return address of the recorded call */
     uint64_t argument;
@@ -333,6 +348,18 @@ ES_TRACE_INLINE uint32_t EsTraceDuration(uint64_t from, uint64_t to)
     const uint64_t ticks = to > from ? to - from : 0;
 
     return ticks > 0xFFFFFFFFu ? 0xFFFFFFFFu : (uint32_t)ticks;
+}
+
+/* When a record is, of a call that began at `from` (0: at no call) and has returned by `now`. */
+ES_TRACE_INLINE uint64_t EsTraceMoment(uint16_t kind, uint64_t from, uint64_t now)
+{
+    return from == 0 || kind == EsTraceWaitEnd ? now : from;
+}
+
+/* Argument of an Open. */
+ES_TRACE_INLINE uint64_t EsTraceOpenArgument(ES_TRACE_OBJECT_TYPE type, uint32_t access)
+{
+    return ((uint64_t)type << 32) | access;
 }
 
 /* Slots for a record with that much payload; payload that does not fit is cut by the caller. */

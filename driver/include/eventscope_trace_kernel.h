@@ -121,7 +121,7 @@ ES_TRACE_INLINE uint64_t EsTraceNow(uint16_t *processor)
 }
 
 /* One record, now. IRQL <= DISPATCH_LEVEL; the payload must be nonpaged then. process 0: the current one; from 0: a
-   point, at this moment. */
+   point, at this moment; interval: the duration is the time since `from`. */
 ES_TRACE_INLINE void EsTraceRecord(uint16_t kind, uint8_t flags, uint64_t object, uint64_t argument, int32_t status,
                                    uint8_t previous, uint64_t from, int interval, uint64_t caller, uint32_t process,
                                    const void *payload, uint32_t payloadBytes)
@@ -135,7 +135,7 @@ ES_TRACE_INLINE void EsTraceRecord(uint16_t kind, uint8_t flags, uint64_t object
         return;
     }
     now = EsTraceNow(&record.processor);
-    record.tsc = from != 0 ? from : now;
+    record.tsc = EsTraceMoment(kind, from, now);
     record.object = object;
     record.caller = caller;
     record.argument = argument;

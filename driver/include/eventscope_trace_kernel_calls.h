@@ -167,7 +167,7 @@ ES_TRACE_NOINLINE void EsTracedKeInitializeEvent(PRKEVENT event, EVENT_TYPE type
         EsTraceObjectCall(EsTraceInitialize,
                           (uint8_t)((type == SynchronizationEvent ? ES_TRACE_FLAG_SYNCHRONIZATION : 0) |
                                     (state ? ES_TRACE_FLAG_INITIALLY_SET : 0)),
-                          event, 0, 0, ES_TRACE_PREVIOUS_UNKNOWN, from, ES_TRACE_RETURN_ADDRESS());
+                          event, EsTraceObjectEvent, 0, ES_TRACE_PREVIOUS_UNKNOWN, from, ES_TRACE_RETURN_ADDRESS());
     }
 }
 
@@ -178,7 +178,7 @@ ES_TRACE_NOINLINE void EsTracedKeInitializeTimerEx(PKTIMER timer, TIMER_TYPE typ
     KeInitializeTimerEx(timer, type);
     if (from != 0) {
         EsTraceObjectCall(EsTraceInitialize, (uint8_t)(type == SynchronizationTimer ? ES_TRACE_FLAG_SYNCHRONIZATION : 0), timer,
-                          0, 0, ES_TRACE_PREVIOUS_UNKNOWN, from, ES_TRACE_RETURN_ADDRESS());
+                          EsTraceObjectTimer, 0, ES_TRACE_PREVIOUS_UNKNOWN, from, ES_TRACE_RETURN_ADDRESS());
     }
 }
 
@@ -239,13 +239,13 @@ ES_TRACE_NOINLINE NTSTATUS EsTracedKeWaitForMultipleObjects(ULONG count, PVOID o
 
 /* Create, open, reference, duplicate, close. All at PASSIVE_LEVEL, but for the dereference. */
 
-ES_TRACE_INLINE void EsTraceMade(uint16_t kind, uint8_t flags, HANDLE handle, uint64_t access, NTSTATUS status, uint64_t from,
+ES_TRACE_INLINE void EsTraceMade(uint16_t kind, uint8_t flags, HANDLE handle, uint64_t argument, NTSTATUS status, uint64_t from,
                                  uint64_t caller, const UNICODE_STRING *name)
 {
     EsTraceRecord(kind,
                   (uint8_t)(flags | ES_TRACE_FLAG_OBJECT_IS_HANDLE |
                             (status == STATUS_OBJECT_NAME_EXISTS ? ES_TRACE_FLAG_EXISTED : 0)),
-                  NT_SUCCESS(status) ? EsTraceAddress(handle) : 0, access, status, ES_TRACE_PREVIOUS_UNKNOWN, from, 1, caller,
+                  NT_SUCCESS(status) ? EsTraceAddress(handle) : 0, argument, status, ES_TRACE_PREVIOUS_UNKNOWN, from, 1, caller,
                   EsTraceKernel.systemProcess, name == NULL ? NULL : name->Buffer, name == NULL ? 0u : name->Length);
 }
 
@@ -262,8 +262,8 @@ ES_TRACE_NOINLINE NTSTATUS EsTracedZwCreateEvent(PHANDLE handle, ACCESS_MASK acc
     const NTSTATUS status = ZwCreateEvent(handle, access, attributes, type, state);
 
     if (from != 0) {
-        EsTraceMade(EsTraceCreate, EsTraceEventFlags(type, state), *handle, access, status, from, ES_TRACE_RETURN_ADDRESS(),
-                    attributes == NULL ? NULL : attributes->ObjectName);
+        EsTraceMade(EsTraceCreate, EsTraceEventFlags(type, state), *handle, EsTraceObjectEvent, status, from,
+                    ES_TRACE_RETURN_ADDRESS(), attributes == NULL ? NULL : attributes->ObjectName);
     }
     return status;
 }
@@ -274,7 +274,8 @@ ES_TRACE_NOINLINE NTSTATUS EsTracedZwOpenEvent(PHANDLE handle, ACCESS_MASK acces
     const NTSTATUS status = ZwOpenEvent(handle, access, attributes);
 
     if (from != 0) {
-        EsTraceMade(EsTraceOpen, 0, *handle, access, status, from, ES_TRACE_RETURN_ADDRESS(), attributes->ObjectName);
+        EsTraceMade(EsTraceOpen, 0, *handle, EsTraceOpenArgument(EsTraceObjectEvent, access), status, from,
+                    ES_TRACE_RETURN_ADDRESS(), attributes->ObjectName);
     }
     return status;
 }
@@ -283,7 +284,7 @@ ES_TRACE_NOINLINE NTSTATUS EsTracedZwOpenEvent(PHANDLE handle, ACCESS_MASK acces
 ES_TRACE_INLINE void EsTraceIoMade(PKEVENT event, HANDLE handle, uint8_t flags, uint64_t from, uint64_t caller,
                                    const UNICODE_STRING *name)
 {
-    EsTraceMade(EsTraceCreate, (uint8_t)(flags | ES_TRACE_FLAG_INITIALLY_SET), handle, EVENT_ALL_ACCESS,
+    EsTraceMade(EsTraceCreate, (uint8_t)(flags | ES_TRACE_FLAG_INITIALLY_SET), handle, EsTraceObjectEvent,
                 event != NULL ? STATUS_SUCCESS : STATUS_UNSUCCESSFUL, from, caller, name);
     if (event != NULL) {
         EsTraceRecord(EsTraceReference, 0, EsTraceAddress(event), EsTraceAddress(handle), STATUS_SUCCESS,

@@ -235,10 +235,11 @@ ES_TRACE_COLD void EsTraceRecordPayload(ES_TRACE_RING *ring, ES_TRACE_RECORD *re
     EsTracePut(ring, record, payload, bytes > ES_TRACE_MAX_PAYLOAD_BYTES ? ES_TRACE_MAX_PAYLOAD_BYTES : bytes);
 }
 
-/* One record of this thread, now: the last thing that every recorder does. from 0: a point, at this moment. */
+/* One record of this thread, now: the last thing that every recorder does. from 0: a point, at
+   this moment; interval: the duration is the time since `from`. */
 ES_TRACE_INLINE void EsTraceRecord(uint16_t kind, uint8_t flags, uint64_t object, uint64_t argument, int32_t status,
-                                   uint64_t from, int interval, uint64_t caller, uint32_t process, const void *payload,
-                                   uint32_t payloadBytes)
+                                   uint8_t previous, uint64_t from, int interval, uint64_t caller, uint32_t process,
+                                   const void *payload, uint32_t payloadBytes)
 {
     ES_TRACE_RECORD record;
     ES_TRACE_RING *ring = EsTraceThreadRing;
@@ -264,7 +265,7 @@ ES_TRACE_INLINE void EsTraceRecord(uint16_t kind, uint8_t flags, uint64_t object
         EsTraceCalibrate(ring, now);
         SetLastError(lastError);
     }
-    record.tsc = from != 0 ? from : now;
+    record.tsc = EsTraceMoment(kind, from, now);
     record.object = object;
     record.caller = caller;
     record.argument = argument;
@@ -274,7 +275,7 @@ ES_TRACE_INLINE void EsTraceRecord(uint16_t kind, uint8_t flags, uint64_t object
     record.duration = interval ? EsTraceDuration(from, now) : 0;
     record.kind = kind;
     record.irql = 0; /* PASSIVE_LEVEL, as everything in user mode */
-    record.previous = ES_TRACE_PREVIOUS_UNKNOWN;
+    record.previous = previous;
     record.flags = flags;
     if (payloadBytes == 0) {
         EsTracePut(ring, &record, NULL, 0);
@@ -359,8 +360,8 @@ ES_TRACE_NOINLINE void EsTraceText(uint16_t kind, HANDLE object, LPCWSTR text)
     if (EsTraceIsOn()) {
         const DWORD lastError = GetLastError();
 
-        EsTraceRecord(kind, 0, EsTraceHandleValue(object), 0, 0, 0, 0, ES_TRACE_RETURN_ADDRESS(), 0, text,
-                      EsTraceTextBytes(text));
+        EsTraceRecord(kind, 0, EsTraceHandleValue(object), 0, 0, ES_TRACE_PREVIOUS_UNKNOWN, 0, 0, ES_TRACE_RETURN_ADDRESS(), 0,
+                      text, EsTraceTextBytes(text));
         SetLastError(lastError);
     }
 }
@@ -371,7 +372,7 @@ ES_TRACE_NOINLINE void EsTraceText(uint16_t kind, HANDLE object, LPCWSTR text)
 ES_TRACE_NOINLINE void EsTraceRequestAt(HANDLE event, uint64_t requestId)
 {
     if (EsTraceIsOn()) {
-        EsTraceRecord(EsTraceRequest, 0, EsTraceHandleValue(event), requestId, 0, 0, 0,
+        EsTraceRecord(EsTraceRequest, 0, EsTraceHandleValue(event), requestId, 0, ES_TRACE_PREVIOUS_UNKNOWN, 0, 0,
                       ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
     }
 }

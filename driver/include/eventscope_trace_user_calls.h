@@ -19,7 +19,8 @@ ES_TRACE_INLINE uint64_t EsTraceFrom(void)
 ES_TRACE_INLINE void EsTraceHandleCall(uint16_t kind, HANDLE handle, uint64_t argument, BOOL ok, uint64_t from,
                                        uint64_t caller)
 {
-    EsTraceRecord(kind, 0, EsTraceHandleValue(handle), argument, EsTraceLastStatus(ok), from, 1, caller, 0, NULL, 0);
+    EsTraceRecord(kind, 0, EsTraceHandleValue(handle), argument, EsTraceLastStatus(ok), ES_TRACE_PREVIOUS_UNKNOWN, from, 1,
+                  caller, 0, NULL, 0);
 }
 
 ES_TRACE_NOINLINE BOOL EsTracedSetEvent(HANDLE handle)
@@ -98,7 +99,8 @@ ES_TRACE_NOINLINE BOOL EsTracedReleaseSemaphore(HANDLE handle, LONG count, LPLON
         *previous = before;
     }
     if (from != 0) {
-        EsTraceHandleCall(EsTraceRelease, handle, (uint64_t)(int64_t)count, ok, from, ES_TRACE_RETURN_ADDRESS());
+        EsTraceRecord(EsTraceRelease, 0, EsTraceHandleValue(handle), (uint64_t)(int64_t)count, EsTraceLastStatus(ok),
+                      ok ? EsTracePrevious(before) : ES_TRACE_PREVIOUS_UNKNOWN, from, 1, ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
     }
     return ok;
 }
@@ -111,8 +113,8 @@ ES_TRACE_NOINLINE BOOL EsTracedSetWaitableTimer(HANDLE handle, const LARGE_INTEG
 
     if (from != 0) {
         /* status is the period here, as the layout says; a failed call is a timer set to nothing. */
-        EsTraceRecord(EsTraceTimerSet, 0, EsTraceHandleValue(handle), ok ? (uint64_t)due->QuadPart : 0, ok ? period : 0, from,
-                      1, ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
+        EsTraceRecord(EsTraceTimerSet, 0, EsTraceHandleValue(handle), ok ? (uint64_t)due->QuadPart : 0, ok ? period : 0,
+                      ES_TRACE_PREVIOUS_UNKNOWN, from, 1, ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
     }
     return ok;
 }
@@ -125,7 +127,8 @@ ES_TRACE_INLINE void EsTraceWaitBegins(const HANDLE *handles, DWORD count, uint8
     const uint64_t first = count == 0 ? 0 : EsTraceHandleValue(handles[0]);
 
     if (count <= 1) {
-        EsTraceRecord(EsTraceWaitBegin, flags, first, EsTraceTimeout(timeout), 0, from, 0, caller, 0, NULL, 0);
+        EsTraceRecord(EsTraceWaitBegin, flags, first, EsTraceTimeout(timeout), 0, ES_TRACE_PREVIOUS_UNKNOWN, from, 0, caller, 0,
+                      NULL, 0);
     } else {
         uint64_t list[MAXIMUM_WAIT_OBJECTS];
         DWORD index;
@@ -134,8 +137,8 @@ ES_TRACE_INLINE void EsTraceWaitBegins(const HANDLE *handles, DWORD count, uint8
         for (index = 0; index < count; index++) {
             list[index] = EsTraceHandleValue(handles[index]);
         }
-        EsTraceRecord(EsTraceWaitBegin, flags, first, EsTraceTimeout(timeout), 0, from, 0, caller, 0, list,
-                      count * (uint32_t)sizeof(list[0]));
+        EsTraceRecord(EsTraceWaitBegin, flags, first, EsTraceTimeout(timeout), 0, ES_TRACE_PREVIOUS_UNKNOWN, from, 0, caller, 0,
+                      list, count * (uint32_t)sizeof(list[0]));
     }
 }
 
@@ -152,7 +155,7 @@ ES_TRACE_INLINE void EsTraceWaitEnds(const HANDLE *handles, DWORD count, uint8_t
         }
     }
     EsTraceRecord(EsTraceWaitEnd, flags, count == 0 ? 0 : EsTraceHandleValue(handles[index]), 0, EsTraceWaitStatus(result),
-                  from, 1, caller, 0, NULL, 0);
+                  ES_TRACE_PREVIOUS_UNKNOWN, from, 1, caller, 0, NULL, 0);
 }
 
 ES_TRACE_NOINLINE DWORD EsTracedWaitForSingleObjectEx(HANDLE handle, DWORD timeout, BOOL alertable)
@@ -197,7 +200,8 @@ ES_TRACE_NOINLINE DWORD EsTracedSignalObjectAndWait(HANDLE signal, HANDLE handle
 
     if (from != 0) {
         EsTraceWaitBegins(&handle, 1, flags, timeout, from, ES_TRACE_RETURN_ADDRESS());
-        EsTraceRecord(EsTraceSet, 0, EsTraceHandleValue(signal), 0, 0, from, 1, ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
+        EsTraceRecord(EsTraceSet, 0, EsTraceHandleValue(signal), 0, 0, ES_TRACE_PREVIOUS_UNKNOWN, from, 1,
+                      ES_TRACE_RETURN_ADDRESS(), 0, NULL, 0);
     }
     result = SignalObjectAndWait(signal, handle, timeout, alertable);
     if (from != 0) {
@@ -208,16 +212,16 @@ ES_TRACE_NOINLINE DWORD EsTracedSignalObjectAndWait(HANDLE signal, HANDLE handle
 
 /* Create and open: a name, a handle. The last error tells a creation that found the object there already. */
 
-ES_TRACE_INLINE void EsTraceMade(uint16_t kind, HANDLE handle, uint8_t flags, uint64_t access, uint64_t from, uint64_t caller,
-                                 LPCWSTR name)
+ES_TRACE_INLINE void EsTraceMade(uint16_t kind, HANDLE handle, uint8_t flags, uint64_t argument, uint64_t from,
+                                 uint64_t caller, LPCWSTR name)
 {
     const DWORD lastError = GetLastError();
 
     if (kind == EsTraceCreate && handle != NULL && lastError == ERROR_ALREADY_EXISTS) {
         flags |= ES_TRACE_FLAG_EXISTED;
     }
-    EsTraceRecord(kind, flags, EsTraceHandleValue(handle), access, EsTraceLastStatus(handle != NULL), from, 1, caller, 0, name,
-                  EsTraceTextBytes(name));
+    EsTraceRecord(kind, flags, EsTraceHandleValue(handle), argument, EsTraceLastStatus(handle != NULL),
+                  ES_TRACE_PREVIOUS_UNKNOWN, from, 1, caller, 0, name, EsTraceTextBytes(name));
     SetLastError(lastError);
 }
 
@@ -226,7 +230,12 @@ ES_TRACE_INLINE uint8_t EsTraceEventFlags(BOOL manualReset, BOOL initialState)
     return (uint8_t)((manualReset ? 0 : ES_TRACE_FLAG_SYNCHRONIZATION) | (initialState ? ES_TRACE_FLAG_INITIALLY_SET : 0));
 }
 
-ES_TRACE_COLD void EsTraceMadeNarrow(uint16_t kind, HANDLE handle, uint8_t flags, uint64_t access, uint64_t from,
+ES_TRACE_INLINE uint8_t EsTraceExFlags(DWORD flags)
+{
+    return EsTraceEventFlags((flags & CREATE_EVENT_MANUAL_RESET) != 0, (flags & CREATE_EVENT_INITIAL_SET) != 0);
+}
+
+ES_TRACE_COLD void EsTraceMadeNarrow(uint16_t kind, HANDLE handle, uint8_t flags, uint64_t argument, uint64_t from,
                                      uint64_t caller, LPCSTR name)
 {
     const DWORD lastError = GetLastError();
@@ -235,7 +244,7 @@ ES_TRACE_COLD void EsTraceMadeNarrow(uint16_t kind, HANDLE handle, uint8_t flags
 
     wide[bytes / sizeof(WCHAR)] = 0;
     SetLastError(lastError);
-    EsTraceMade(kind, handle, flags, access, from, caller, bytes == 0 ? NULL : wide);
+    EsTraceMade(kind, handle, flags, argument, from, caller, bytes == 0 ? NULL : wide);
 }
 
 ES_TRACE_NOINLINE HANDLE EsTracedCreateEventW(LPSECURITY_ATTRIBUTES security, BOOL manualReset, BOOL initialState, LPCWSTR name)
@@ -244,7 +253,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateEventW(LPSECURITY_ATTRIBUTES security, BO
     const HANDLE handle = CreateEventW(security, manualReset, initialState, name);
 
     if (from != 0) {
-        EsTraceMade(EsTraceCreate, handle, EsTraceEventFlags(manualReset, initialState), EVENT_ALL_ACCESS, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceCreate, handle, EsTraceEventFlags(manualReset, initialState),
+                    EsTraceObjectEvent, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -255,7 +265,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateEventA(LPSECURITY_ATTRIBUTES security, BO
     const HANDLE handle = CreateEventA(security, manualReset, initialState, name);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceCreate, handle, EsTraceEventFlags(manualReset, initialState), EVENT_ALL_ACCESS, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceCreate, handle, EsTraceEventFlags(manualReset, initialState),
+                          EsTraceObjectEvent, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -266,7 +277,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateEventExW(LPSECURITY_ATTRIBUTES security, 
     const HANDLE handle = CreateEventExW(security, name, flags, access);
 
     if (from != 0) {
-        EsTraceMade(EsTraceCreate, handle, EsTraceEventFlags(flags & CREATE_EVENT_MANUAL_RESET, flags & CREATE_EVENT_INITIAL_SET), access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceCreate, handle, EsTraceExFlags(flags),
+                    EsTraceObjectEvent, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -277,7 +289,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateEventExA(LPSECURITY_ATTRIBUTES security, 
     const HANDLE handle = CreateEventExA(security, name, flags, access);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceCreate, handle, EsTraceEventFlags(flags & CREATE_EVENT_MANUAL_RESET, flags & CREATE_EVENT_INITIAL_SET), access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceCreate, handle, EsTraceExFlags(flags),
+                          EsTraceObjectEvent, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -288,7 +301,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedOpenEventW(DWORD access, BOOL inherit, LPCWSTR 
     const HANDLE handle = OpenEventW(access, inherit, name);
 
     if (from != 0) {
-        EsTraceMade(EsTraceOpen, handle, 0, access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceOpen, handle, 0, EsTraceOpenArgument(EsTraceObjectEvent, access), from,
+                    ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -299,7 +313,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedOpenEventA(DWORD access, BOOL inherit, LPCSTR n
     const HANDLE handle = OpenEventA(access, inherit, name);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceOpen, handle, 0, access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceOpen, handle, 0, EsTraceOpenArgument(EsTraceObjectEvent, access), from,
+                          ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -310,7 +325,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateSemaphoreW(LPSECURITY_ATTRIBUTES security
     const HANDLE handle = CreateSemaphoreW(security, initial, maximum, name);
 
     if (from != 0) {
-        EsTraceMade(EsTraceCreate, handle, (uint8_t)(initial > 0 ? ES_TRACE_FLAG_INITIALLY_SET : 0), SEMAPHORE_ALL_ACCESS, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceCreate, handle, (uint8_t)(initial > 0 ? ES_TRACE_FLAG_INITIALLY_SET : 0),
+                    EsTraceObjectSemaphore, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -321,7 +337,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateSemaphoreA(LPSECURITY_ATTRIBUTES security
     const HANDLE handle = CreateSemaphoreA(security, initial, maximum, name);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceCreate, handle, (uint8_t)(initial > 0 ? ES_TRACE_FLAG_INITIALLY_SET : 0), SEMAPHORE_ALL_ACCESS, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceCreate, handle, (uint8_t)(initial > 0 ? ES_TRACE_FLAG_INITIALLY_SET : 0),
+                          EsTraceObjectSemaphore, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -332,7 +349,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedOpenSemaphoreW(DWORD access, BOOL inherit, LPCW
     const HANDLE handle = OpenSemaphoreW(access, inherit, name);
 
     if (from != 0) {
-        EsTraceMade(EsTraceOpen, handle, 0, access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceOpen, handle, 0, EsTraceOpenArgument(EsTraceObjectSemaphore, access), from,
+                    ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -343,7 +361,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedOpenSemaphoreA(DWORD access, BOOL inherit, LPCS
     const HANDLE handle = OpenSemaphoreA(access, inherit, name);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceOpen, handle, 0, access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceOpen, handle, 0, EsTraceOpenArgument(EsTraceObjectSemaphore, access), from,
+                          ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -354,7 +373,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateMutexW(LPSECURITY_ATTRIBUTES security, BO
     const HANDLE handle = CreateMutexW(security, initialOwner, name);
 
     if (from != 0) {
-        EsTraceMade(EsTraceCreate, handle, (uint8_t)(initialOwner ? 0 : ES_TRACE_FLAG_INITIALLY_SET), MUTEX_ALL_ACCESS, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceCreate, handle, (uint8_t)(initialOwner ? 0 : ES_TRACE_FLAG_INITIALLY_SET),
+                    EsTraceObjectMutant, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -365,7 +385,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateMutexA(LPSECURITY_ATTRIBUTES security, BO
     const HANDLE handle = CreateMutexA(security, initialOwner, name);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceCreate, handle, (uint8_t)(initialOwner ? 0 : ES_TRACE_FLAG_INITIALLY_SET), MUTEX_ALL_ACCESS, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceCreate, handle, (uint8_t)(initialOwner ? 0 : ES_TRACE_FLAG_INITIALLY_SET),
+                          EsTraceObjectMutant, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -376,7 +397,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedOpenMutexW(DWORD access, BOOL inherit, LPCWSTR 
     const HANDLE handle = OpenMutexW(access, inherit, name);
 
     if (from != 0) {
-        EsTraceMade(EsTraceOpen, handle, 0, access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceOpen, handle, 0, EsTraceOpenArgument(EsTraceObjectMutant, access), from,
+                    ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -387,7 +409,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedOpenMutexA(DWORD access, BOOL inherit, LPCSTR n
     const HANDLE handle = OpenMutexA(access, inherit, name);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceOpen, handle, 0, access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceOpen, handle, 0, EsTraceOpenArgument(EsTraceObjectMutant, access), from,
+                          ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -398,7 +421,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateWaitableTimerW(LPSECURITY_ATTRIBUTES secu
     const HANDLE handle = CreateWaitableTimerW(security, manualReset, name);
 
     if (from != 0) {
-        EsTraceMade(EsTraceCreate, handle, EsTraceEventFlags(manualReset, FALSE), TIMER_ALL_ACCESS, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceCreate, handle, EsTraceEventFlags(manualReset, FALSE),
+                    EsTraceObjectTimer, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -409,7 +433,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedCreateWaitableTimerA(LPSECURITY_ATTRIBUTES secu
     const HANDLE handle = CreateWaitableTimerA(security, manualReset, name);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceCreate, handle, EsTraceEventFlags(manualReset, FALSE), TIMER_ALL_ACCESS, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceCreate, handle, EsTraceEventFlags(manualReset, FALSE),
+                          EsTraceObjectTimer, from, ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -420,7 +445,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedOpenWaitableTimerW(DWORD access, BOOL inherit, 
     const HANDLE handle = OpenWaitableTimerW(access, inherit, name);
 
     if (from != 0) {
-        EsTraceMade(EsTraceOpen, handle, 0, access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMade(EsTraceOpen, handle, 0, EsTraceOpenArgument(EsTraceObjectTimer, access), from,
+                    ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -431,7 +457,8 @@ ES_TRACE_NOINLINE HANDLE EsTracedOpenWaitableTimerA(DWORD access, BOOL inherit, 
     const HANDLE handle = OpenWaitableTimerA(access, inherit, name);
 
     if (from != 0) {
-        EsTraceMadeNarrow(EsTraceOpen, handle, 0, access, from, ES_TRACE_RETURN_ADDRESS(), name);
+        EsTraceMadeNarrow(EsTraceOpen, handle, 0, EsTraceOpenArgument(EsTraceObjectTimer, access), from,
+                          ES_TRACE_RETURN_ADDRESS(), name);
     }
     return handle;
 }
@@ -448,7 +475,7 @@ ES_TRACE_NOINLINE BOOL EsTracedDuplicateHandle(HANDLE sourceProcess, HANDLE sour
 
         SetLastError(lastError);
         EsTraceRecord(EsTraceDuplicate, 0, EsTraceHandleValue(source), ok && target != NULL ? EsTraceHandleValue(*target) : 0,
-                      EsTraceLastStatus(ok), from, 1, ES_TRACE_RETURN_ADDRESS(), owner, NULL, 0);
+                      EsTraceLastStatus(ok), ES_TRACE_PREVIOUS_UNKNOWN, from, 1, ES_TRACE_RETURN_ADDRESS(), owner, NULL, 0);
     }
     return ok;
 }

@@ -256,7 +256,7 @@ typedef struct EVENTSYS_NOTIFY_INPUT {
 typedef struct EVENTSYS_REGISTER_BUFFER_INPUT {
     EVENTSYS_HEAD head;
     uint64_t section; /* handle: SECTION_MAP_READ | SECTION_MAP_WRITE */
-    uint64_t work;    /* event handle: SYNCHRONIZE */
+    uint64_t work;    /* event handle: SYNCHRONIZE | EVENT_MODIFY_STATE (the driver sets it to end the thread's wait) */
     uint64_t done;    /* event handle: EVENT_MODIFY_STATE */
     uint32_t bufferBytes; /* sizeof(EVENTSYS_SHARED_BUFFER) + data; at most EVENTSYS_MAX_BUFFER_BYTES */
     uint32_t reserved;

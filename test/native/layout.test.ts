@@ -89,6 +89,9 @@ function traceAssertions(): string[] {
     `_Static_assert(ES_TRACE_NO_TIMEOUT + 1 == ${(trace.ES_TRACE_NO_TIMEOUT + 1n).toString()}, "ES_TRACE_NO_TIMEOUT");`,
     text('ES_TRACE_SECTION_VARIABLE', trace.ES_TRACE_SECTION_VARIABLE),
     ...kinds,
+    ...Object.entries(trace.TraceObjectType).flatMap(([name, value]) =>
+      typeof value === 'number' ? [equal(`EsTraceObject${name}`, value)] : [],
+    ),
     ...Object.entries(trace.TRACE_FLAG).map(([name, bit]) => equal(`ES_TRACE_FLAG_${name}`, bit)),
     ...Object.entries(trace.TRACE_IOCTL).map(([name, code]) => equal(`ES_TRACE_IOCTL_${name}`, code)),
     equal('sizeof(ES_TRACE_RECORD)', trace.ES_TRACE_SLOT_BYTES),
@@ -182,7 +185,8 @@ describe('mirrors of the C headers', () => {
       ...header.matchAll(/^\} (ES_TRACE_\w+);/gm),
     ].map((match) => match[1] ?? '');
     assert.ok(names.length > 40, `only ${names.length} names found`);
-    const missing = names.filter((name) => name !== 'ES_TRACE_KIND' && !new RegExp(`\\b${name}\\b`).test(asserted));
+    const enumerations = ['ES_TRACE_KIND', 'ES_TRACE_OBJECT_TYPE'];
+    const missing = names.filter((name) => !enumerations.includes(name) && !new RegExp(`\\b${name}\\b`).test(asserted));
     assert.deepEqual(missing, []);
   });
 

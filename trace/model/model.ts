@@ -7,7 +7,7 @@ import { applyClock, type Clock } from './clock.js';
 import { identify, type Identity } from './identity.js';
 import { collectObjects, type TraceObject } from './objects.js';
 import { ascending } from './order.js';
-import { Kind, endWaitsAtTheirEnd, readRecords, type Gap, type RecordTable } from './records.js';
+import { Kind, readRecords, type Gap, type RecordTable } from './records.js';
 import { linkRequests, type RequestLinks } from './requests.js';
 import { collectThreads, type Thread, type Threads } from './threads.js';
 import { collectTransitions, type Transitions } from './transitions.js';
@@ -61,7 +61,6 @@ export interface Parts {
 
 export function buildModel(recording: Recording): TraceModel {
   const records = readRecords(recording);
-  endWaitsAtTheirEnd(records, recording.sources.length);
   const clock = applyClock(records, recording.sources);
   const order = ascending(records.time);
   const end = lastMoment(records);

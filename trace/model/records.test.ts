@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
-import { RECORD_OFFSET, TRACE_FLAG, TraceKind, decodeSlots } from '../../protocol/trace-layout.js';
+import { RECORD_OFFSET, TRACE_FLAG, TraceKind, TraceObjectType, decodeSlots } from '../../protocol/trace-layout.js';
 import { generate } from '../generator.js';
 import { RecordingBuilder } from '../recording.js';
 import { RingWriter } from '../ring-writer.js';
 import { buildModel, callerOf } from './model.js';
-import { Flag, Kind, readRecords } from './records.js';
+import { Flag, Kind, ObjectType, readRecords } from './records.js';
 
 describe('records', () => {
   it('have the kinds and flags of the protocol', () => {
     const kinds = Object.fromEntries(Object.entries(Kind));
     for (const [name, value] of Object.entries(kinds)) assert.equal(TraceKind[value], name);
     assert.deepEqual(Object.values(Flag), Object.values(TRACE_FLAG));
+    for (const [name, value] of Object.entries(ObjectType)) assert.equal(TraceObjectType[value], name);
   });
 
   it('are read as the protocol reads them, field by field', () => {
@@ -72,21 +73,51 @@ describe('records', () => {
     );
   });
 
-  it('end waits at their end, also when the recorder wrote the entry there', () => {
+  it('end waits at the moment of their end, however long they took', () => {
     const builder = builderOfOne();
     const ring = new RingWriter();
-    for (let wait = 0; wait < 3; wait += 1) {
-      const tsc = BigInt(wait * 1_000_000);
-      ring.write({ kind: Kind.WaitBegin, tsc, object: 4n, process: 1, thread: 2 });
-      ring.write({ kind: Kind.WaitEnd, tsc, object: 4n, duration: 300_000, process: 1, thread: 2 });
+    // 3 GHz: 10 us, and 3 s, whose duration does not fit its 32 bits; the last one's beginning was lost.
+    const waits = [
+      { begin: 1_000n, end: 31_000n },
+      { begin: 100_000n, end: 9_000_100_000n },
+      { begin: undefined, end: 20_000_000_000n },
+    ];
+    for (const { begin, end } of waits) {
+      if (begin !== undefined) ring.write({ kind: Kind.WaitBegin, tsc: begin, object: 4n, process: 1, thread: 2 });
+      const duration = Number(end - (begin ?? 0n));
+      ring.write({ kind: Kind.WaitEnd, tsc: end, object: 4n, duration, process: 1, thread: 2 });
     }
     builder.slots(0, 0, 0n, 0n, ring.bytes);
+    const model = buildModel(builder.finish());
+    const took = [0, 1].map((wait) => (model.waits.end[wait] ?? 0) - (model.waits.begin[wait] ?? 0));
+    assert.deepEqual(
+      took.map((ns) => Math.round(ns)),
+      [10_000, 3_000_000_000],
+    );
+    assert.equal(model.waits.count, 3);
+    assert.equal(model.waits.beginRecord[2], -1);
+    assert.ok(Math.abs((model.waits.end[2] ?? 0) - 19_999_999_000 / 3) < 1);
+    assert.equal(model.end, model.waits.end[2]);
+  });
+
+  it('give an end to the innermost wait that can have lasted so long', () => {
+    const builder = builderOfOne();
+    const ring = new RingWriter();
+    const flags = Flag.Alertable;
+    ring.write({ kind: Kind.WaitBegin, tsc: 0n, object: 4n, flags, process: 1, thread: 2 });
+    ring.write({ kind: Kind.WaitBegin, tsc: 9_000_000_000n, object: 8n, process: 1, thread: 2 });
+    ring.write({
+      kind: Kind.WaitEnd,
+      tsc: 9_000_003_000n,
+      object: 4n,
+      duration: 9e9,
+      status: 0xc0,
+      process: 1,
+      thread: 2,
+    });
+    builder.slots(0, 0, 0n, 0n, ring.bytes);
     const { waits } = buildModel(builder.finish());
-    assert.equal(waits.count, 3);
-    for (let wait = 0; wait < 3; wait += 1) {
-      const took = (waits.end[wait] ?? 0) - (waits.begin[wait] ?? 0);
-      assert.ok(Math.abs(took - 100_000) < 1, `${took} ns`);
-    }
+    assert.deepEqual([...waits.endRecord], [2, -1]);
   });
 
   it('name their caller by module and offset', () => {

@@ -43,6 +43,9 @@ export const Flag = {
   Dpc: 0x80,
 } as const;
 
+/** What a Create or Initialize made (its argument), or an Open opened (the upper 32 bits of its argument). */
+export const ObjectType = { Unknown: 0, Event: 1, Semaphore: 2, Mutant: 3, Timer: 4 } as const;
+
 export const UNKNOWN_BYTE = 0xff;
 const MAX_RECORD_SLOTS = 12;
 const PAYLOAD_BYTES = 60;
@@ -88,9 +91,12 @@ export interface RecordTable {
   readonly object: Float64Array;
   readonly caller: Float64Array;
   readonly argument: Float64Array;
-  /** Entry of the call: first ticks since the source's base, later ns since the start of the recording. */
+  /**
+   * Entry of the call, of a WaitEnd its return: first ticks since the source's base, later ns since the start of the
+   * recording.
+   */
   readonly time: Float64Array;
-  /** 0 for points. In ticks first, later in ns. */
+  /** Of a call; of a WaitEnd since the wait began; 0 for other points. In ticks first, later in ns. */
   readonly duration: Float64Array;
   /** The duration did not fit its field: it is at least this. */
   readonly saturated: Uint8Array;
@@ -121,43 +127,6 @@ export function readRecords(recording: Recording): RecordTable {
     table.endSource(ordinal, source, lost);
   });
   return table.finish();
-}
-
-/**
- * Makes the time of every WaitEnd its end. Some recorders write the wait's entry there, as calls do: they are known by
- * ends that bear the very tick of a beginning. A duration that did not fit then leaves the end to the ring's next record.
- */
-export function endWaitsAtTheirEnd(table: RecordTable, sources: number): void {
-  for (let source = 0; source < sources; source += 1) {
-    if (!endsBearEntries(table, source)) continue;
-    for (let index = 0; index < table.count; index += 1) {
-      if (table.kind[index] !== Kind.WaitEnd || table.source[index] !== source) continue;
-      const end = (table.time[index] ?? 0) + (table.duration[index] ?? 0);
-      table.time[index] = table.saturated[index] === 1 ? Math.max(end, writtenBehind(table, index)) : end;
-    }
-  }
-}
-
-/** When the next record of the same ring was written at the latest; -Infinity when there is none. */
-function writtenBehind(table: RecordTable, index: number): number {
-  const next = index + 1;
-  const follows =
-    next < table.count && table.source[next] === table.source[index] && table.ring[next] === table.ring[index];
-  return follows ? (table.time[next] ?? 0) + (table.duration[next] ?? 0) : -Infinity;
-}
-
-function endsBearEntries(table: RecordTable, source: number): boolean {
-  const begins = new Set<number>();
-  let ends = 0;
-  let bearing = 0;
-  for (let index = 0; index < table.count && ends < 1_000; index += 1) {
-    if (table.source[index] !== source) continue;
-    if (table.kind[index] === Kind.WaitBegin) begins.add(table.time[index] ?? 0);
-    if (table.kind[index] !== Kind.WaitEnd || (table.duration[index] ?? 0) === 0) continue;
-    ends += 1;
-    if (begins.has(table.time[index] ?? 0)) bearing += 1;
-  }
-  return bearing * 2 > ends;
 }
 
 /** Slots of one ring in order, across chunks, whatever order they came in. */

@@ -97,14 +97,19 @@ function beginWait(table: RecordTable, rows: Rows, stack: number[], record: numb
   rows.endRecord.push(-1);
 }
 
-/** The end says how long the wait took: that finds its beginning among nested ones, and tells when it was lost. */
+/**
+ * The end says how long the wait took: that finds its beginning among nested ones, and tells when it was lost. Of a long
+ * wait it says only that it took at least so long.
+ */
 function endWait(table: RecordTable, rows: Rows, stack: number[], record: number): void {
   const end = table.time[record] ?? 0;
   const began = end - (table.duration[record] ?? 0);
-  const saturated = table.saturated[record] === 1;
-  const tolerance = 1_000;
+  const tolerance = table.saturated[record] === 1 ? Infinity : 1_000;
   let at = stack.length - 1;
-  while (at >= 0 && !saturated && Math.abs((rows.begin[stack[at] ?? 0] ?? 0) - began) > tolerance) at -= 1;
+  for (; at >= 0; at -= 1) {
+    const early = began - (rows.begin[stack[at] ?? 0] ?? 0);
+    if (early >= -1_000 && early <= tolerance) break;
+  }
   if (at < 0) {
     rows.begin.push(began);
     rows.end.push(end);
