@@ -76,7 +76,7 @@ async function makeMachine(): Promise<AgentMachine> {
   await compileProbes(files);
   await makeWinePrefix(prefix);
   const dbgPrintLog = join(folder, 'dbgprint.log');
-  const environment = { ...process.env, WINEPREFIX: prefix, WINEDEBUG: '-all,warn+debugstr' };
+  const environment = { ...process.env, LC_ALL: 'C.UTF-8', WINEPREFIX: prefix, WINEDEBUG: '-all,warn+debugstr' };
   await startPrefix(join(files, 'agent_probe.exe'), environment, dbgPrintLog);
   const system = join(prefix, 'drive_c', 'eventscope', 'bin');
   await mkdir(system, { recursive: true });

@@ -255,7 +255,7 @@ function settingsOf(name: string, folder: string, prefix: string, port: number):
 }
 
 function wineEnvironment(prefix: string): NodeJS.ProcessEnv {
-  return { ...process.env, WINEPREFIX: prefix, WINEARCH: 'win64', WINEDEBUG: '-all' };
+  return { ...process.env, LC_ALL: 'C.UTF-8', WINEPREFIX: prefix, WINEARCH: 'win64', WINEDEBUG: '-all' };
 }
 
 /** The server puts itself in the background and keeps its standard handles: no pipe of ours may be among them. */
@@ -290,7 +290,7 @@ case "$SSH_ORIGINAL_COMMAND" in
   cd '${prefix}/drive_c' && exec '${sftpServer}' ;;
 esac
 if [ "$(cat '${folder}/login-shell' 2>/dev/null)" = posix ]; then exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"; fi
-export WINEPREFIX='${prefix}' WINEARCH=win64 WINEDEBUG=-all
+export LC_ALL=C.UTF-8 WINEPREFIX='${prefix}' WINEARCH=win64 WINEDEBUG=-all
 exec taskset -c 0 wine '${program}'
 `;
   await writeFile(join(folder, 'shell.sh'), script);

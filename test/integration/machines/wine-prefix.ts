@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 const TIMEOUT_MS = 120_000;
 
 export async function makeWinePrefix(path: string): Promise<void> {
-  const env = { ...process.env, WINEPREFIX: path, WINEARCH: 'win64', WINEDEBUG: '-all' };
+  // In a locale without UTF-8 Wine has no file names beyond ASCII.
+  const env = { ...process.env, LC_ALL: 'C.UTF-8', WINEPREFIX: path, WINEARCH: 'win64', WINEDEBUG: '-all' };
   await toEnd('wine', ['wineboot', '-i'], env);
   await toEnd('wine', ['winecfg', '-v', 'win10'], env);
   // What was set is on disk when the server has ended.
