@@ -30,7 +30,10 @@ export interface BuildOptions {
 }
 
 export interface BuildResult {
-  /** Absolute host paths. The driver is signed. */
+  /**
+   * Absolute host paths. The driver is signed. The PDBs of the clang build name the project's own sources relative to its
+   * folder, so that equal sources make equal bytes in every folder; who reads them joins the two.
+   */
   readonly driver: { readonly sys: string; readonly pdb: string };
   readonly application: { readonly exe: string; readonly pdb: string };
   /** Warnings; those of files that were not compiled again are kept from the build that did. */

@@ -97,17 +97,24 @@ async function component(
   return {
     side,
     name: settings.name,
-    includes: settings.includes.map((include) => path.resolve(project.folder, include)),
+    includes: settings.includes.map((include) => fromFolder(project.folder, path.resolve(project.folder, include))),
     defines,
     options: settings.options,
     libraries: side === 'application' ? project.application.libraries : [],
     units: sources.map((source) => {
       // Two sources of one name in different folders get different objects.
-      const place = createHash('sha256').update(source).digest('hex').slice(0, 8);
+      const place = createHash('sha256').update(fromFolder(project.folder, source)).digest('hex').slice(0, 8);
       const stem = path.join(folder, 'obj', side, `${path.basename(source, '.c')}-${place}`);
       return { source, object: `${stem}.o`, dependencyFile: `${stem}.d`, step: `compile ${side} ${source}` };
     }),
   };
+}
+
+/** How the tools, which run in `folder`, are told of a file: what is in it by its relative name. */
+function fromFolder(folder: string, file: string): string {
+  const relative = path.relative(folder, file);
+  if (relative.startsWith('..') || path.isAbsolute(relative)) return file;
+  return relative === '' || relative.startsWith('-') ? `./${relative}` : relative;
 }
 
 class ClangBuild {
@@ -148,7 +155,12 @@ class ClangBuild {
 
   /** @returns the errors; warnings are kept in `diagnostics` */
   async #compileOne(component: Component, unit: Unit, clang: string): Promise<Diagnostic[]> {
-    const args = compileArguments(this.#tools, { ...component, ...unit });
+    const args = compileArguments(this.#tools, {
+      ...component,
+      source: fromFolder(this.#folder, unit.source),
+      object: fromFolder(this.#folder, unit.object),
+      dependencyFile: unit.dependencyFile,
+    });
     const command = [clang, args];
     if (await this.#state.isCurrent(unit.step, command)) {
       this.diagnostics.push(...(this.#state.step(unit.step)?.diagnostics ?? []));
@@ -184,11 +196,11 @@ class ClangBuild {
     const linkedPdb = path.join(staging, component.side, `${component.name}.pdb`);
     const args = linkArguments(this.#tools, {
       side: component.side,
-      objects,
+      objects: objects.map((object) => fromFolder(this.#folder, object)),
       libraries: component.libraries,
       wideMain,
-      binary: linked,
-      pdb: linkedPdb,
+      binary: fromFolder(this.#folder, linked),
+      pdb: fromFolder(this.#folder, linkedPdb),
     });
     const tools = await Promise.all([programIdentity(this.#tools.clang), programIdentity(this.#tools.lld)]);
     const command = [tools, args, certificate?.sha256 ?? ''];

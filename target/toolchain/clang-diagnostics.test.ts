@@ -61,14 +61,14 @@ describe('clang diagnostics', () => {
       'ld.lld-19: error: undefined symbol: missing_one',
       '>>> referenced by /w/a.c:5',
       '>>>               a.o:(DriverEntry)',
-      '>>> referenced by b.c:7',
+      '>>> referenced by .\\sub\\b.c:7',
       'clang-19: error: linker command failed with exit code 1 (use -v to see invocation)',
     );
     assert.equal(diagnostics.length, 1);
     const [diagnostic] = diagnostics;
     assert.equal(diagnostic?.symbol, 'missing_one');
     assert.deepEqual([diagnostic.file, diagnostic.line], ['/w/a.c', 5]);
-    assert.deepEqual(diagnostic.related, [{ file: '/w/b.c', line: 7, column: 0, message: 'referenced by' }]);
+    assert.deepEqual(diagnostic.related, [{ file: '/w/sub/b.c', line: 7, column: 0, message: 'referenced by' }]);
   });
 
   it('names the object where an undefined symbol has no line', () => {

@@ -72,7 +72,9 @@ function reference(diagnostic: OpenDiagnostic, line: string, folder: string): Op
     if (object === null || diagnostic.line !== 0 || diagnostic.related.length > 0) return diagnostic;
     return { ...diagnostic, file: path.resolve(folder, object[1] ?? '') };
   }
-  const where = place(folder, match[2], match[3], undefined);
+  // A relative name comes from the object's line table, where clang writes it as Windows does.
+  const name = match[2]?.startsWith('.\\') === true ? match[2].replaceAll('\\', '/') : match[2];
+  const where = place(folder, name, match[3], undefined);
   if (diagnostic.line === 0 && where.line !== 0) return { ...diagnostic, ...where };
   diagnostic.related.push({ ...where, message: match[1] ?? '' });
   return diagnostic;

@@ -21,6 +21,9 @@ const COMPILE = [
   '-std=gnu11',
   '-g',
   '-gcodeview',
+  // Sources of the project go in by their names relative to its folder: two folders with the same sources make the same bytes.
+  '-fdebug-compilation-dir=.',
+  '-gno-codeview-command-line',
   // Fast enough to measure with, and a debugger still finds locals and lines.
   '-Og',
   '-Wall',
@@ -48,6 +51,7 @@ const DRIVER_LINK = [
 
 export type Side = 'driver' | 'application';
 
+/** Paths are relative to the project's folder, where the compiler runs, or absolute outside of it. */
 export interface CompileCommand {
   readonly side: Side;
   readonly source: string;
@@ -78,6 +82,7 @@ export function compileArguments(tools: LinuxToolchain, command: CompileCommand)
   ];
 }
 
+/** Paths as in {@link CompileCommand}. */
 export interface LinkCommand {
   readonly side: Side;
   readonly objects: readonly string[];
@@ -101,6 +106,8 @@ export function linkArguments(tools: LinuxToolchain, command: LinkCommand): stri
     // The binary names its PDB without a folder of this machine, and the same inputs make the same bytes.
     '-Wl,-Xlink=-pdbaltpath:%_PDB%',
     '-Wl,-Xlink=-Brepro',
+    // And the PDB names sources and objects relative to the project's folder, wherever that is.
+    '-Wl,-Xlink=-pdbsourcepath:.',
     ...command.objects,
     ...(kernel ? ['-lntoskrnl', '-lhal'] : []),
     ...command.libraries.map((name) => `-l${name}`),

@@ -1,7 +1,7 @@
 /** The real compiler, linker and signing tool on a small driver and application. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -201,6 +201,35 @@ describe('toolchain', function () {
     const second = await build(project, operation, { variant });
     assert.notEqual(second.driver.sys, first.driver.sys);
     assert.equal((await failure(make())).id, 'build.failed', 'the usual build does not have the define');
+  });
+
+  it('makes the same bytes in another folder, and names sources relative to it', async () => {
+    const here = await make();
+    const there = await mkdtemp(path.join(tmpdir(), 'eventscope-toolchain-elsewhere-with-a-longer-name-'));
+    try {
+      for (const name of Object.keys(FILES)) await cp(path.join(folder, name), path.join(there, name));
+      const other = await build(await loadProject(there), {
+        signal: new AbortController().signal,
+        progress: () => undefined,
+      });
+      // Each workspace signs with a key of its own: without the signatures.
+      const tools = await findLinuxToolchain();
+      const [ours, theirs] = [path.join(there, 'ours.sys'), path.join(there, 'theirs.sys')];
+      await run(tools.osslsigncode, ['remove-signature', '-in', here.driver.sys, '-out', ours]);
+      await run(tools.osslsigncode, ['remove-signature', '-in', other.driver.sys, '-out', theirs]);
+      const pairs = [
+        [ours, theirs],
+        [here.driver.pdb, other.driver.pdb],
+        [here.application.exe, other.application.exe],
+        [here.application.pdb, other.application.pdb],
+      ] as const;
+      for (const [a, b] of pairs) assert.ok((await readFile(a)).equals(await readFile(b)), path.basename(a));
+      const pdb = await readFile(here.driver.pdb);
+      assert.ok(pdb.includes('driver\\sys\\entry.c'));
+      assert.ok(!pdb.includes(folder), 'no folder of this machine in the PDB');
+    } finally {
+      await rm(there, { recursive: true });
+    }
   });
 
   it('names the package of a missing tool', async () => {
