@@ -7,7 +7,6 @@ import {
   parseVswhere,
   type WindowsHost,
 } from './find-windows.js';
-import { msbuildArguments } from './msbuild.js';
 
 const VSWHERE = 'C:\\Program Files (x86)\\Microsoft Visual Studio\\Installer\\vswhere.exe';
 const MSBUILD = 'C:\\VS\\MSBuild\\Current\\Bin\\amd64\\MSBuild.exe';
@@ -93,11 +92,5 @@ describe('finding the toolchain on Windows (fixtures; not run on Windows)', () =
 
   it('reads what set prints', () => {
     assert.deepEqual(parseEnvironment('A=1\nB=\nno line\n'), { A: '1', B: '' });
-  });
-
-  it('hands defines to MSBuild in one property', () => {
-    const args = msbuildArguments('C:\\p.vcxproj', 'C:\\out', { A: '1', B: 'x' });
-    assert.ok(args.includes('/property:EventscopeDefines=A=1%3BB=x'));
-    assert.ok(args.includes('/property:OutDir=C:\\out\\'));
   });
 });

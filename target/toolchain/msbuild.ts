@@ -3,8 +3,9 @@
  * itself what has changed. The decisions are tested with fixtures; none of it has run on a real Windows machine yet.
  */
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import * as v from 'valibot';
 import { EventscopeError } from '../../protocol/errors.js';
 import type { BuildResult, BuildVariant } from '../build.js';
 import type { Project } from '../project.js';
@@ -13,14 +14,21 @@ import { distinctDiagnostics, formatDiagnostic, type Diagnostic } from './diagno
 import type { WindowsToolchain } from './find-windows.js';
 import { parseMsvcDiagnostics } from './msvc-diagnostics.js';
 import { runTool } from './tool.js';
+import { signWithSigntool, storeCertificate, type StoreCertificate } from './windows-signing.js';
 
-/** @param defines added to the project's own, by the property that our .vcxproj files read */
+/** Name of the property that our .vcxproj files add to their preprocessor definitions. */
+export const DEFINES_PROPERTY = 'EventscopeDefines';
+
+/**
+ * @param defines given to the compiler by the property that our .vcxproj files read
+ * @throws EventscopeError `build.defines`
+ */
 export function msbuildArguments(
   projectFile: string,
-  outputFolder: string,
+  output: { readonly folder: string; readonly name: string },
   defines: Readonly<Record<string, string>>,
 ): string[] {
-  const definitions = Object.entries(defines).map(([name, value]) => `${name}=${value}`);
+  const definitions = Object.entries(defines).map(([name, value]) => `${name}=${escapeForMsbuild(name, value)}`);
   return [
     projectFile,
     '/nologo',
@@ -29,12 +37,27 @@ export function msbuildArguments(
     '/maxCpuCount:2',
     '/property:Configuration=Debug',
     '/property:Platform=x64',
-    // The WDK makes a test certificate in the user's store and signs by signtool.
-    '/property:SignMode=TestSign',
-    `/property:OutDir=${outputFolder}\\`,
-    // A ";" separates properties on MSBuild's command line.
-    `/property:EventscopeDefines=${definitions.join('%3B')}`,
+    // We sign by signtool ourselves, and deploy without a driver package.
+    '/property:SignMode=Off',
+    '/property:EnableInf2cat=false',
+    `/property:OutDir=${output.folder}\\`,
+    `/property:TargetName=${output.name}`,
+    // A ";" separates properties on MSBuild's command line; the project file unescapes.
+    `/property:${DEFINES_PROPERTY}=${definitions.join('%3B')}`,
   ];
+}
+
+/** Characters with a meaning to MSBuild, as its documentation lists them, and the "," of its command line. */
+function escapeForMsbuild(name: string, value: string): string {
+  if (value.includes(';')) {
+    throw new EventscopeError({
+      id: 'build.defines',
+      what: `The define ${name} cannot be given to MSBuild`,
+      why: 'it has a ";", which separates definitions there',
+      next: 'Move it into a header.',
+    });
+  }
+  return value.replace(/[%$@'()?*,]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 export async function buildWithMsbuild(
@@ -46,41 +69,109 @@ export async function buildWithMsbuild(
 ): Promise<BuildResult> {
   const diagnostics: Diagnostic[] = [];
   const staging = path.join(folder, 'staging');
-  const outputs: { staged: string; final: string }[] = [];
+  const pdbs: Output[] = [];
+  const binaries: Output[] = [];
   for (const side of ['driver', 'application'] as const) {
     const settings = project[side];
-    const projectFile = await findProjectFile(project.folder, settings.sources, side);
     const out = path.join(staging, side);
-    await mkdir(out, { recursive: true });
-    operation.progress(`Building ${path.basename(projectFile)}`);
     const extra = side === 'driver' ? variant.driverDefines : variant.applicationDefines;
-    const run = await runTool(tools.msbuild, msbuildArguments(projectFile, out, { ...settings.defines, ...extra }), {
-      signal: operation.signal,
-      folder: path.dirname(projectFile),
-      environment: tools.environment,
-      timeoutMs: 900_000,
-    });
-    diagnostics.push(...parseMsvcDiagnostics(run.standardOutput, path.dirname(projectFile)));
-    if (run.exitCode !== 0) throw buildFailed(diagnostics, run.standardOutput);
-    for (const ending of [side === 'driver' ? 'sys' : 'exe', 'pdb']) {
-      const name = `${settings.name}.${ending}`;
-      outputs.push({ staged: path.join(out, name), final: path.join(folder, name) });
-    }
+    diagnostics.push(
+      ...(await buildOne(project, tools, side, out, { ...settings.defines, ...extra }, diagnostics, operation)),
+    );
+    const binary = `${settings.name}.${side === 'driver' ? 'sys' : 'exe'}`;
+    binaries.push({ staged: path.join(out, binary), final: path.join(folder, binary) });
+    const pdb = `${settings.name}.pdb`;
+    pdbs.push({ staged: path.join(out, pdb), final: path.join(folder, pdb) });
   }
-  const rebuilt = await replaceChanged(outputs);
+  await requireOutputs([...binaries, ...pdbs]);
+  const certificate = await storeCertificate(tools, path.join(project.stateFolder, 'keys'), operation.signal);
+  const [driver, application] = binaries as [Output, Output];
+  const rebuilt = await replaceChanged(pdbs);
+  if (await replaceSigned(tools, certificate, driver, operation)) rebuilt.push(path.basename(driver.final));
+  rebuilt.push(...(await replaceChanged([application])));
   return {
-    driver: {
-      sys: path.join(folder, `${project.driver.name}.sys`),
-      pdb: path.join(folder, `${project.driver.name}.pdb`),
-    },
-    application: {
-      exe: path.join(folder, `${project.application.name}.exe`),
-      pdb: path.join(folder, `${project.application.name}.pdb`),
-    },
+    driver: { sys: driver.final, pdb: pdbs[0]?.final ?? '' },
+    application: { exe: application.final, pdb: pdbs[1]?.final ?? '' },
     diagnostics: distinctDiagnostics(diagnostics),
     rebuilt,
-    certificate: '',
+    certificate: certificate.sha256,
   };
+}
+
+interface Output {
+  readonly staged: string;
+  readonly final: string;
+}
+
+/** @returns its diagnostics */
+async function buildOne(
+  project: Project,
+  tools: WindowsToolchain,
+  side: 'driver' | 'application',
+  out: string,
+  defines: Readonly<Record<string, string>>,
+  before: readonly Diagnostic[],
+  operation: Operation,
+): Promise<Diagnostic[]> {
+  const settings = project[side];
+  const projectFile = await findProjectFile(project.folder, settings.sources, side);
+  await mkdir(out, { recursive: true });
+  operation.progress(`Building ${path.basename(projectFile)}`);
+  const args = msbuildArguments(projectFile, { folder: out, name: settings.name }, defines);
+  const run = await runTool(tools.msbuild, args, {
+    signal: operation.signal,
+    folder: path.dirname(projectFile),
+    environment: tools.environment,
+    timeoutMs: 900_000,
+  });
+  const diagnostics = parseMsvcDiagnostics(run.standardOutput, path.dirname(projectFile));
+  if (run.exitCode !== 0) throw buildFailed([...before, ...diagnostics], run.standardOutput);
+  return diagnostics;
+}
+
+async function requireOutputs(outputs: readonly Output[]): Promise<void> {
+  for (const { staged } of outputs) {
+    if ((await contentHash(staged)) !== undefined) continue;
+    throw new EventscopeError({
+      id: 'build.outputs',
+      what: `MSBuild ended well and made no ${path.basename(staged)}`,
+      why: `there is no ${staged}`,
+      next: 'Let the project file keep OutDir and TargetName as they are passed to it.',
+    });
+  }
+}
+
+const signedFile = v.strictObject({ unsigned: v.string(), certificate: v.string(), signed: v.string() });
+
+/** Signs what MSBuild made when it is not what was signed last. @returns whether it did */
+async function replaceSigned(
+  tools: WindowsToolchain,
+  certificate: StoreCertificate,
+  driver: Output,
+  operation: Operation,
+): Promise<boolean> {
+  const record = `${driver.final}.signed.json`;
+  const known = await readFile(record, 'utf8')
+    .then((text) => v.safeParse(signedFile, JSON.parse(text)))
+    .catch(() => undefined);
+  const now = {
+    unsigned: await contentHash(driver.staged),
+    certificate: certificate.sha256,
+    signed: await contentHash(driver.final),
+  };
+  if (known?.success === true && JSON.stringify(known.output) === JSON.stringify(now)) return false;
+  operation.progress(`Signing ${path.basename(driver.final)}`);
+  // signtool goes by the ending.
+  const beside = path.join(path.dirname(driver.final), `new-${path.basename(driver.final)}`);
+  try {
+    await copyFile(driver.staged, beside);
+    await signWithSigntool(tools, certificate, beside, operation.signal);
+    await rename(beside, driver.final);
+  } finally {
+    await rm(beside, { force: true });
+  }
+  await writeFile(record, JSON.stringify({ ...now, signed: await contentHash(driver.final) }));
+  return true;
 }
 
 function buildFailed(diagnostics: readonly Diagnostic[], text: string): EventscopeError {
@@ -112,7 +203,7 @@ async function findProjectFile(folder: string, sources: readonly string[], side:
 }
 
 /** Staged outputs stay, so that MSBuild finds its work done the next time. */
-async function replaceChanged(outputs: readonly { staged: string; final: string }[]): Promise<string[]> {
+async function replaceChanged(outputs: readonly Output[]): Promise<string[]> {
   const changed: string[] = [];
   for (const { staged, final } of outputs) {
     const [now, before] = [await contentHash(staged), await contentHash(final)];

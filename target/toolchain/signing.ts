@@ -72,8 +72,8 @@ export async function testCertificate(
   return made;
 }
 
-/** User names may hold what a distinguished name gives a meaning. */
-function commonName(): string {
+/** The user's name; user names may hold what a distinguished name gives a meaning. */
+export function commonName(): string {
   return userInfo().username.replace(/[^A-Za-z0-9_.-]/g, '') || 'user';
 }
 
