@@ -1,8 +1,9 @@
 /** What call workers can do: the one table. Every function here may block, and is given what it needs to be ended early. */
 import type { CallContext } from './call-context.js';
 import { controlDevice } from './devices.js';
+import { listDirectory } from './directories.js';
 import { openLockFile } from './lock-files.js';
-import { changeEvent, listDirectory, queryObjects } from './objects.js';
+import { changeEvent, queryObjects } from './objects.js';
 import {
   createService,
   deleteService,

@@ -4,7 +4,7 @@
  * and replaced.
  */
 import { Worker } from 'node:worker_threads';
-import { AgentRequestError } from '../protocol/agent-connection.js';
+import { AgentRequestError } from '../protocol/agent-errors.js';
 import { CancelledError } from '../protocol/errors.js';
 import type { CallName, CallParams, CallResult } from './call-operations.js';
 import type { CallMessage, CallRequest } from './call-worker.js';

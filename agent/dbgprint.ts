@@ -3,13 +3,11 @@ import { watch, type FSWatcher } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { AgentConnection } from '../protocol/agent-connection.js';
 import type { RequestResult } from '../protocol/agent-rpc.js';
-import { DebugLogParser } from '../machine/debug-log.js';
+import { DebugLogDecoder } from '../machine/debug-log.js';
 
 /** The file system tells of appended bytes where it can; where it does not, this is how late a line may be. */
 const LOOK_MS = 200;
 const READ_BYTES = 64 * 1024;
-/** A line over this is cut: no driver prints so much at once. */
-const MAX_LINE = 16 * 1024;
 const MAX_LINES = 500;
 
 export class DbgPrintLog {
@@ -17,8 +15,7 @@ export class DbgPrintLog {
   #watcher: FSWatcher | undefined;
   #timer: NodeJS.Timeout | undefined;
   #position = 0;
-  #rest = '';
-  #parser = new DebugLogParser();
+  readonly #decoder = new DebugLogDecoder();
   /** One reading after the other: the last one ends after everything was told. */
   #reading: Promise<void> = Promise.resolve();
 
@@ -63,7 +60,7 @@ export class DbgPrintLog {
     await this.#read();
     const file = this.#file;
     this.#file = undefined;
-    this.#rest = '';
+    this.#decoder.reset();
     await file?.close();
   }
 
@@ -82,7 +79,7 @@ export class DbgPrintLog {
       const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#position);
       if (bytesRead > 0) {
         this.#position += bytesRead;
-        await this.#take(buffer.toString('utf8', 0, bytesRead));
+        await this.#take(buffer.subarray(0, bytesRead));
         continue;
       }
       // A log that was begun anew is read from its start.
@@ -91,17 +88,13 @@ export class DbgPrintLog {
         return;
       }
       this.#position = 0;
+      this.#decoder.reset();
     }
   }
 
-  async #take(text: string): Promise<void> {
-    const pieces = (this.#rest + text).split('\n');
-    this.#rest = (pieces.pop() ?? '').slice(0, MAX_LINE);
+  async #take(bytes: Uint8Array): Promise<void> {
     const utcMs = Date.now();
-    const lines = pieces.flatMap((piece) => {
-      const line = this.#parser.line(piece.replace(/\r$/, ''));
-      return line === undefined || line === '' ? [] : [{ utcMs, text: line.slice(0, MAX_LINE) }];
-    });
+    const lines = this.#decoder.push(bytes).map((text) => ({ utcMs, text }));
     for (let at = 0; at < lines.length; at += MAX_LINES) {
       await this.connection.notify('dbgPrint/lines', { lines: lines.slice(at, at + MAX_LINES) });
     }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { AgentRequestError } from '../protocol/agent-connection.js';
+import { AgentRequestError } from '../protocol/agent-errors.js';
 import type { RequestParams, RequestResult } from '../protocol/agent-rpc.js';
 import { isAbsoluteWindowsPath } from '../machine/command-line.js';
 import { plainError, win32Error } from './native/native-error.js';

@@ -1,23 +1,13 @@
-/** The object namespace: directories, and what single objects tell about themselves. Runs in a call worker. */
+/** Single objects of the namespace: opened by name, asked about themselves, changed. Runs in a call worker. */
 import type { ObjectInfo, ObjectState, Unavailable } from '../protocol/agent-rpc.js';
-import { encodePacked } from '../protocol/agent-codec.js';
 import { describeNtstatus, describeWin32Error } from '../machine/status.js';
 import { CancelledError } from '../protocol/errors.js';
 import type { CallContext } from './call-context.js';
 import { GetLastError, LocalFree } from './native/common-native.js';
-import {
-  EVENT_BASIC_INFORMATION,
-  MUTANT_BASIC_INFORMATION,
-  MUTANT_OWNER_INFORMATION,
-  OBJECT_BASIC_INFORMATION,
-  OBJECT_DIRECTORY_INFORMATION,
-  SECURITY_DESCRIPTOR_RELATIVE,
-  SEMAPHORE_BASIC_INFORMATION,
-  TIMER_BASIC_INFORMATION,
-  UNICODE_STRING,
-} from './native/layouts.js';
+import { OBJECT_BASIC_INFORMATION, SECURITY_DESCRIPTOR_RELATIVE, UNICODE_STRING } from './native/layouts.js';
 import { NativeMemory, ObjectAttributes, viewMemory, type Handle } from './native/memory.js';
 import { ntstatusError, plainError } from './native/native-error.js';
+import { eventState, mutantState, semaphoreState, timerState } from './object-states.js';
 import {
   ConvertSecurityDescriptorToStringSecurityDescriptorW,
   NtClose,
@@ -29,35 +19,19 @@ import {
   NtOpenSymbolicLinkObject,
   NtOpenTimer,
   NtPulseEvent,
-  NtQueryDirectoryObject,
-  NtQueryEvent,
-  NtQueryMutant,
   NtQueryObject,
   NtQuerySecurityObject,
-  NtQuerySemaphore,
   NtQuerySymbolicLinkObject,
-  NtQueryTimer,
   NtResetEvent,
   NtSetEvent,
 } from './objects-native.js';
 
 const STATUS_SUCCESS = 0;
-const STATUS_MORE_ENTRIES = 0x105;
-const STATUS_NO_MORE_ENTRIES = 0x8000001a;
-const STATUS_NOT_IMPLEMENTED = 0xc0000002;
-const STATUS_INVALID_INFO_CLASS = 0xc0000003;
 const STATUS_ACCESS_DENIED = 0xc0000022;
 const STATUS_BUFFER_TOO_SMALL = 0xc0000023;
 
 const READ_CONTROL = 0x20000;
 const EVENT_MODIFY_STATE = 2;
-const DIRECTORY_QUERY_AND_TRAVERSE = 3;
-
-/** Entries of the first part, sent at once so that a person sees something, and of those that follow. */
-const FIRST_PART = 100;
-const LATER_PART = 1_000;
-/** The first part goes after this long even when it is not full: a slow directory shows what it has. */
-const FIRST_PART_MS = 30;
 
 const attributes = new ObjectAttributes();
 const handleOut = new BigInt64Array(1);
@@ -86,112 +60,6 @@ export function openObject(path: string, typeName: string, access: number): { st
 }
 
 export const isOpenableType = (typeName: string): boolean => Object.hasOwn(TYPES, typeName);
-
-/** Sends the entries of a directory as parts; returns their number. */
-export function listDirectory(path: string, context: CallContext): number {
-  const status = NtOpenDirectoryObject(handleOut, DIRECTORY_QUERY_AND_TRAVERSE, attributes.named(path)) >>> 0;
-  if (status !== STATUS_SUCCESS) {
-    throw ntstatusError('NtOpenDirectoryObject', status, path);
-  }
-  const handle = handleOut[0] ?? 0n;
-  try {
-    const parts = new EntryParts(context);
-    walkDirectory(handle, path, context, parts);
-    // Windows has \?? per logon and does not list it; Wine does.
-    if (path === '\\' && !parts.sawDosDevices) {
-      parts.add('??', 'Directory');
-    }
-    return parts.finish();
-  } finally {
-    NtClose(handle);
-  }
-}
-
-class EntryParts {
-  #entries: [string, string][] = [];
-  #count = 0;
-  #sent = 0;
-  readonly #began = performance.now();
-  sawDosDevices = false;
-
-  constructor(readonly context: CallContext) {}
-
-  add(name: string, typeName: string): void {
-    this.sawDosDevices ||= name === '??';
-    this.#entries.push([name, typeName]);
-    this.#count++;
-    const full = this.#sent === 0 ? FIRST_PART : LATER_PART;
-    if (
-      this.#entries.length >= full ||
-      (this.#sent === 0 && this.#count % 16 === 0 && performance.now() - this.#began > FIRST_PART_MS)
-    ) {
-      this.#send();
-    }
-  }
-
-  finish(): number {
-    if (this.#entries.length > 0) {
-      this.#send();
-    }
-    return this.#count;
-  }
-
-  #send(): void {
-    this.context.emit(encodePacked(this.#entries), this.#entries.length);
-    this.#sent++;
-    this.#entries = [];
-  }
-}
-
-function walkDirectory(handle: Handle, path: string, context: CallContext, parts: EntryParts): void {
-  const contextOffset = 0;
-  const bufferOffset = 16;
-  // An entry takes at most 32 bytes of head and two strings of 64 KiB.
-  const memory = new NativeMemory(bufferOffset + 256 * 1024);
-  try {
-    const buffer = memory.address + BigInt(bufferOffset);
-    // Wine 8 answers single entries only, and says so.
-    let single = 0;
-    for (let restart = 1; ; restart = 0) {
-      if (context.cancelled()) {
-        throw new CancelledError();
-      }
-      const query = (): number =>
-        NtQueryDirectoryObject(
-          handle,
-          buffer,
-          memory.size - bufferOffset,
-          single,
-          restart,
-          memory.address + BigInt(contextOffset),
-          memory.address + 8n,
-        ) >>> 0;
-      let status = query();
-      if (status === STATUS_NOT_IMPLEMENTED && single === 0) {
-        single = 1;
-        status = query();
-      }
-      if (status === STATUS_NO_MORE_ENTRIES) {
-        return;
-      }
-      if (status !== STATUS_SUCCESS && status !== STATUS_MORE_ENTRIES) {
-        throw ntstatusError('NtQueryDirectoryObject', status, path);
-      }
-      for (let at = bufferOffset; ; at += OBJECT_DIRECTORY_INFORMATION.size) {
-        const name = memory.unicodeString(at + OBJECT_DIRECTORY_INFORMATION.Name);
-        if (name === '') {
-          break;
-        }
-        parts.add(name, memory.unicodeString(at + OBJECT_DIRECTORY_INFORMATION.TypeName));
-        if (single === 1) {
-          break;
-        }
-      }
-    }
-  } finally {
-    memory.free();
-  }
-}
 
 /** What each of the objects tells; an entry that cannot be opened carries its NTSTATUS. */
 export function queryObjects(
@@ -255,71 +123,6 @@ function stateOf(typeName: string, handle: Handle): ObjectState | Unavailable {
   } catch (error) {
     return { unavailable: error instanceof Error ? error.message : String(error) };
   }
-}
-
-function query(
-  call: string,
-  native: (handle: Handle, informationClass: number, buffer: Buffer, length: number, returned: null) => number,
-  handle: Handle,
-  size: number,
-): Buffer {
-  const buffer = Buffer.alloc(size);
-  const status = native(handle, 0, buffer, size, null) >>> 0;
-  if (status !== STATUS_SUCCESS) {
-    throw ntstatusError(call, status);
-  }
-  return buffer;
-}
-
-function eventState(handle: Handle): ObjectState {
-  const information = query('NtQueryEvent', NtQueryEvent, handle, EVENT_BASIC_INFORMATION.size);
-  return {
-    type: 'Event',
-    kind: information.readInt32LE(EVENT_BASIC_INFORMATION.EventType) === 0 ? 'notification' : 'synchronization',
-    signaled: information.readInt32LE(EVENT_BASIC_INFORMATION.EventState) !== 0,
-  };
-}
-
-function semaphoreState(handle: Handle): ObjectState {
-  const information = query('NtQuerySemaphore', NtQuerySemaphore, handle, SEMAPHORE_BASIC_INFORMATION.size);
-  return {
-    type: 'Semaphore',
-    count: information.readInt32LE(SEMAPHORE_BASIC_INFORMATION.CurrentCount),
-    maximum: information.readInt32LE(SEMAPHORE_BASIC_INFORMATION.MaximumCount),
-  };
-}
-
-function timerState(handle: Handle): ObjectState {
-  const information = query('NtQueryTimer', NtQueryTimer, handle, TIMER_BASIC_INFORMATION.size);
-  return {
-    type: 'Timer',
-    signaled: information.readUInt8(TIMER_BASIC_INFORMATION.TimerState) !== 0,
-    remaining: information.readBigInt64LE(TIMER_BASIC_INFORMATION.RemainingTime),
-  };
-}
-
-function mutantState(handle: Handle): ObjectState {
-  const information = query('NtQueryMutant', NtQueryMutant, handle, MUTANT_BASIC_INFORMATION.size);
-  const owner = Buffer.alloc(MUTANT_OWNER_INFORMATION.size);
-  const ownerClass = 1;
-  const status = NtQueryMutant(handle, ownerClass, owner, owner.length, null) >>> 0;
-  return {
-    type: 'Mutant',
-    count: information.readInt32LE(MUTANT_BASIC_INFORMATION.CurrentCount),
-    abandoned: information.readUInt8(MUTANT_BASIC_INFORMATION.AbandonedState) !== 0,
-    owner:
-      status === STATUS_SUCCESS
-        ? {
-            process: owner.readUInt32LE(MUTANT_OWNER_INFORMATION.UniqueProcess),
-            thread: owner.readUInt32LE(MUTANT_OWNER_INFORMATION.UniqueThread),
-          }
-        : {
-            unavailable:
-              status === STATUS_INVALID_INFO_CLASS
-                ? 'This target does not tell the owner of a mutant'
-                : describeNtstatus(status),
-          },
-  };
 }
 
 function objectCounts(handle: Handle): { handles: number | Unavailable; pointers: number | Unavailable } {

@@ -4,7 +4,8 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { AgentRequestError, type AgentConnection } from '../protocol/agent-connection.js';
+import type { AgentConnection } from '../protocol/agent-connection.js';
+import { AgentRequestError } from '../protocol/agent-errors.js';
 import type { RequestParams, RequestResult } from '../protocol/agent-rpc.js';
 import { commandLine, quoteArgument } from '../machine/command-line.js';
 import { CloseHandle, GetLastError, OpenProcess, TerminateProcess } from './native/common-native.js';

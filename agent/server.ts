@@ -2,7 +2,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { decodeGreeting, encodeGreetingAnswer } from '../protocol/agent-codec.js';
-import { readExactly } from '../protocol/agent-connection.js';
+import { readExactly } from '../protocol/agent-greeting.js';
 import { GREETING_BYTES, GREETING_TIMEOUT_MS, GreetingStatus, PROTOCOL_VERSION } from '../protocol/agent-wire.js';
 
 /** Connections that have not greeted yet. More are cut off at once. */

@@ -1,6 +1,7 @@
 /** One client's session: every request of agent-rpc.ts, and what has to be put back when the client goes. */
 import type { Socket } from 'node:net';
-import { AgentConnection, AgentRequestError } from '../protocol/agent-connection.js';
+import { AgentConnection } from '../protocol/agent-connection.js';
+import { AgentRequestError } from '../protocol/agent-errors.js';
 import { encodePacked } from '../protocol/agent-codec.js';
 import type { PrivilegeState, RequestName, RequestParams, RequestResult } from '../protocol/agent-rpc.js';
 import { BulkKind } from '../protocol/agent-wire.js';

@@ -1,6 +1,7 @@
 /** Trace streams: one worker a source, whose pieces go to the client as bulk frames. */
 import { Worker } from 'node:worker_threads';
-import { AgentRequestError, type AgentConnection } from '../protocol/agent-connection.js';
+import type { AgentConnection } from '../protocol/agent-connection.js';
+import { AgentRequestError } from '../protocol/agent-errors.js';
 import type { RequestParams, RequestResult } from '../protocol/agent-rpc.js';
 import { BulkKind } from '../protocol/agent-wire.js';
 import type { Credits } from './credit.js';

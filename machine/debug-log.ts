@@ -28,3 +28,72 @@ export class DebugLogParser {
     return this.#inPrint || LOADER.test(line) ? line : undefined;
   }
 }
+
+/** A line longer than this, in characters, is cut: a driver in a loop must not fill our memory. */
+export const MAX_DEBUG_LINE = 8_192;
+
+const LINE_FEED = 0x0a;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+const ANSI = new TextDecoder('windows-1252');
+
+/** UTF-8 when it is that, else the western ANSI code page, which a fresh prefix has. */
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch {
+    return ANSI.decode(bytes);
+  }
+}
+
+/** What drivers printed, out of the bytes of such a log as they are appended, in pieces of any size. */
+export class DebugLogDecoder {
+  #parser = new DebugLogParser();
+  /** The begun line, in its pieces. */
+  #pieces: Uint8Array[] = [];
+  #length = 0;
+
+  /** The bytes may be used again after the call. */
+  push(bytes: Uint8Array): string[] {
+    const texts: string[] = [];
+    let from = 0;
+    for (let end = bytes.indexOf(LINE_FEED); end >= 0; end = bytes.indexOf(LINE_FEED, from)) {
+      this.#keep(bytes.subarray(from, end));
+      const text = this.#finish();
+      if (text !== undefined) {
+        texts.push(text);
+      }
+      from = end + 1;
+    }
+    // A copy, which slice() of a Buffer is not.
+    this.#keep(Uint8Array.from(bytes.subarray(from)));
+    return texts;
+  }
+
+  /** The log was begun anew: what was left of it is no line. */
+  reset(): void {
+    this.#parser = new DebugLogParser();
+    this.#pieces = [];
+    this.#length = 0;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    // Four bytes of UTF-8 a character, and the head.
+    if (bytes.length > 0 && this.#length <= MAX_DEBUG_LINE * 4 + 256) {
+      this.#pieces.push(bytes);
+      this.#length += bytes.length;
+    }
+  }
+
+  #finish(): string | undefined {
+    const line = new Uint8Array(this.#length);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      line.set(piece, at);
+      at += piece.length;
+    }
+    this.#pieces = [];
+    this.#length = 0;
+    const text = this.#parser.line(decodeText(line).replace(/\r$/, ''));
+    return text !== undefined && text.length > MAX_DEBUG_LINE ? `${text.slice(0, MAX_DEBUG_LINE)}…` : text;
+  }
+}

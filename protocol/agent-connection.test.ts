@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import {
-  AgentConnection,
-  AgentRequestError,
-  ConnectionLostError,
-  greetAgent,
-  GreetingRefusedError,
-  readExactly,
-  RequestTimeoutError,
-} from './agent-connection.js';
-import { AgentWireError, decodeGreeting, encodeControl, encodeGreetingAnswer } from './agent-codec.js';
-import { BulkKind, GREETING_BYTES, GreetingStatus, TOKEN_BYTES, type BulkHead } from './agent-wire.js';
+import { AgentConnection } from './agent-connection.js';
+import { AgentRequestError, ConnectionLostError, RequestTimeoutError } from './agent-errors.js';
+import { AgentWireError, encodeControl } from './agent-codec.js';
+import { BulkKind, type BulkHead } from './agent-wire.js';
 import { CancelledError } from './errors.js';
 
 interface Pair {
@@ -139,11 +132,29 @@ describe('agent connection', () => {
     await assert.rejects(client.request('agent/info', {}), ConnectionLostError);
   });
 
-  it('ends the connection on an oversized frame', async () => {
-    const { client, agentSocket } = await pair(() => {});
+  const pending = (agent: AgentConnection): void => agent.handle('service/list', () => new Promise(() => {}));
+
+  it('ends the connection on an oversized frame in the middle of a session, and what waits learns why', async () => {
+    const { client, agentSocket } = await pair(pending);
+    const waiting = client.request('service/list', { drivers: true });
     agentSocket.write(new Uint8Array([0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0]));
     const reason = await client.closed;
     assert.ok(reason instanceof AgentWireError && reason.reason === 'oversized');
+    await assert.rejects(
+      waiting,
+      (error) => error instanceof ConnectionLostError && error.message.endsWith(reason.message),
+    );
+    await assert.rejects(client.request('agent/shutdown', {}), ConnectionLostError);
+  });
+
+  it('tells a session that was cut inside a frame from one that ended', async () => {
+    const { client, agentSocket } = await pair(pending);
+    const waiting = client.request('service/list', { drivers: true });
+    const frame = encodeControl({ jsonrpc: '2.0', method: 'process/exited', params: {} } as never);
+    agentSocket.end(frame.subarray(0, frame.length - 1));
+    const reason = await client.closed;
+    assert.ok(reason instanceof AgentWireError && reason.reason === 'cut', String(reason));
+    await assert.rejects(waiting, (error) => error instanceof ConnectionLostError && error.cause === reason);
   });
 
   it('hands bulk frames to the listener between control frames, and closes in order', async () => {
@@ -163,31 +174,5 @@ describe('agent connection', () => {
       [{ ...head, sequence: 2n }, ''],
     ]);
     assert.deepEqual(notes, [42]);
-  });
-
-  it('greets, and tells each refusal apart', async () => {
-    const token = new Uint8Array(TOKEN_BYTES).fill(5);
-    for (const status of [GreetingStatus.Welcome, GreetingStatus.WrongToken, GreetingStatus.Busy]) {
-      const [mine, theirs] = await socketPair();
-      const greeted = greetAgent(mine, token);
-      const bytes = await readExactly(theirs, GREETING_BYTES, 1_000);
-      assert.ok(bytes !== undefined);
-      assert.deepEqual(new Uint8Array(decodeGreeting(bytes)?.token ?? []), token);
-      theirs.write(encodeGreetingAnswer(status));
-      if (status === GreetingStatus.Welcome) {
-        await greeted;
-      } else {
-        await assert.rejects(greeted, (error) => error instanceof GreetingRefusedError && error.status === status);
-      }
-    }
-    const [mine, theirs] = await socketPair();
-    theirs.end('HTTP/1.1 400 Bad Request\r\n');
-    await assert.rejects(greetAgent(mine, token), /did not answer as an agent/);
-  });
-
-  it('gives up on a silent other end', async () => {
-    const [mine] = await socketPair();
-    await assert.rejects(greetAgent(mine, new Uint8Array(TOKEN_BYTES), { timeoutMs: 20 }), RequestTimeoutError);
-    assert.ok(mine.destroyed);
   });
 });

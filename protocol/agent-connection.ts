@@ -1,5 +1,5 @@
 /**
- * The agent connection over a socket, the same on both ends: greeting, then typed requests and notifications (the library's
+ * The agent connection over a greeted socket, the same on both ends: typed requests and notifications (the library's
  * JSON-RPC, with its cancellation) and bulk frames. What comes in is checked against the tables of agent-rpc.ts.
  */
 import type { Duplex } from 'node:stream';
@@ -23,12 +23,11 @@ import {
   AgentWireError,
   decodeBulk,
   decodeControl,
-  decodeGreetingAnswer,
   encodeBulkFrameHead,
   encodeControl,
-  encodeGreeting,
   FrameDecoder,
 } from './agent-codec.js';
+import { AgentRequestError, ConnectionLostError, RequestTimeoutError } from './agent-errors.js';
 import {
   AGENT_ERROR_CODE,
   agentErrorData,
@@ -41,141 +40,8 @@ import {
   type RequestParams,
   type RequestResult,
 } from './agent-rpc.js';
-import {
-  FrameType,
-  GREETING_ANSWER_BYTES,
-  GREETING_TIMEOUT_MS,
-  GreetingStatus,
-  PROTOCOL_VERSION,
-  type BulkHead,
-} from './agent-wire.js';
+import { FrameType, type BulkHead } from './agent-wire.js';
 import { CancelledError } from './errors.js';
-
-/** The agent could not do what was asked. `data` names the Windows call and its code, when one failed. */
-export class AgentRequestError extends Error {
-  constructor(
-    readonly request: string,
-    message: string,
-    readonly data: AgentErrorData | undefined,
-  ) {
-    super(message);
-    this.name = 'AgentRequestError';
-  }
-}
-
-/** No answer within the bound; the request was cancelled at the other end. */
-export class RequestTimeoutError extends Error {
-  constructor(
-    readonly request: string,
-    readonly timeoutMs: number,
-  ) {
-    super(`No answer to ${request} within ${timeoutMs} ms`);
-    this.name = 'RequestTimeoutError';
-  }
-}
-
-/** The connection was gone before the answer came. */
-export class ConnectionLostError extends Error {
-  constructor(message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = 'ConnectionLostError';
-  }
-}
-
-/** The agent refused the greeting, or what listens there is no agent. */
-export class GreetingRefusedError extends Error {
-  constructor(
-    readonly status: number | undefined,
-    message: string,
-  ) {
-    super(message);
-    this.name = 'GreetingRefusedError';
-  }
-}
-
-/**
- * Waits for exactly `length` bytes and leaves what follows in the socket. Undefined when the stream ended before.
- * Rejects with {@link RequestTimeoutError} after timeoutMs.
- */
-export async function readExactly(
-  socket: Duplex,
-  length: number,
-  timeoutMs: number,
-  signal?: AbortSignal,
-): Promise<Uint8Array | undefined> {
-  return await new Promise((resolve, reject) => {
-    const finish = (act: () => void): void => {
-      clearTimeout(timer);
-      socket.off('readable', onReadable);
-      socket.off('end', onEnd);
-      socket.off('close', onEnd);
-      socket.off('error', onError);
-      signal?.removeEventListener('abort', onAbort);
-      act();
-    };
-    const onReadable = (): void => {
-      // At the end of a stream read(n) returns the rest, whatever its length.
-      const data = socket.read(length) as Uint8Array | null;
-      if (data !== null) {
-        finish(() => resolve(data.length === length ? data : undefined));
-      }
-    };
-    const onEnd = (): void => finish(() => resolve(undefined));
-    const onError = (error: Error): void => finish(() => reject(error));
-    const onAbort = (): void => finish(() => reject(new CancelledError()));
-    const timer = setTimeout(() => finish(() => reject(new RequestTimeoutError('greeting', timeoutMs))), timeoutMs);
-    socket.on('readable', onReadable);
-    socket.on('end', onEnd);
-    socket.on('close', onEnd);
-    socket.on('error', onError);
-    signal?.addEventListener('abort', onAbort);
-    if (signal?.aborted === true) {
-      onAbort();
-    } else {
-      onReadable();
-    }
-  });
-}
-
-const REFUSALS: Readonly<Record<number, string>> = {
-  [GreetingStatus.WrongToken]: 'The agent refused the token',
-  [GreetingStatus.WrongVersion]: 'The agent speaks another version of the protocol',
-  [GreetingStatus.Busy]: 'Another client is connected to this agent',
-};
-
-/**
- * The client's side of the greeting, on a connected socket. Rejects with {@link GreetingRefusedError} (and ends the socket),
- * {@link RequestTimeoutError} or {@link CancelledError}.
- */
-export async function greetAgent(
-  socket: Duplex,
-  token: Uint8Array,
-  options: { readonly signal?: AbortSignal; readonly timeoutMs?: number } = {},
-): Promise<void> {
-  socket.write(encodeGreeting(token));
-  try {
-    const bytes = await readExactly(
-      socket,
-      GREETING_ANSWER_BYTES,
-      options.timeoutMs ?? GREETING_TIMEOUT_MS,
-      options.signal,
-    );
-    const answer = bytes === undefined ? undefined : decodeGreetingAnswer(bytes);
-    if (answer === undefined) {
-      throw new GreetingRefusedError(undefined, 'What listens on this port did not answer as an agent does');
-    }
-    if (answer.status !== (GreetingStatus.Welcome as number)) {
-      const versions = `ours is ${PROTOCOL_VERSION}, the agent's ${answer.version}`;
-      throw new GreetingRefusedError(
-        answer.status,
-        `${REFUSALS[answer.status] ?? `The agent refused the greeting with status ${answer.status}`} (${versions})`,
-      );
-    }
-  } catch (error) {
-    socket.destroy();
-    throw error;
-  }
-}
 
 class FrameReader extends AbstractMessageReader implements MessageReader {
   #callback: DataCallback | undefined;

@@ -3,14 +3,9 @@
  */
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import {
-  AgentConnection,
-  AgentRequestError,
-  ConnectionLostError,
-  greetAgent,
-  GreetingRefusedError,
-  RequestTimeoutError,
-} from '../protocol/agent-connection.js';
+import { AgentConnection } from '../protocol/agent-connection.js';
+import { AgentRequestError, ConnectionLostError, RequestTimeoutError } from '../protocol/agent-errors.js';
+import { greetAgent, GreetingRefusedError } from '../protocol/agent-greeting.js';
 import type {
   NotificationName,
   NotificationParams,

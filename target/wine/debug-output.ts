@@ -1,62 +1,17 @@
 /**
  * The kernel's debug output of a prefix: what drivers print goes to the standard error of their host processes, and that
- * is a file of ours.
- *
- * A print comes as `0138:warn:debugstr:vDbgPrintExWithPrefix 0000004d:00000003: text` (thread, component, level), the text
- * as it is, in the ANSI code page. A text with several lines has one head; a text without a line feed at its end gets
- * one. Seen on Wine 8.
+ * is a file of ours. What its lines mean is told by machine/debug-log.ts.
  */
 import { watch } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
+import { DebugLogDecoder } from '../../machine/debug-log.js';
 import type { DbgPrintLine, DbgPrintStream } from '../target.js';
 
-const HEAD =
-  /^(?:\d+\.\d+:)?(?:[0-9a-f]{4,8}:)?([0-9a-f]{4,8}):warn:debugstr:vDbgPrintExWithPrefix ([0-9a-f]{8}):([0-9a-f]{8}): (.*)$/s;
-/** Heads of other channels and functions: an application's OutputDebugString is not the kernel's. */
-const OTHER_HEAD = /^(?:\d+\.\d+:)?(?:[0-9a-f]{4,8}:)?[0-9a-f]{4,8}:(?:fixme|err|warn|trace):[a-z0-9_]+:/;
-/** What Wine's loader says without a head, such as an unhandled exception. */
-const WINE_MESSAGE = /^wine: /;
-
-/** One line more than this is cut: a driver in a loop must not fill our memory. */
-const LINE_LIMIT = 8_192;
 /** A log that has grown to this size is emptied once its reader is at its end. */
 export const LOG_LIMIT_BYTES = 64 * 1024 * 1024;
 const PIECE_BYTES = 256 * 1024;
 /** Lines that wait for who reads them. */
 const QUEUE_LIMIT = 100_000;
-
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-const ANSI = new TextDecoder('windows-1252');
-
-/** UTF-8 when it is that, else the western ANSI code page, which a fresh prefix has. */
-function decodeText(bytes: Uint8Array): string {
-  try {
-    return UTF8.decode(bytes);
-  } catch {
-    return ANSI.decode(bytes);
-  }
-}
-
-/** What a line of the log is, given the lines before it. */
-export class DebugOutputParser {
-  #inPrint = false;
-
-  /** @returns the driver's text, or undefined when the line is none */
-  line(line: string): string | undefined {
-    const head = HEAD.exec(line);
-    if (head !== null) {
-      this.#inPrint = true;
-      return head[4] ?? '';
-    }
-    if (OTHER_HEAD.test(line)) {
-      this.#inPrint = false;
-      return undefined;
-    }
-    // Without a head: the next line of the text before, or something that is no print at all.
-    if (WINE_MESSAGE.test(line)) return line;
-    return this.#inPrint ? line : undefined;
-  }
-}
 
 export interface FollowOptions {
   readonly file: string;
@@ -80,11 +35,10 @@ class DebugOutputFollower implements DbgPrintStream {
   readonly lines: AsyncIterable<DbgPrintLine>;
   readonly #file: FileHandle;
   readonly #options: FollowOptions;
-  readonly #parser = new DebugOutputParser();
+  readonly #decoder = new DebugLogDecoder();
   readonly #queue: DbgPrintLine[] = [];
   readonly #buffer = Buffer.alloc(PIECE_BYTES);
   #position: number;
-  #rest = Buffer.alloc(0);
   #changed = true;
   #stopped = false;
   #wake: (() => void) | undefined;
@@ -154,40 +108,20 @@ class DebugOutputFollower implements DbgPrintStream {
     const { size } = await this.#file.stat();
     if (size < this.#position) {
       this.#position = 0;
-      this.#rest = Buffer.alloc(0);
+      this.#decoder.reset();
       this.#push('(the debug output log was emptied here; lines may be missing)');
     }
     for (;;) {
       const { bytesRead } = await this.#file.read(this.#buffer, 0, this.#buffer.length, this.#position);
       if (bytesRead === 0) break;
       this.#position += bytesRead;
-      this.#take(this.#buffer.subarray(0, bytesRead));
+      for (const text of this.#decoder.push(this.#buffer.subarray(0, bytesRead))) this.#push(text);
     }
     if (this.#position > (this.#options.limitBytes ?? LOG_LIMIT_BYTES)) {
       // Writers append: emptied under them, they go on at the new end.
       await this.#file.truncate(0);
       this.#position = 0;
       this.#push('(the debug output log had reached its limit and was emptied here; lines may be missing)');
-    }
-  }
-
-  #take(data: Buffer): void {
-    let from = 0;
-    for (;;) {
-      const end = data.indexOf(0x0a, from);
-      if (end < 0) break;
-      const line = Buffer.concat([this.#rest, data.subarray(from, end)]);
-      this.#rest = Buffer.alloc(0);
-      from = end + 1;
-      const text = this.#parser.line(decodeText(line).replace(/\r$/, ''));
-      if (text !== undefined) this.#push(text);
-    }
-    if (this.#rest.length + data.length - from > LINE_LIMIT) {
-      const text = this.#parser.line(decodeText(Buffer.concat([this.#rest, data.subarray(from)])));
-      if (text !== undefined) this.#push(text);
-      this.#rest = Buffer.alloc(0);
-    } else {
-      this.#rest = Buffer.concat([this.#rest, data.subarray(from)]);
     }
   }
 
@@ -201,7 +135,7 @@ class DebugOutputFollower implements DbgPrintStream {
       this.#dropped = 0;
       this.#push(`(${dropped} lines of debug output were left out here: they came faster than they were taken)`);
     }
-    this.#queue.push({ utcMs: Date.now(), text: text.length > LINE_LIMIT ? `${text.slice(0, LINE_LIMIT)}…` : text });
+    this.#queue.push({ utcMs: Date.now(), text });
     for (const deliver of this.#waiting.splice(0)) deliver();
   }
 

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
-import { greetAgent, GreetingRefusedError } from '../../protocol/agent-connection.js';
+import { greetAgent, GreetingRefusedError } from '../../protocol/agent-greeting.js';
 import { encodeControl, encodeGreeting } from '../../protocol/agent-codec.js';
 import { GreetingStatus, TOKEN_BYTES } from '../../protocol/agent-wire.js';
 import { EventscopeError } from '../../protocol/errors.js';
