@@ -1,5 +1,6 @@
 /** Driver services, device control and the kernel's debug output through the agent, on a driver made for these tests. */
 import assert from 'node:assert/strict';
+import type { ServiceStatus } from '../../protocol/agent-rpc.js';
 import { EventscopeError } from '../../protocol/errors.js';
 import type { AgentClient } from '../../target/agent-client.js';
 import { agentMachine, eventually, startAgent, windowsPath, type AgentMachine } from './agent/agent-machine.js';
@@ -31,6 +32,17 @@ async function create(name: string, binaryPath: string): Promise<void> {
 
 async function control(code: number, input: Uint8Array<ArrayBuffer>, outputBytes: number, timeoutMs = 10_000) {
   return client.request('device/control', { device: DEVICE, code, input, outputBytes, timeoutMs });
+}
+
+/** The service's status once its host process is known. */
+async function untilHost(name: string): Promise<ServiceStatus> {
+  let found: ServiceStatus | undefined;
+  await eventually(async () => {
+    found = (await client.request('service/query', { name })).status;
+    return found !== undefined && found.processId !== 0;
+  });
+  assert.ok(found !== undefined);
+  return found;
 }
 
 describe('the agent: services and devices', function () {
@@ -95,6 +107,36 @@ describe('the agent: services and devices', function () {
       assert.equal((await client.request('service/query', { name })).status?.state, 'stopped');
       await client.request('service/delete', { name });
     }
+  });
+
+  it('gives up on a driver that hangs in DriverEntry within the bound, and serves on', async () => {
+    const name = 'agenthangs';
+    await create(name, machine.hangingDriver);
+    try {
+      const starting = client.request('service/start', { name, timeoutMs: 1_500 });
+      // Others are served meanwhile.
+      const order: string[] = [];
+      const meanwhile = client.request('agent/info', {}).then(() => order.push('info'));
+      await assert.rejects(
+        starting.finally(() => order.push('start')),
+        (error) => {
+          assert.ok(error instanceof EventscopeError);
+          assert.equal(error.id, 'agent.request', error.message);
+          assert.ok([258, 1053].includes(error.data['code'] as number), error.message);
+          return true;
+        },
+      );
+      await meanwhile;
+      assert.deepEqual(order, ['info', 'start']);
+      const status = await untilHost(name);
+      assert.equal(status.state, 'startPending');
+      await client.request('process/end', { process: status.processId, exitCode: 1 });
+      await eventually(async () => (await client.request('service/query', { name })).status?.state === 'stopped');
+    } finally {
+      await client.request('service/delete', { name });
+    }
+    // The driver beside it is not disturbed.
+    assert.equal((await control(ECHO, Buffer.from('alive'), 9)).status, 0);
   });
 
   it('carries a request there and back', async () => {

@@ -32,6 +32,7 @@ export interface AgentMachine {
   readonly probe: string;
   readonly driver: string;
   readonly failingDriver: string;
+  readonly hangingDriver: string;
   /** Host path: what drivers print. */
   readonly dbgPrintLog: string;
 }
@@ -80,7 +81,7 @@ async function makeMachine(): Promise<AgentMachine> {
   await startPrefix(join(files, 'agent_probe.exe'), environment, dbgPrintLog);
   const system = join(prefix, 'drive_c', 'eventscope', 'bin');
   await mkdir(system, { recursive: true });
-  for (const name of ['agent_probe.exe', 'probe.sys', 'failing.sys']) {
+  for (const name of ['agent_probe.exe', 'probe.sys', 'failing.sys', 'hanging.sys']) {
     await copyFile(join(files, name), join(system, name));
   }
   const bin = 'C:\\eventscope\\bin';
@@ -90,6 +91,7 @@ async function makeMachine(): Promise<AgentMachine> {
     probe: `${bin}\\agent_probe.exe`,
     driver: `${bin}\\probe.sys`,
     failingDriver: `${bin}\\failing.sys`,
+    hangingDriver: `${bin}\\hanging.sys`,
     dbgPrintLog,
   };
 }
@@ -157,6 +159,7 @@ async function compileProbes(out: string): Promise<void> {
   await run(clang, [...driver, '-o', join(out, 'probe.sys')]);
   // STATUS_INSUFFICIENT_RESOURCES
   await run(clang, [...driver, '-Wno-unused', '-DENTRY_STATUS=0xC000009A', '-o', join(out, 'failing.sys')]);
+  await run(clang, [...driver, '-Wno-unused', '-DENTRY_HANGS', '-o', join(out, 'hanging.sys')]);
 }
 
 export interface AgentOptions {

@@ -1,6 +1,6 @@
 /*
  * agent_probe_driver - a driver for the agent's tests: requests that are answered, fail, wait or never come back, and a
- * trace ring. Device \\.\AgentProbe. With ENTRY_STATUS, DriverEntry returns that.
+ * trace ring. Device \\.\AgentProbe. With ENTRY_STATUS, DriverEntry returns that; with ENTRY_HANGS, it does not return.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -104,6 +104,13 @@ NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
 
     UNREFERENCED_PARAMETER(path);
     DbgPrint("agent_probe_driver: first line\nsecond line %s\n", "of the same print");
+#ifdef ENTRY_HANGS
+    for (;;) {
+        LARGE_INTEGER second = {.QuadPart = -10 * 1000 * 1000};
+
+        KeDelayExecutionThread(KernelMode, FALSE, &second);
+    }
+#endif
 #ifdef ENTRY_STATUS
     return (NTSTATUS)ENTRY_STATUS;
 #endif
