@@ -3,6 +3,7 @@
  */
 import path from 'node:path';
 import { EventscopeError } from '../protocol/errors.js';
+import { tellingFullDisk } from './disk-full.js';
 import { acquireHostLock } from './host-lock.js';
 import type { Project } from './project.js';
 import type { Operation } from './target.js';
@@ -49,12 +50,23 @@ const WAIT_FOR_OTHER_BUILD_MS = 120_000;
 /**
  * Builds what has changed. The old binaries stay until a whole new set is there.
  * @throws EventscopeError `build.failed` (data.diagnostics: Diagnostic[]), `build.sources`, `build.held`,
- * `toolchain.missing`, `signing.failed`; CancelledError
+ * `toolchain.missing`, `signing.failed`, `host.diskFull`; CancelledError
  */
 export async function build(project: Project, operation: Operation, options: BuildOptions = {}): Promise<BuildResult> {
   const variant = options.variant ?? { name: 'default' };
   if (!/^[a-z0-9-]{1,40}$/.test(variant.name)) throw new RangeError(`"${variant.name}" is no name of a build variant`);
   const folder = path.join(project.stateFolder, 'build', variant.name);
+  const use = { folder, purpose: 'build', kept: 'the binaries of the last good build are unchanged' };
+  return tellingFullDisk(use, () => buildAlone(project, folder, variant, operation));
+}
+
+/** One build of a variant at a time. */
+async function buildAlone(
+  project: Project,
+  folder: string,
+  variant: BuildVariant,
+  operation: Operation,
+): Promise<BuildResult> {
   const lock = await acquireHostLock(
     {
       file: `${folder}.lock`,

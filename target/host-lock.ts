@@ -65,8 +65,8 @@ async function tryToTake(options: HostLockOptions): Promise<boolean> {
     sinceUtcMs: Date.now(),
   };
   const beside = `${options.file}.${randomBytes(6).toString('hex')}`;
-  await writeFile(beside, JSON.stringify(holder), { mode: 0o600 });
   try {
+    await writeFile(beside, JSON.stringify(holder), { mode: 0o600 });
     await link(beside, options.file);
     return true;
   } catch (error) {

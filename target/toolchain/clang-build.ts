@@ -7,6 +7,7 @@ import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { BuildResult, BuildVariant } from '../build.js';
+import { diskFullCode } from '../disk-full.js';
 import { throwIfCancelled } from '../operation.js';
 import type { Project } from '../project.js';
 import type { Operation } from '../target.js';
@@ -81,8 +82,17 @@ export async function buildWithClang(
       certificate: certificate.sha256,
     };
   } finally {
-    await state.save();
     await rm(staging, { recursive: true, force: true });
+    await saveState(state);
+  }
+}
+
+/** A full disk keeps the memory of the build before: steps are done once more, and whatever else failed is told. */
+async function saveState(state: BuildState): Promise<void> {
+  try {
+    await state.save();
+  } catch (error) {
+    if (diskFullCode(error) === undefined) throw error;
   }
 }
 

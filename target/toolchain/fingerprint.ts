@@ -3,7 +3,7 @@
  * times: a fresh checkout with the same text rebuilds nothing. Times only save reading a file again.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as v from 'valibot';
 import type { Diagnostic } from './diagnostics.js';
@@ -110,8 +110,12 @@ export class BuildState {
     };
     await mkdir(path.dirname(this.#file), { recursive: true });
     const beside = `${this.#file}.${process.pid}.new`;
-    await writeFile(beside, JSON.stringify(state));
-    await rename(beside, this.#file);
+    try {
+      await writeFile(beside, JSON.stringify(state));
+      await rename(beside, this.#file);
+    } finally {
+      await rm(beside, { force: true });
+    }
   }
 
   /** SHA-256 of a file's contents in hex; undefined when there is no such file. */

@@ -3,7 +3,7 @@
  * `.eventscope/keys` and only its owner can read it. A Windows machine accepts the driver with test signing on, and once
  * the certificate is in its Root and TrustedPublisher stores.
  */
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import path from 'node:path';
@@ -61,6 +61,14 @@ export async function testCertificate(
     );
     if (result.exitCode !== 0) throw signingFailed('The test certificate could not be made', result.standardError);
     await chmod(path.join(making, 'key.pem'), 0o600);
+    // A full disk cuts files short, and openssl does not always say so.
+    const made = { certificate: path.join(making, 'certificate.pem'), key: path.join(making, 'key.pem') };
+    if ((await readCertificate(made)) === undefined) {
+      throw signingFailed(
+        'The test certificate could not be made',
+        'what openssl wrote is no certificate with its key',
+      );
+    }
     await rm(path.dirname(pair.key), { recursive: true, force: true });
     await rename(making, path.dirname(pair.key));
   } finally {
@@ -81,6 +89,7 @@ async function readCertificate(pair: { certificate: string; key: string }): Prom
   try {
     const parsed = new X509Certificate(await readFile(pair.certificate));
     if (Date.parse(parsed.validTo) - Date.now() < RENEW_BEFORE_MS) return undefined;
+    if (!parsed.checkPrivateKey(createPrivateKey(await readFile(pair.key)))) return undefined;
     const { mode } = await stat(pair.key);
     if ((mode & 0o077) !== 0) await chmod(pair.key, 0o600);
     return { ...pair, sha256: parsed.fingerprint256.replaceAll(':', '').toLowerCase() };

@@ -15,7 +15,8 @@ import { findInstallation, type Installation } from '../installation.js';
 import type { Operation } from '../target.js';
 import type { WineTools } from './host-tools.js';
 import { toWindowsPath } from './paths.js';
-import type { RunningPrefix, WinePrefix } from './prefix.js';
+import type { WinePrefix } from './prefix.js';
+import type { RunningPrefix } from './prefix-files.js';
 import { kill } from './processes.js';
 
 const portFile = v.object({ port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65_535)) });
@@ -68,7 +69,9 @@ export async function startAgent(place: AgentPlace, operation: Operation): Promi
     await endAgent(child, ended, 0);
     throw error;
   } finally {
-    await rm(path.join(portFolder, portName), { force: true });
+    // Also what it wrote beside, when it could not end that.
+    const names = (await readdir(portFolder)).filter((name) => name.startsWith(portName));
+    for (const name of names) await rm(path.join(portFolder, name), { force: true });
   }
 }
 

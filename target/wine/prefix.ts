@@ -8,36 +8,28 @@
  *     .eventscope/wine/dbgprint.log     standard error of the driver hosts
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import * as v from 'valibot';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import { acquireHostLock, isAlive, startTimeOf } from '../host-lock.js';
 import type { Operation, TargetHealth } from '../target.js';
 import { runTool } from '../toolchain/tool.js';
 import { onOneProcessor, wineVersion, type WineTools } from './host-tools.js';
+import { makePrefix } from './make-prefix.js';
+import {
+  exists,
+  type PrefixStamp,
+  readChecked,
+  type RunningPrefix,
+  runningFile,
+  stampFile,
+  writeWhole,
+} from './prefix-files.js';
 import { endProcessesOf, kill, PREFIX_MARK, processesOf } from './processes.js';
 import { runDetached } from './run-detached.js';
 
-const stampFile = v.strictObject({
-  version: v.literal(1),
-  state: v.picklist(['making', 'ready']),
-  wine: v.string(),
-  madeUtcMs: v.number(),
-});
-const runningFile = v.strictObject({
-  version: v.literal(1),
-  mark: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
-  serverPid: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  serverStartTime: v.string(),
-  oneProcessor: v.boolean(),
-  startedUtcMs: v.number(),
-});
-export type RunningPrefix = v.InferOutput<typeof runningFile>;
-
 /** What drivers print goes to standard error; of everything else Wine says nothing. */
 const DEBUG_CHANNELS = '-all,warn+debugstr';
-const MAKE_TIMEOUT_MS = 180_000;
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 const WAIT_FOR_OTHER_MS = 240_000;
@@ -161,7 +153,7 @@ export class WinePrefix {
     return path.join(this.#home, 'running.json');
   }
 
-  #readStamp(): Promise<v.InferOutput<typeof stampFile> | undefined> {
+  #readStamp(): Promise<PrefixStamp | undefined> {
     return readChecked(this.#stampPath, stampFile);
   }
 
@@ -215,29 +207,11 @@ export class WinePrefix {
     await mkdir(path.join(this.#home, 'home'), { recursive: true });
     await this.#writeStamp('making', wine);
     try {
-      // A driver's fault ends its host at once: without this, Wine first spends seconds on a debugger that nobody sees.
-      const debuggers = 'HKLM\\Software\\Microsoft\\Windows NT\\CurrentVersion\\AeDebug';
-      await this.#runWine(
-        ['reg', 'add', debuggers, '/v', 'Debugger', '/d', '', '/f'],
-        environment,
-        MAKE_TIMEOUT_MS,
-        operation.signal,
+      const log = path.join(this.#home, 'wineboot.log');
+      await makePrefix(
+        { target: this.#target, folder: this.folder, home: this.#home, log, tools: this.#tools, environment },
+        operation,
       );
-      // The 0 s of persistence that wineserver has by default end it with the last program: settings are on disk then.
-      await this.#runWine(['wineboot', '-i'], environment, MAKE_TIMEOUT_MS, operation.signal);
-      await this.#runWine(['winecfg', '-v', 'win10'], environment, MAKE_TIMEOUT_MS, operation.signal);
-      await runTool(this.#tools.wineserver, ['-k'], {
-        signal: operation.signal,
-        environment,
-        timeoutMs: STOP_TIMEOUT_MS,
-      });
-      await runTool(this.#tools.wineserver, ['-w'], {
-        signal: operation.signal,
-        environment,
-        timeoutMs: STOP_TIMEOUT_MS,
-      });
-      if (!(await exists(path.join(this.folder, 'system.reg'))))
-        throw notMade(this.#target, 'Wine wrote no system.reg');
       await this.#writeStamp('ready', wine);
     } catch (error) {
       await endProcessesOf(mark, 0, AbortSignal.timeout(STOP_TIMEOUT_MS));
@@ -247,31 +221,8 @@ export class WinePrefix {
     }
   }
 
-  async #runWine(
-    args: string[],
-    environment: NodeJS.ProcessEnv,
-    timeoutMs: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    // To a file and not to a pipe: the services it starts keep a pipe open after it has ended.
-    const log = await open(path.join(this.#home, 'wineboot.log'), 'a');
-    try {
-      const code = await runDetached(this.#tools.wine, args, environment, log.fd, timeoutMs, signal);
-      if (code !== 0) {
-        const text = (await readFile(path.join(this.#home, 'wineboot.log'), 'utf8'))
-          .trim()
-          .split('\n')
-          .slice(-3)
-          .join(' ');
-        throw notMade(this.#target, `wine ${args.join(' ')} ended with ${code}: ${text}`);
-      }
-    } finally {
-      await log.close();
-    }
-  }
-
   async #writeStamp(state: 'making' | 'ready', wine: string): Promise<void> {
-    const stamp: v.InferOutput<typeof stampFile> = { version: 1, state, wine, madeUtcMs: Date.now() };
+    const stamp: PrefixStamp = { version: 1, state, wine, madeUtcMs: Date.now() };
     await writeWhole(this.#stampPath, JSON.stringify(stamp));
   }
 
@@ -370,41 +321,4 @@ export class WinePrefix {
 
 function newMark(): string {
   return randomBytes(8).toString('hex');
-}
-
-function notMade(target: string, why: string): EventscopeError {
-  return new EventscopeError({
-    id: 'wine.make',
-    what: 'The Wine prefix could not be made',
-    target,
-    why,
-    next: 'Check the free disk space (about 500 MB are needed), then try again.',
-  });
-}
-
-async function readChecked<const T extends v.GenericSchema>(
-  file: string,
-  schema: T,
-): Promise<v.InferOutput<T> | undefined> {
-  try {
-    const result = v.safeParse(schema, JSON.parse(await readFile(file, 'utf8')));
-    return result.success ? result.output : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function writeWhole(file: string, text: string): Promise<void> {
-  const beside = `${file}.${process.pid}.new`;
-  await writeFile(beside, text);
-  await rename(beside, file);
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch {
-    return false;
-  }
 }

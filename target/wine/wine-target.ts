@@ -6,6 +6,7 @@ import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { EventscopeError } from '../../protocol/errors.js';
 import type { AgentClient } from '../agent-client.js';
+import { diskFullCode, diskFullError, freeBytes, tellingFullDisk, type DiskUse } from '../disk-full.js';
 import { throwIfCancelled } from '../operation.js';
 import type { Project, WineTargetSettings } from '../project.js';
 import type { DbgPrintStream, Operation, Target, TargetHealth } from '../target.js';
@@ -25,6 +26,9 @@ export async function openWineTarget(
   return new WineTarget(settings, home, await findWineTools());
 }
 
+/** Less than this and what drivers print is lost. */
+const LOG_ROOM_BYTES = 64 * 1024;
+
 export class WineTarget implements Target {
   readonly kind = 'wine';
   readonly folder = 'C:\\eventscope';
@@ -41,7 +45,7 @@ export class WineTarget implements Target {
   }
 
   async start(operation: Operation): Promise<void> {
-    await this.prefix.start(operation);
+    await this.#tellingFullDisk('start the Wine prefix', () => this.prefix.start(operation));
   }
 
   health(): Promise<TargetHealth> {
@@ -57,11 +61,12 @@ export class WineTarget implements Target {
   }
 
   async connect(operation: Operation): Promise<AgentClient> {
-    const running = await this.prefix.start(operation);
-    return startAgent(
-      { target: this.name, tools: this.#tools, prefix: this.prefix, running, logFolder: path.join(this.#home, 'logs') },
-      operation,
-    );
+    return this.#tellingFullDisk('start the agent', async () => {
+      const running = await this.prefix.start(operation);
+      const logFolder = path.join(this.#home, 'logs');
+      const place = { target: this.name, tools: this.#tools, prefix: this.prefix, running, logFolder };
+      return startAgent(place, operation);
+    });
   }
 
   async upload(hostPath: string, targetPath: string, operation: Operation): Promise<void> {
@@ -74,8 +79,20 @@ export class WineTarget implements Target {
     await this.#copy(from, hostPath, `copied from ${targetPath}`, operation);
   }
 
-  dbgPrint(_client: AgentClient, operation: Operation): Promise<DbgPrintStream> {
+  async dbgPrint(_client: AgentClient, operation: Operation): Promise<DbgPrintStream> {
+    if ((await freeBytes(this.#home)) < LOG_ROOM_BYTES) {
+      // Wine would print into nothing, and nobody would know.
+      throw diskFullError('host.diskFull', this.#use("write the kernel's debug log"), 'ENOSPC', undefined);
+    }
     return followDebugOutput({ file: this.prefix.debugLog, signal: operation.signal });
+  }
+
+  #use(purpose: string): DiskUse {
+    return { folder: this.#home, purpose, kept: 'what was there before is unchanged', target: this.name };
+  }
+
+  #tellingFullDisk<T>(purpose: string, work: () => Promise<T>): Promise<T> {
+    return tellingFullDisk(this.#use(purpose), work);
   }
 
   /** Whole or not at all: beside it first, on the disk, then in its place. */
@@ -95,22 +112,24 @@ export class WineTarget implements Target {
       await rename(beside, to);
     } catch (error) {
       await rm(beside, { force: true });
-      throw this.#copyError(error, from, what);
+      throw this.#copyError(error, from, to, what);
     }
   }
 
-  #copyError(error: unknown, from: string, what: string): unknown {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) return error;
+  #copyError(error: unknown, from: string, to: string, what: string): unknown {
+    const full = diskFullCode(error);
+    if (full !== undefined) {
+      const purpose = `write ${path.basename(from)}`;
+      const use = { ...this.#use(purpose), folder: path.dirname(to), kept: 'the file that was there is unchanged' };
+      return diskFullError('target.diskFull', use, full, error);
+    }
+    if ((error as NodeJS.ErrnoException).code === undefined) return error;
     return new EventscopeError({
-      id: code === 'ENOSPC' || code === 'EDQUOT' ? 'target.diskFull' : 'target.copy',
+      id: 'target.copy',
       what: `${path.basename(from)} could not be ${what}`,
       target: this.name,
-      why: code === 'ENOSPC' ? 'the disk is full' : (error as Error).message,
-      next:
-        code === 'ENOSPC'
-          ? 'Free some space; the file that was there before is unchanged.'
-          : 'Correct the cause and try again.',
+      why: (error as Error).message,
+      next: 'Correct the cause and try again.',
       cause: error,
     });
   }
