@@ -5,7 +5,7 @@ import { FATE_WORDS, Fate } from './model/transitions.js';
 import { OUTCOME_WORDS, Outcome } from './model/waits.js';
 import { EVIDENCE_WORDS, Evidence, Meeting } from './model/wakes.js';
 import { leafName } from './names.js';
-import { aligned, duration, moment, objectKind, objectName, programName, threadName } from './wording.js';
+import { aligned, counted, duration, moment, objectKind, objectName, programName, threadName } from './wording.js';
 
 export interface FlowStep {
   /** ns since the start. */
@@ -140,7 +140,7 @@ function stepText(model: TraceModel, record: number): string | undefined {
     case Kind.Request:
       return `sent request ${records.words.toBigInt(records.argument[record] ?? 0)} with ${name}`;
     case Kind.TimerSet:
-      return `set ${name} going`;
+      return `set ${name} going${expiryText(model, indexOf(model).edges.get(record) ?? [])}`;
     case Kind.WaitEnd:
       return waitText(model, record);
     case Kind.Note:
@@ -192,7 +192,7 @@ function signalText(model: TraceModel, record: number, name: string, edges: read
   const effects = edges.map((edge) => edgeText(model, edge));
   const consequence =
     effects.length > 0
-      ? `; ${effects.slice(0, 3).join('; ')}${effects.length > 3 ? `; and ${effects.length - 3} more waits` : ''}`
+      ? `; ${effects.slice(0, 3).join('; ')}${effects.length > 3 ? `; and ${counted(effects.length - 3, 'more wait')}` : ''}`
       : kind === Kind.Pulse && fate === Fate.Coalesced
         ? '; that reset it'
         : kind === Kind.TimerExpire
@@ -200,6 +200,14 @@ function signalText(model: TraceModel, record: number, name: string, edges: read
           : FATE_TEXT[fate];
   const from = isDeferred(model, record) && kind === Kind.Set ? ' in a DPC' : '';
   return `${verb} ${name}${from}${previousText(model, record)}${consequence ?? ''}`;
+}
+
+/** What the expiry of a timer did, where only its setting is recorded. */
+function expiryText(model: TraceModel, edges: readonly number[]): string {
+  const [edge] = edges;
+  if (edge === undefined) return '';
+  const more = edges.length > 1 ? ` and ${counted(edges.length - 1, 'more wait')}` : '';
+  return `; its expiry satisfied the wait of ${threadName(model, model.waits.thread[model.wakes.wait[edge] ?? 0] ?? 0)}${more} (inferred)`;
 }
 
 const FATE_TEXT: Readonly<Record<number, string>> = {
@@ -239,7 +247,7 @@ function waitText(model: TraceModel, record: number): string | undefined {
   switch (wakes.evidence[edge] ?? -1) {
     case Evidence.Ambiguous: {
       const count = (wakes.firstCandidate[edge + 1] ?? 0) - (wakes.firstCandidate[edge] ?? 0);
-      return `was released from ${what} by one of ${count} signals (ambiguous)`;
+      return `was released from ${what} by one of ${counted(count, 'signal')} (ambiguous)`;
     }
     case Evidence.Unseen:
       return `was released from ${what} by a signal that was not recorded`;

@@ -18,6 +18,10 @@ export function duration(ns: number): string {
   return `${Math.round(ns)} ns`;
 }
 
+/** "1 signal", "2 signals". */
+export const counted = (count: number, one: string, several = `${one}s`): string =>
+  `${count} ${count === 1 ? one : several}`;
+
 /** "+201.312 ms" since the start. */
 export const moment = (ns: number): string => `+${(ns / 1e6).toFixed(3)} ms`;
 
@@ -42,10 +46,9 @@ export function threadName(model: TraceModel, thread: number, deferred = false):
   return deferred || entry.deferred ? `${program} DPC` : `${program} thread ${entry.thread}`;
 }
 
-/** "notification event", "timer". */
-export function objectKind(object: TraceObject): string {
-  if (object.type !== 'event' || object.kind === 'unknown') return object.type === 'unknown' ? 'object' : object.type;
-  return `${object.kind} event`;
+/** "notification event", "synchronization timer", "mutant". */
+export function objectKind({ type, kind }: TraceObject): string {
+  return type === 'unknown' ? 'object' : kind === 'unknown' ? type : `${kind} ${type}`;
 }
 
 export const objectName = (object: TraceObject | undefined): string => printable(object?.label ?? 'an unknown object');

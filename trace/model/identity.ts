@@ -318,9 +318,6 @@ class Identifier {
       const other = this.#handleDuring(this.#space(record), argument, record);
       if (other !== undefined) this.#sets.unite(node, other.node);
       else this.#doubt(node);
-    } else if (kind === Kind.Create && node >= 0 && !this.#isHandle(record) && argument !== 0) {
-      const other = this.#handleDuring(this.#space(record), argument, record);
-      if (other !== undefined) this.#sets.unite(node, other.node);
     } else if (kind === Kind.Duplicate && began !== undefined) {
       const object = table.object[record] ?? 0;
       if (object === 0) return;

@@ -47,6 +47,8 @@ export interface Match {
 
 /** More candidates than this are not listed. */
 export const MAX_CANDIDATES = 16;
+/** Tokens of one signal that are told apart: a semaphore released by more at once is matched by overlap. */
+export const MAX_UNITS = 4;
 /** Larger components are left ambiguous: the exact test walks them recursively. */
 const MAX_COMPONENT = 2_000;
 
@@ -64,7 +66,7 @@ export function matchByOverlap(tokens: readonly Token[], takers: readonly Taker[
     });
 }
 
-/** One token, one taker: auto-reset events. */
+/** One token, one taker: auto-reset events, mutants, and semaphores, of which one signal may make several tokens. */
 export function matchOneToOne(tokens: readonly Token[], takers: readonly Taker[], unseen: readonly Unseen[]): Match[] {
   const graph = new Graph(tokens, takers, unseen);
   graph.propagate();
@@ -91,13 +93,15 @@ class Graph {
     this.#takers = takers;
     const index = new IntervalIndex(tokens.map(({ from, until }, token) => ({ from, until, token })));
     const hidden = new IntervalIndex(unseen);
+    const several = tokens.some((token, at) => at > 0 && tokens[at - 1] === token);
+    const listed = MAX_CANDIDATES * (several ? MAX_UNITS : 1);
     this.#takersOf = tokens.map(() => []);
     this.#unseen = new Uint8Array(takers.length);
     this.#overfull = new Uint8Array(takers.length);
     this.#decided = new Int32Array(takers.length).fill(-1);
     this.#tokensOf = takers.map(({ begin, end }, taker) => {
-      const list = index.overlapping(begin, end, MAX_CANDIDATES + 1).map(({ token }) => token);
-      if (list.length > MAX_CANDIDATES) this.#overfull[taker] = 1;
+      const list = index.overlapping(begin, end, listed + 1).map(({ token }) => token);
+      if (list.length > listed) this.#overfull[taker] = 1;
       if (hidden.any(begin, end)) this.#unseen[taker] = 1;
       for (const token of list) this.#takersOf[token]?.push(taker);
       return list;
@@ -209,8 +213,10 @@ class Graph {
       const decided = this.#tokens[this.#decided[at] ?? -1];
       const list = this.#tokensOf[at] ?? [];
       const unseen = decided === undefined && this.#unseen[at] === 1;
-      const token = decided ?? (list.length === 1 ? this.#tokens[list[0] ?? -1] : undefined);
-      const candidates = token === undefined ? list.flatMap((one) => this.#tokens[one] ?? []) : NOTHING;
+      // Tokens of one signal (a semaphore's) need not be told apart.
+      const signals = distinct(list.flatMap((one) => this.#tokens[one] ?? []));
+      const token = decided ?? (signals.length === 1 ? signals[0] : undefined);
+      const candidates = token === undefined ? signals : NOTHING;
       matches.push({ taker, token, candidates, unseen });
     });
     return matches;
@@ -218,6 +224,12 @@ class Graph {
 }
 
 const NOTHING: readonly Token[] = [];
+
+function distinct(tokens: readonly Token[]): readonly Token[] {
+  return tokens.length < 2
+    ? tokens
+    : tokens.filter(({ record }, at) => tokens.findIndex((token) => token.record === record) === at);
+}
 
 function remove(list: number[] | undefined, value: number): void {
   const at = list?.indexOf(value) ?? -1;

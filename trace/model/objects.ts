@@ -1,6 +1,6 @@
 /** Nodes of identity to objects, with what is known of each. */
 import type { Parts } from './model.js';
-import { Flag, Kind } from './records.js';
+import { Flag, Kind, ObjectType } from './records.js';
 
 /** A handle or an address by which the object was known for a time. */
 export interface ObjectName {
@@ -14,10 +14,13 @@ export interface ObjectName {
   readonly until: number;
 }
 
+/** 'semaphore or mutant': it is released, and its creation was not seen. */
+export type DispatcherType = 'event' | 'timer' | 'semaphore' | 'mutant' | 'semaphore or mutant' | 'unknown';
+
 export interface TraceObject {
   readonly id: number;
-  readonly type: 'event' | 'timer' | 'semaphore or mutant' | 'unknown';
-  /** Of events: notification stays signaled until reset, synchronization until one wait takes it. */
+  readonly type: DispatcherType;
+  /** Of events and timers: notification stays signaled until reset, synchronization until one wait takes it. */
   readonly kind: 'notification' | 'synchronization' | 'unknown';
   /** Object manager paths; empty for an unnamed object. */
   readonly paths: readonly string[];
@@ -31,6 +34,13 @@ export interface TraceObject {
   /** Ordinals of the sources that recorded it. */
   readonly sources: readonly number[];
 }
+
+/** Its releases add up, so that one that finds it signaled is no less a signal. */
+export const isCounted = ({ type }: TraceObject): boolean => type === 'semaphore' || type === 'semaphore or mutant';
+
+/** A wait takes from it what another wait then cannot take. */
+export const isTaken = ({ type, kind }: TraceObject): boolean =>
+  kind === 'synchronization' || type === 'semaphore' || type === 'mutant' || type === 'semaphore or mutant';
 
 export interface Catalogue {
   readonly objects: readonly TraceObject[];
@@ -49,6 +59,8 @@ interface Draft {
   released: boolean;
   timed: boolean;
   signaled: boolean;
+  /** `ObjectType` that a create or open told. */
+  told: number;
 }
 
 export function collectObjects(parts: Parts): Catalogue {
@@ -103,6 +115,7 @@ const emptyDraft = (id: number): Draft => ({
   released: false,
   timed: false,
   signaled: false,
+  told: ObjectType.Unknown,
 });
 
 function describe(parts: Parts, draft: Draft, record: number): void {
@@ -116,8 +129,13 @@ function describe(parts: Parts, draft: Draft, record: number): void {
       if (fresh && !draft.fresh) draft.created = draft.described = record;
       else if (draft.described < 0 && fresh) draft.described = record;
       draft.fresh ||= fresh;
+      if (draft.told === ObjectType.Unknown) draft.told = Number(records.words.toBigInt(records.argument[record] ?? 0));
       break;
     }
+    case Kind.Open:
+      if (draft.told !== ObjectType.Unknown) break;
+      draft.told = Number(records.words.toBigInt(records.argument[record] ?? 0) >> 32n);
+      break;
     case Kind.Release:
       draft.released = true;
       break;
@@ -154,18 +172,14 @@ function finishObject(parts: Parts, draft: Draft): TraceObject {
   const { records } = parts;
   const described = draft.described;
   const flags = described < 0 ? 0 : (records.flags[described] ?? 0);
-  const type = draft.timed
-    ? 'timer'
-    : draft.released
-      ? 'semaphore or mutant'
-      : described >= 0 || draft.signaled
-        ? 'event'
-        : 'unknown';
+  const type = typeOf(draft);
+  const resets = type === 'event' || type === 'timer';
   const paths = [...draft.paths];
   return {
     id: draft.id,
     type,
-    kind: described < 0 ? 'unknown' : (flags & Flag.Synchronization) !== 0 ? 'synchronization' : 'notification',
+    kind:
+      described < 0 || !resets ? 'unknown' : (flags & Flag.Synchronization) !== 0 ? 'synchronization' : 'notification',
     paths,
     label: paths[0] ?? `unnamed ${type === 'unknown' ? 'object' : type} #${draft.id}${firstName(parts, draft)}`,
     names: draft.names,
@@ -173,6 +187,18 @@ function finishObject(parts: Parts, draft: Draft): TraceObject {
     initiallySet: described < 0 ? undefined : (flags & Flag.InitiallySet) !== 0,
     sources: [...draft.sources],
   };
+}
+
+const TYPES: Readonly<Record<number, DispatcherType>> = {
+  [ObjectType.Event]: 'event',
+  [ObjectType.Semaphore]: 'semaphore',
+  [ObjectType.Mutant]: 'mutant',
+  [ObjectType.Timer]: 'timer',
+};
+
+/** As its creation or an open told; else by what was done with it. */
+function typeOf({ told, timed, released, signaled }: Draft): DispatcherType {
+  return TYPES[told] ?? (timed ? 'timer' : released ? 'semaphore or mutant' : signaled ? 'event' : 'unknown');
 }
 
 /** The handle or address that an unnamed object was first known by: " (eventapp 0x64)". */

@@ -1,11 +1,11 @@
 /** What each object went through: its transitions in order of time, what became of each signal, and counts. */
 import { IntervalIndex } from './intervals.js';
 import type { Parts } from './model.js';
-import type { Catalogue, TraceObject } from './objects.js';
-import { Kind } from './records.js';
+import { isCounted, isTaken, type Catalogue, type TraceObject } from './objects.js';
+import { Kind, UNKNOWN_BYTE } from './records.js';
 import type { ObjectActivity, Operation } from './signals.js';
 import { Outcome } from './waits.js';
-import { Evidence, Meeting, holesOf, type Wakes } from './wakes.js';
+import { Evidence, Meeting, foundSignaled, holesOf, type Wakes } from './wakes.js';
 
 export const Transition = {
   Set: 0,
@@ -120,13 +120,13 @@ export function collectTransitions(parts: Parts, catalogue: Catalogue, wakes: Wa
     if (kind !== undefined) list.push({ kind, time: parts.records.time[record] ?? 0, record, wait: -1 });
   }
   for (const object of catalogue.objects) {
-    if (object.kind !== 'synchronization' && object.type !== 'semaphore or mutant') continue;
+    if (!isTaken(object)) continue;
     for (const edge of edgesOf[object.id] ?? []) steps[object.id]?.push(takeStep(parts, wakes, edge));
   }
   const counters = catalogue.objects.map((object) =>
     countObject(parts, wakes.activity.byObject[object.id], edgesOf[object.id] ?? [], wakes, fate),
   );
-  return { ...columns(catalogue, steps), fate, wipedBy, counters };
+  return { ...columns(parts, catalogue, steps, wakes), fate, wipedBy, counters };
 }
 
 function edgesByObject(catalogue: Catalogue, wakes: Wakes): number[][] {
@@ -155,7 +155,7 @@ function decideFates(
   fate: Uint8Array,
   wipedBy: Map<number, number>,
 ): void {
-  const countsUp = object.type === 'semaphore or mutant';
+  const countsUp = isCounted(object) || object.type === 'mutant';
   const takers = new IntervalIndex(activity.takes);
   const holes = new IntervalIndex(holesOf(parts, object, wakes.activity));
   const clears = activity.clears;
@@ -173,11 +173,16 @@ function decideFates(
         !holes.any(before, signal.until) &&
         signals.overlapping(signal.from, signal.until, 2).length < 2);
     before = Math.max(before === Infinity && activity.signals[0] === signal ? -Infinity : before, signal.until);
-    if (wakes.coalesced.has(record) || (!countsUp && (signal.previous ?? 0) > 0)) {
+    if (wakes.coalesced.has(record) || foundSignaled(signal)) {
       fate[record] = Fate.Coalesced;
       continue;
     }
-    if (fate[record] !== Fate.None) continue;
+    if (fate[record] !== Fate.None || wakes.kept.has(record)) continue;
+    // Set again before it expired: nothing was there to be wiped, or to be taken.
+    if (signal.kind === Kind.TimerSet) {
+      fate[record] = Fate.Undecided;
+      continue;
+    }
     while (nextClear < clears.length && (clears[nextClear]?.from ?? 0) < signal.until) nextClear += 1;
     const clear = signal.kind === Kind.Pulse ? undefined : clears[nextClear];
     const until = signal.kind === Kind.Pulse ? signal.until : (clear?.until ?? Infinity);
@@ -246,7 +251,12 @@ function takeStep(parts: Parts, wakes: Wakes, edge: number): Step {
   return { kind: Transition.Take, time: released ? Math.min(returned, end) : end, record: -1, wait };
 }
 
-function columns(catalogue: Catalogue, steps: readonly Step[][]): Omit<Transitions, 'fate' | 'wipedBy' | 'counters'> {
+function columns(
+  parts: Parts,
+  catalogue: Catalogue,
+  steps: readonly Step[][],
+  wakes: Wakes,
+): Omit<Transitions, 'fate' | 'wipedBy' | 'counters'> {
   const count = steps.reduce((sum, list) => sum + list.length, 0);
   const table = {
     count,
@@ -263,18 +273,53 @@ function columns(catalogue: Catalogue, steps: readonly Step[][]): Omit<Transitio
     list.sort((a, b) => a.time - b.time);
     const initial = catalogue.objects[object]?.initiallySet;
     let state: number = initial === undefined ? State.Unknown : initial ? State.Signaled : State.NotSignaled;
+    const count = new SemaphoreCount(parts, catalogue.objects[object]);
     for (const step of list) {
       table.kind[at] = step.kind;
       table.time[at] = step.time;
       table.record[at] = step.record;
       table.wait[at] = step.wait;
-      table.stateAfter[at] = state = stateAfter(step.kind, state);
+      const kept = step.record >= 0 && wakes.kept.has(step.record);
+      table.stateAfter[at] = state = count.after(step) ?? (kept ? state : stateAfter(step.kind, state));
       at += 1;
     }
   });
   table.first[steps.length] = at;
   return table;
 }
+
+/** A semaphore's count, as far as it is known: a create tells whether there is any, a release how many there were. */
+class SemaphoreCount {
+  readonly #parts: Parts;
+  readonly #counts: boolean;
+  #count: number | undefined;
+
+  constructor(parts: Parts, object: TraceObject | undefined) {
+    this.#parts = parts;
+    this.#counts = object !== undefined && isCounted(object);
+    this.#count = object?.initiallySet === false ? 0 : undefined;
+  }
+
+  /** State after a step; undefined when this is no semaphore, or the step does not change it. */
+  after({ kind, record }: Step): number | undefined {
+    if (!this.#counts) return undefined;
+    if (kind === Transition.Release) {
+      const { records } = this.#parts;
+      const previous = records.previous[record] ?? UNKNOWN_BYTE;
+      const before = previous < MOST_PREVIOUS ? previous : this.#count;
+      const released = Number(records.words.toBigInt(records.argument[record] ?? 0));
+      this.#count = before === undefined ? undefined : before + released;
+      return State.Signaled;
+    }
+    if (kind !== Transition.Take) return undefined;
+    if (this.#count === undefined) return State.Unknown;
+    this.#count = Math.max(0, this.#count - 1);
+    return this.#count > 0 ? State.Signaled : State.NotSignaled;
+  }
+}
+
+/** A count before a release is capped here. */
+const MOST_PREVIOUS = 0xfe;
 
 function stateAfter(kind: Transition, before: number): number {
   switch (kind) {

@@ -1,8 +1,17 @@
 /** Wake edges: for each satisfied wait and each object that it took, the signal that did it, with its evidence. */
 import { IntervalIndex, type Interval } from './intervals.js';
-import { MAX_CANDIDATES, matchByOverlap, matchOneToOne, type Match, type Taker, type Token } from './matching.js';
+import {
+  MAX_CANDIDATES,
+  MAX_UNITS,
+  matchByOverlap,
+  matchOneToOne,
+  type Match,
+  type Taker,
+  type Token,
+} from './matching.js';
 import type { Parts } from './model.js';
-import type { Catalogue, TraceObject } from './objects.js';
+import { isCounted, isTaken, type Catalogue, type TraceObject } from './objects.js';
+import { ownershipOf, type Ownership } from './ownership.js';
 import { Kind } from './records.js';
 import type { RequestLinks } from './requests.js';
 import { collectActivity, type Activity, type ObjectActivity, type Operation } from './signals.js';
@@ -11,11 +20,14 @@ import { Outcome } from './waits.js';
 export const Evidence = {
   /** Both ends are recorded, and nothing else can have released the wait. */
   Seen: 0,
-  /** The only recorded signal that can have done it; one that was not recorded could have as well. */
+  /**
+   * The only recorded signal that can have done it; one that was not recorded could have as well, or its owner took a
+   * mutant once more.
+   */
   Inferred: 1,
   /** Several recorded signals can have done it. */
   Ambiguous: 2,
-  /** No recorded signal can have done it: somebody who is not recorded did. */
+  /** No recorded signal can have done it: a signal, or a first state, that was not recorded did. */
   Unseen: 3,
 } as const;
 export type Evidence = (typeof Evidence)[keyof typeof Evidence];
@@ -53,6 +65,8 @@ export interface Wakes {
   readonly activity: Activity;
   /** Signals found to be coalesced although their record does not say so. */
   readonly coalesced: ReadonlySet<number>;
+  /** Releases of a mutant whose owner had it more than once, and kept it. */
+  readonly kept: ReadonlySet<number>;
 }
 
 interface Edge {
@@ -68,14 +82,15 @@ interface Edge {
 export function findWakes(parts: Parts, catalogue: Catalogue, requests: RequestLinks): Wakes {
   const activity = collectActivity(parts, catalogue, requests);
   const coalesced = new Set<number>();
+  const kept = new Set<number>();
   const edges: Edge[] = [];
   for (const object of catalogue.objects) {
     const own = activity.byObject[object.id];
     if (own === undefined || (own.takes.length === 0 && own.signals.length === 0)) continue;
-    new ObjectMatcher(parts, object, own, activity, coalesced).match(edges);
+    new ObjectMatcher(parts, object, own, activity, { coalesced, kept }).match(edges);
   }
   edges.sort((a, b) => a.wait - b.wait);
-  return columns(parts, edges, activity, coalesced);
+  return { ...columns(parts, edges, activity), coalesced, kept };
 }
 
 /**
@@ -103,28 +118,41 @@ class ObjectMatcher {
   readonly #object: TraceObject;
   readonly #own: ObjectActivity;
   readonly #coalesced: Set<number>;
+  /** Of a mutant; undefined when what is recorded does not tell who had it. */
+  readonly #ownership: Ownership | undefined;
   readonly #unseen: Interval[];
   /** Stretches in which somebody unrecorded may have taken a token. */
   readonly #unseenTakers: IntervalIndex<Interval>;
   /** Calls that saw the object not signaled, or made it so. */
   readonly #zeros: IntervalIndex<Interval>;
   readonly #clears: IntervalIndex<Operation>;
+  readonly #settings: IntervalIndex<Operation>;
   readonly #takes: IntervalIndex<Interval>;
 
-  constructor(parts: Parts, object: TraceObject, own: ObjectActivity, activity: Activity, coalesced: Set<number>) {
+  constructor(
+    parts: Parts,
+    object: TraceObject,
+    own: ObjectActivity,
+    activity: Activity,
+    found: { readonly coalesced: Set<number>; readonly kept: Set<number> },
+  ) {
     this.#parts = parts;
     this.#object = object;
     this.#own = own;
-    this.#coalesced = coalesced;
+    this.#coalesced = found.coalesced;
     const sure = (operation: { uncertain: boolean }): boolean => !operation.uncertain;
     this.#clears = new IntervalIndex(own.clears.filter(({ previous }) => previous !== 0));
+    this.#settings = new IntervalIndex(own.clears.filter((clear) => clear.kind === Kind.TimerSet && sure(clear)));
     this.#takes = new IntervalIndex(own.takes);
     this.#zeros = new IntervalIndex([
-      ...own.signals.filter((signal) => signal.previous === 0 && sure(signal)),
+      // Who releases a mutant has it: nobody else can have taken it then.
+      ...own.signals.filter((signal) => (signal.previous === 0 || object.type === 'mutant') && sure(signal)),
       ...own.clears.filter(sure),
       ...own.timeouts.filter(sure),
     ]);
     const holes = holesOf(parts, object, activity);
+    this.#ownership = object.type === 'mutant' && holes.length === 0 ? ownershipOf(parts, object, own) : undefined;
+    for (const record of this.#ownership?.kept ?? []) found.kept.add(record);
     this.#unseenTakers = new IntervalIndex(holes);
     this.#unseen = holes.map(({ from, until }) => ({
       from,
@@ -136,24 +164,45 @@ class ObjectMatcher {
   }
 
   match(edges: Edge[]): void {
-    const oneToOne = this.#object.kind === 'synchronization' && this.#object.type !== 'semaphore or mutant';
-    if (oneToOne) this.#findCoalesced();
+    const oneToOne = this.#isOneToOne();
+    if (oneToOne && this.#object.type !== 'mutant' && !isCounted(this.#object)) this.#findCoalesced();
     const tokens = this.#tokens(oneToOne);
-    const takers = this.#own.takes.map(({ wait, from, until, outcome }): Taker => ({
-      wait,
-      begin: from,
-      end: until,
-      satisfied: outcome === Outcome.Satisfied,
-    }));
+    const takers = this.#own.takes.flatMap(({ wait, from, until, outcome }): Taker[] =>
+      this.#ownership?.again.has(wait) === true
+        ? []
+        : [{ wait, begin: from, end: until, satisfied: outcome === Outcome.Satisfied }],
+    );
     const uncertain = new Set(this.#own.takes.filter((use) => use.uncertain).map(({ wait }) => wait));
     const doubtful = new Set(this.#own.signals.filter((signal) => signal.uncertain).map(({ record }) => record));
     const matches = oneToOne
       ? matchOneToOne(tokens, takers, this.#unseen)
       : this.#matchTightened(tokens, takers, (match) => uncertain.has(match.taker.wait));
+    const { type } = this.#object;
+    const ownerUnknown = type === 'semaphore or mutant' || (type === 'mutant' && this.#ownership === undefined);
     for (const match of matches) {
+      // It may have been the owner's own, once more.
+      if (ownerUnknown && match.token === undefined && match.candidates.length === 0) continue;
       const unsure = uncertain.has(match.taker.wait) || doubtful.has(match.token?.record ?? -1);
-      edges.push(this.#edge(match, match.unseen || unsure || this.#expiryOnly(match)));
+      edges.push(this.#edge(match, match.unseen || unsure || ownerUnknown || this.#expiryOnly(match)));
     }
+  }
+
+  /** Each token is taken by one wait. Not so when it is not known how many tokens there are. */
+  #isOneToOne(): boolean {
+    const { type, initiallySet } = this.#object;
+    if (type === 'mutant') return this.#ownership !== undefined;
+    if (type === 'semaphore') return initiallySet === false && this.#own.signals.every((one) => this.#isCountable(one));
+    if (type === 'timer' && this.#own.signals.some((signal) => this.#isPeriodic(signal))) return false;
+    return isTaken(this.#object) && type !== 'semaphore or mutant';
+  }
+
+  #isCountable(signal: Operation): boolean {
+    return !signal.uncertain && signal.kind === Kind.Release && this.#unitsOf(signal) <= MAX_UNITS;
+  }
+
+  /** Set to expire again and again, and the expiries are not recorded. The status of a setting is its period. */
+  #isPeriodic({ kind, record }: Operation): boolean {
+    return kind === Kind.TimerSet && (this.#parts.records.status[record] ?? 0) !== 0;
   }
 
   /**
@@ -162,7 +211,7 @@ class ObjectMatcher {
    */
   #matchTightened(tokens: readonly Token[], takers: readonly Taker[], unsure: (match: Match) => boolean): Match[] {
     let matches = matchByOverlap(tokens, takers, this.#unseen);
-    if (this.#object.type === 'semaphore or mutant') return matches;
+    if (isCounted(this.#object) || this.#object.type === 'mutant') return matches;
     for (let round = 0; round < MAX_TIGHTENINGS && matches.some(({ token }) => token === undefined); round += 1) {
       const ends = new Map<Token, number>();
       for (const match of matches) {
@@ -175,26 +224,6 @@ class ObjectMatcher {
       matches = matchByOverlap(tokens, takers, this.#unseen);
     }
     return matches;
-  }
-
-  /** A mutant's owner takes it again without any signal: known by every release coming from a thread that holds it. */
-  #recursiveTakes(): ReadonlySet<number> {
-    const { waits, threads, records } = this.#parts;
-    const steps = [
-      ...this.#own.takes.map((use) => ({ at: use.until, wait: use.wait, thread: waits.thread[use.wait] ?? 0 })),
-      ...this.#own.signals.map(({ from, record }) => ({ at: from, wait: -1, thread: threads.of[record] ?? 0 })),
-    ].sort((a, b) => a.at - b.at);
-    const held = new Map<number, number>();
-    const recursive = new Set<number>();
-    const creator = this.#object.created < 0 ? -1 : (threads.of[this.#object.created] ?? -1);
-    if (creator >= 0 && this.#object.initiallySet === false && records.count > 0) held.set(creator, 1);
-    for (const { wait, thread } of steps) {
-      const depth = held.get(thread) ?? 0;
-      if (wait < 0 && depth === 0) return new Set();
-      if (wait >= 0 && depth > 0) recursive.add(wait);
-      held.set(thread, wait < 0 ? depth - 1 : depth + 1);
-    }
-    return recursive;
   }
 
   /** The expiry of a timer that only its setting tells of. */
@@ -227,21 +256,29 @@ class ObjectMatcher {
     if (this.#object.initiallySet === true) {
       tokens.push({ record: -1, from: -Infinity, until: this.#zeros.earliestEndAfter(-Infinity), mustBeTaken: false });
     }
-    const countsUp = this.#object.type === 'semaphore or mutant';
     for (const signal of this.#own.signals) {
-      // It found the object signaled: nothing that it released. A semaphore's count rises all the same.
-      if (!countsUp && ((signal.previous ?? 0) > 0 || this.#coalesced.has(signal.record))) continue;
+      if (this.#ownership?.kept.has(signal.record) === true) continue;
+      if (foundSignaled(signal) || this.#coalesced.has(signal.record)) continue;
       const isPulse = signal.kind === Kind.Pulse;
-      const until = isPulse ? signal.until : this.#zeros.earliestEndAfter(signal.until);
+      const until = isPulse ? signal.until : this.#gone(signal);
       const from = signal.kind === Kind.TimerExpire ? this.#earliestExpiry(signal) : signal.from;
-      tokens.push({
-        record: signal.record,
-        from,
-        until,
-        mustBeTaken: oneToOne && !isPulse && this.#mustBeTaken(signal, until),
-      });
+      const mustBeTaken = oneToOne && !isPulse && this.#mustBeTaken(signal, until);
+      const token = { record: signal.record, from, until, mustBeTaken };
+      for (let unit = oneToOne ? this.#unitsOf(signal) : 1; unit > 0; unit -= 1) tokens.push(token);
     }
     return tokens;
+  }
+
+  /** Until when what a signal made can have been there. A timer that was set has yet to expire: only a new setting ends that. */
+  #gone({ kind, until }: Operation): number {
+    return (kind === Kind.TimerSet ? this.#settings : this.#zeros).earliestEndAfter(until);
+  }
+
+  /** How many waits a signal can release. */
+  #unitsOf({ record }: Operation): number {
+    if (this.#object.type !== 'semaphore') return 1;
+    const { argument, words } = this.#parts.records;
+    return Number(words.toBigInt(argument[record] ?? 0));
   }
 
   /** The expiry's own procedure runs after the timer became signaled: at the earliest when it was set. */
@@ -264,7 +301,9 @@ class ObjectMatcher {
     if (token !== undefined) {
       const meeting = this.#meeting(match.taker, token);
       const from = token.record < 0 ? NaN : (records.time[token.record] ?? NaN);
-      const latency = meeting === Meeting.FoundSignaled ? NaN : (waits.end[wait] ?? NaN) - from;
+      // From the setting of a timer to its expiry is no latency.
+      const measured = meeting !== Meeting.FoundSignaled && !this.#expiryOnly(match);
+      const latency = measured ? (waits.end[wait] ?? NaN) - from : NaN;
       const evidence = inferred ? Evidence.Inferred : Evidence.Seen;
       return { wait, object, signal: token.record, evidence, meeting, latency, candidates: NO_CANDIDATES };
     }
@@ -281,13 +320,17 @@ class ObjectMatcher {
     const { records } = this.#parts;
     const returned = (records.time[token.record] ?? 0) + (records.duration[token.record] ?? 0);
     if (taker.begin < token.from) return Meeting.Released;
+    if (records.kind[token.record] === Kind.TimerSet) return Meeting.Unknown;
     return taker.begin > returned ? Meeting.FoundSignaled : Meeting.Unknown;
   }
 }
 
+/** It found the object signaled: nothing that it released. A semaphore's count rises all the same. */
+export const foundSignaled = ({ kind, previous }: Operation): boolean => kind !== Kind.Release && (previous ?? 0) > 0;
+
 const NO_CANDIDATES: readonly number[] = [];
 
-function columns(parts: Parts, edges: readonly Edge[], activity: Activity, coalesced: ReadonlySet<number>): Wakes {
+function columns(parts: Parts, edges: readonly Edge[], activity: Activity): Omit<Wakes, 'coalesced' | 'kept'> {
   const count = edges.length;
   const candidates: number[] = [];
   const wakes = {
@@ -328,5 +371,5 @@ function columns(parts: Parts, edges: readonly Edge[], activity: Activity, coale
     wakes.last[marked] = 1;
   });
   wakes.firstCandidate[count] = candidates.length;
-  return { ...wakes, candidates: Int32Array.from(candidates), activity, coalesced };
+  return { ...wakes, candidates: Int32Array.from(candidates), activity };
 }
