@@ -3,7 +3,7 @@ import type { CallContext } from './call-context.js';
 import { controlDevice } from './devices.js';
 import { listDirectory } from './directories.js';
 import { openLockFile } from './lock-files.js';
-import { changeEvent, queryObjects } from './objects.js';
+import { changeEvent, queryObjects, removeLink } from './objects.js';
 import {
   createService,
   deleteService,
@@ -36,6 +36,10 @@ export const callOperations = {
   'object/change': ({ path, action }: { path: string; action: 'set' | 'reset' | 'pulse' }) => ({
     previous: changeEvent(path, action),
   }),
+  'object/removeLink': ({ path }: { path: string }) => {
+    removeLink(path);
+    return {};
+  },
   'object/holders': ({ path, typeName }: { path: string; typeName: string }, context: CallContext) => ({
     holders: holdersOf(path, typeName, context),
   }),

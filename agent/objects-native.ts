@@ -53,6 +53,10 @@ export const NtQuerySecurityObject = ntdll.func(
   'int32_t __stdcall NtQuerySecurityObject(intptr_t handle, uint32_t what, void *buffer, uint32_t length, void *needed)',
 ) as (handle: Handle, what: number, buffer: Buffer, length: number, needed: Uint32Array) => number;
 
+export const NtMakeTemporaryObject = ntdll.func('int32_t __stdcall NtMakeTemporaryObject(intptr_t handle)') as (
+  handle: Handle,
+) => number;
+
 export const NtClose = ntdll.func('int32_t __stdcall NtClose(intptr_t handle)') as (handle: Handle) => number;
 
 export const NtDuplicateObject = ntdll.func(

@@ -11,6 +11,7 @@ import { eventState, mutantState, semaphoreState, timerState } from './object-st
 import {
   ConvertSecurityDescriptorToStringSecurityDescriptorW,
   NtClose,
+  NtMakeTemporaryObject,
   NtOpenDirectoryObject,
   NtOpenEvent,
   NtOpenMutant,
@@ -30,6 +31,7 @@ const STATUS_SUCCESS = 0;
 const STATUS_ACCESS_DENIED = 0xc0000022;
 const STATUS_BUFFER_TOO_SMALL = 0xc0000023;
 
+const DELETE = 0x10000;
 const READ_CONTROL = 0x20000;
 const EVENT_MODIFY_STATE = 2;
 
@@ -206,6 +208,22 @@ export function changeEvent(path: string, action: keyof typeof CHANGES): number 
       throw ntstatusError(call, changed, path);
     }
     return previous[0] ?? 0;
+  } finally {
+    NtClose(handle);
+  }
+}
+
+/** A permanent symbolic link's name goes with its last handle, which is ours when nobody else has one. */
+export function removeLink(path: string): void {
+  const { status, handle } = openObject(path, 'SymbolicLink', DELETE);
+  if (status !== STATUS_SUCCESS) {
+    throw ntstatusError('NtOpenSymbolicLinkObject', status, path);
+  }
+  try {
+    const made = NtMakeTemporaryObject(handle) >>> 0;
+    if (made !== STATUS_SUCCESS) {
+      throw ntstatusError('NtMakeTemporaryObject', made, path);
+    }
   } finally {
     NtClose(handle);
   }

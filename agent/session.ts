@@ -167,6 +167,9 @@ export class Session {
     this.#handle('object/list', (params, signal) => this.#list(params, signal));
     this.#handle('object/query', (params, signal) => this.#calls.run('object/query', params, bounded(signal)));
     this.#handle('object/change', (params, signal) => this.#calls.run('object/change', params, bounded(signal)));
+    this.#handle('object/removeLink', (params, signal) =>
+      this.#calls.run('object/removeLink', params, bounded(signal)),
+    );
     this.#handle('object/holders', (params, signal) => this.#calls.run('object/holders', params, bounded(signal)));
   }
 

@@ -201,6 +201,8 @@ export const requests = {
     params: v.strictObject({ path: text, action: v.picklist(['set', 'reset', 'pulse']) }),
     result: v.strictObject({ previous: v.number() }),
   },
+  /** Removes the name of a permanent symbolic link, as NtMakeTemporaryObject does: one that a dead driver has left. */
+  'object/removeLink': { params: v.strictObject({ path: text }), result: ok },
   /** Processes with a handle to the object at path. */
   'object/holders': {
     params: v.strictObject({ path: text, typeName: text }),
