@@ -299,8 +299,9 @@ const START_ERRORS: Readonly<Record<number, { readonly cause: string; readonly n
     next: 'Run as an administrator of the target.',
   },
   6: {
-    cause: 'Under Wine, the service control manager starts no driver any more after one has faulted while it ran',
-    next: 'Restart the target ("eventscope target stop", or the machine), then deploy again.',
+    cause:
+      'DriverEntry most likely returned STATUS_OBJECT_TYPE_MISMATCH or STATUS_INVALID_HANDLE: an object of the name that it makes may be there already, left by a driver that faulted',
+    next: "Read the kernel's debug output; if a name is in the way, restart the target, then deploy again.",
   },
   31: {
     cause: 'DriverEntry most likely returned an error that has no Win32 counterpart',

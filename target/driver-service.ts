@@ -6,9 +6,10 @@ import type { ServiceStatus } from '../protocol/agent-rpc.js';
 import { CancelledError, EventscopeError } from '../protocol/errors.js';
 import { describeServiceStartError, describeWin32Error } from '../machine/status.js';
 import type { AgentClient } from './agent-client.js';
-import { captureDebugOutput } from './debug-capture.js';
+import { captureDebugOutput, type DebugCapture } from './debug-capture.js';
 import { driverFaultError, firstFault } from './driver-fault.js';
 import { asError, pause } from './operation.js';
+import { removeStaleLinks } from './stale-links.js';
 import type { Operation, Target } from './target.js';
 
 const START_TIMEOUT_MS = 30_000;
@@ -18,11 +19,16 @@ const SETTLE_MS = 5_000;
 /** The agent answers by its own bound; ours is only for an agent that hangs. */
 const GRACE_MS = 10_000;
 
+const ERROR_INVALID_HANDLE = 6;
+const ERROR_ALREADY_EXISTS = 183;
 const ERROR_SERVICE_REQUEST_TIMEOUT = 1_053;
 const ERROR_SERVICE_CANNOT_ACCEPT_CTRL = 1_061;
 const ERROR_SERVICE_NOT_ACTIVE = 1_062;
 const ERROR_SERVICE_MARKED_FOR_DELETE = 1_072;
 const ERROR_SERVICE_EXISTS = 1_073;
+
+/** DriverEntry's STATUS_OBJECT_TYPE_MISMATCH and STATUS_OBJECT_NAME_COLLISION, as the control manager tells them. */
+const NAME_IN_THE_WAY = new Set([ERROR_INVALID_HANDLE, ERROR_ALREADY_EXISTS]);
 
 /** WAIT_TIMEOUT: the control manager itself did not answer the agent, because it waits for the driver. */
 const STILL_STOPPING = new Set([258, ERROR_SERVICE_REQUEST_TIMEOUT, ERROR_SERVICE_CANNOT_ACCEPT_CTRL]);
@@ -78,11 +84,25 @@ export class DriverService {
   }
 
   /**
-   * Starts it and follows it to running.
+   * Starts it and follows it to running. Under Wine a name that a faulted driver left may be in the way: it is removed, and the
+   * start tried once more.
    * @throws EventscopeError `driver.start` (Windows name of the code), `driver.fault` (it faulted in DriverEntry); both with
    * what drivers printed in data.dbgPrint
    */
   async start(operation: Operation): Promise<ServiceStatus> {
+    const first = await this.#startOnce(operation);
+    if (first.failure === undefined) return first.status;
+    if (NAME_IN_THE_WAY.has(first.failure.data['code'] as number) && (await this.#clearNames(operation))) {
+      const second = await this.#startOnce(operation);
+      if (second.failure === undefined) return second.status;
+      throw second.failure;
+    }
+    throw first.failure;
+  }
+
+  async #startOnce(
+    operation: Operation,
+  ): Promise<{ readonly status: ServiceStatus; readonly failure?: undefined } | { readonly failure: EventscopeError }> {
     operation.progress(`Starting ${this.#name}`);
     const capture = await captureDebugOutput(this.#target, this.#client, operation);
     let status: ServiceStatus | undefined;
@@ -101,10 +121,15 @@ export class DriverService {
       await capture.stop();
     }
     if (failure instanceof CancelledError) throw failure;
-    if (failure === undefined && status?.state === 'running') return status;
+    if (failure === undefined && status?.state === 'running') return { status };
+    return { failure: this.#startError(status, failure, capture) };
+  }
+
+  /** @throws the failure itself when it is none of the driver's */
+  #startError(status: ServiceStatus | undefined, failure: Error | undefined, capture: DebugCapture): EventscopeError {
     const fault = firstFault(capture.lines);
     if (fault !== undefined) {
-      throw driverFaultError({
+      return driverFaultError({
         id: 'driver.fault',
         driver: this.#name,
         target: this.#target.name,
@@ -117,7 +142,7 @@ export class DriverService {
     const code = failure === undefined ? (status?.win32ExitCode ?? ERROR_SERVICE_NOT_ACTIVE) : win32CodeOf(failure);
     if (code === undefined) throw failure ?? new Error('A start failed without an error');
     const explanation = describeServiceStartError(code);
-    throw new EventscopeError({
+    return new EventscopeError({
       id: 'driver.start',
       what: `The driver ${this.#name} did not start`,
       target: this.#target.name,
@@ -126,6 +151,12 @@ export class DriverService {
       data: { code, dbgPrint: capture.lines.map((line) => line.text) },
       cause: failure,
     });
+  }
+
+  /** @returns whether there was something to remove; never on Windows, where a faulted driver leaves no running system */
+  async #clearNames(operation: Operation): Promise<boolean> {
+    const info = await this.#client.request('agent/info', {}, { signal: operation.signal });
+    return info.wineVersion !== undefined && (await removeStaleLinks(this.#client, operation)).length > 0;
   }
 
   /**
