@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { AgentClient } from '../../target/agent-client.js';
 import { build, type BuildResult } from '../../target/build.js';
@@ -38,6 +39,17 @@ static inline void StartFaultingThread(void)
         ZwClose(thread);
     }
 }
+/* A device with a Win32 name, as every driver has that programs talk to. */
+static inline NTSTATUS MakeDevice(PDRIVER_OBJECT driver)
+{
+    UNICODE_STRING name, link;
+    PDEVICE_OBJECT device;
+    NTSTATUS status;
+    RtlInitUnicodeString(&name, L"\\\\Device\\\\EventscopeProbe");
+    RtlInitUnicodeString(&link, L"\\\\??\\\\EventscopeProbe");
+    status = IoCreateDevice(driver, 0, &name, FILE_DEVICE_UNKNOWN, 0, FALSE, &device);
+    return NT_SUCCESS(status) ? IoCreateSymbolicLink(&link, &name) : status;
+}
 static DRIVER_UNLOAD Unload;
 static void Unload(PDRIVER_OBJECT driver)
 {
@@ -51,6 +63,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT driver, PUNICODE_STRING path)
     driver->DriverUnload = Unload;
     DbgPrint("probe: entry " TEXT "\\n");
     (void)StartFaultingThread;
+    (void)MakeDevice;
     ENTRY;
     return STATUS_SUCCESS;
 }
@@ -303,6 +316,31 @@ describe('Wine target', function () {
       await client.close();
       client = await target.connect(operation());
       assert.equal((await service().query(operation()))?.state, 'running');
+    });
+
+    it('stays loaded while nobody is there, longer than Wine keeps an unused prefix', async () => {
+      const { service: before } = await deploy(target, client, project, plain, operation());
+      await client.close();
+      // wineserver itself ends 3 s after its last user process, and services.exe with it.
+      await delay(12_000);
+      client = await target.connect(operation());
+      const after = await service().query(operation());
+      assert.deepEqual([after?.state, after?.processId], ['running', before.processId]);
+    });
+
+    it('starts a driver again after one of its device’s name has faulted while it ran', async () => {
+      const entry = 'NTSTATUS made = MakeDevice(driver); if (!NT_SUCCESS(made)) return made';
+      const faulting = await variant('named-later', { ENTRY: `${entry}; StartFaultingThread()` });
+      await deploy(target, client, project, faulting, operation());
+      while ((await service().query(operation()))?.state !== 'stopped') await delay(200);
+      const named = await variant('named', { ENTRY: entry });
+      const said: string[] = [];
+      const saying = operation(undefined, (message) => said.push(message));
+      const other = await target.connect(operation());
+      assert.equal((await deploy(target, client, project, named, saying)).service.state, 'running');
+      assert.ok(said.includes('Removing \\??\\EventscopeProbe, which a driver left when it faulted'), said.join('\n'));
+      assert.ok((await other.request('agent/info', {})).processId !== 0, 'other clients are not disturbed');
+      await other.close();
     });
 
     it('replaces a driver that is loaded', async () => {
