@@ -18,19 +18,22 @@ const STEPS = [
   ['unit tests', bin('mocha'), ['--reporter', 'dot', ...UNIT_TESTS]],
 ];
 const PARALLEL = 2;
+/** A step that hangs is ended: a test that leaves something open would keep mocha for ever. */
+const LIMIT_MS = 180_000;
 
 function run([name, command, args]) {
   return new Promise((resolve) => {
     const began = performance.now();
-    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], timeout: LIMIT_MS });
     let output = '';
     const keep = (chunk) => (output += chunk.toString('utf8'));
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     child.on('error', (error) => resolve({ name, passed: false, output: error.message, seconds: 0 }));
-    child.on('close', (code) =>
-      resolve({ name, passed: code === 0, output, seconds: (performance.now() - began) / 1000 }),
-    );
+    child.on('close', (code, signal) => {
+      if (signal !== null) output += `ended by ${signal} after ${LIMIT_MS / 1000} s\n`;
+      resolve({ name, passed: code === 0, output, seconds: (performance.now() - began) / 1000 });
+    });
   });
 }
 
