@@ -26,6 +26,7 @@ const anyRecording: fc.Arbitrary<Recording> = fc
       host: 'debian',
       versions: { eventscope: '0.1.0' },
       title,
+      runs: [{ title, sources: [1, 0] }],
       startUtcMs: 1_700_000_000_000,
     });
     builder.addSource({ side: 'kernel', description: 'eventsys.sys', ringCount: 4, slotsPerRing: 64 });

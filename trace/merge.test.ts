@@ -40,11 +40,28 @@ describe('recordings made one after the other', () => {
       title: 'both',
       startUtcMs: 100,
       endUtcMs: 210,
+      runs: [
+        { title: 'run 1', sources: [0, 1] },
+        { title: 'run 2', sources: [2, 3] },
+      ],
     });
     assert.deepEqual(
       merged.log.map((line) => line.text),
       ['one', 'two'],
     );
+  });
+
+  it('keep their runs when they are made one with others once more', () => {
+    const titled = (title: string, at: number): Recording => {
+      const one = recording(title, at, at);
+      return { ...one, metadata: { ...one.metadata, title } };
+    };
+    const merged = mergeRecordings([mergeRecordings([titled('a', 1), titled('b', 2)], 'ab'), titled('c', 3)], 'abc');
+    assert.deepEqual(merged.metadata.runs, [
+      { title: 'a', sources: [0, 1] },
+      { title: 'b', sources: [2, 3] },
+      { title: 'c', sources: [4, 5] },
+    ]);
   });
 
   it('cannot be none', () => {

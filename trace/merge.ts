@@ -1,9 +1,10 @@
 /** Several recordings of one target, made one after the other, as one. */
-import type { Recording, RecordingMetadata } from './recording.js';
+import type { Recording, RecordingMetadata, RecordingRun } from './recording.js';
 
 /**
  * Sources are numbered anew, in the order of the recordings; nothing of one recording joins with another but by what the
- * model finds: one clock, one name. A driver that was recorded twice is two sources, since its rings began anew.
+ * model finds: one clock, one name. A driver that was recorded twice is two sources, since its rings began anew. Each
+ * recording becomes a run of the whole, with its title.
  * @param title of the whole; target, host and versions are the first recording's
  */
 export function mergeRecordings(recordings: readonly Recording[], title: string): Recording {
@@ -11,12 +12,20 @@ export function mergeRecordings(recordings: readonly Recording[], title: string)
   if (first === undefined) throw new RangeError('There is no recording to merge');
   const sources: Recording['sources'][number][] = [];
   const chunks: Recording['chunks'][number][] = [];
+  const runs: RecordingRun[] = [];
   for (const recording of recordings) {
     const renumbered = new Map<number, number>();
     for (const source of recording.sources) {
       const id = sources.length;
       renumbered.set(source.id, id);
       sources.push({ ...source, id });
+    }
+    const { metadata } = recording;
+    const own = metadata.runs ?? [
+      { title: metadata.title ?? `run ${runs.length + 1}`, sources: recording.sources.map(({ id }) => id) },
+    ];
+    for (const run of own) {
+      runs.push({ title: run.title, sources: run.sources.map((id) => renumbered.get(id) ?? id) });
     }
     for (const chunk of recording.chunks) {
       chunks.push({ ...chunk, source: renumbered.get(chunk.source) ?? chunk.source });
@@ -26,6 +35,7 @@ export function mergeRecordings(recordings: readonly Recording[], title: string)
   const metadata: RecordingMetadata = {
     ...first.metadata,
     title,
+    runs,
     startUtcMs: Math.min(...recordings.map((recording) => recording.metadata.startUtcMs)),
     ...(ends.length === 0 ? {} : { endUtcMs: Math.max(...ends) }),
   };

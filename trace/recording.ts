@@ -49,6 +49,15 @@ export interface RecordingMetadata {
   /** ms since 1970 by the host's clock. */
   readonly startUtcMs: number;
   readonly endUtcMs?: number;
+  /** Of several runs in one recording: each with its sources. */
+  readonly runs?: readonly RecordingRun[];
+}
+
+/** A run among several that one recording holds. */
+export interface RecordingRun {
+  readonly title: string;
+  /** Ids of sources. */
+  readonly sources: readonly number[];
 }
 
 /** Whole slots of one ring as they were drained. */

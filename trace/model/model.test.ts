@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { generate, recordKey, type Generated, type GeneratorOptions, type RecordKey } from '../generator.js';
+import { RecordingBuilder } from '../recording.js';
+import { RingWriter, type RecordFields } from '../ring-writer.js';
 import { buildModel, type TraceModel } from './model.js';
+import { Flag, Kind } from './records.js';
 import { Fate, FATE_WORDS } from './transitions.js';
 import { Evidence } from './wakes.js';
 
@@ -171,6 +174,25 @@ describe('model', () => {
     assert.deepEqual(shuffled.wakes.signal, inOrder.wakes.signal);
     assert.deepEqual(shuffled.transitions.time, inOrder.transitions.time);
     run({ shuffled: true, skewed: true, lost: 0.03 }, 20);
+  });
+
+  it('does not doubt what happened to an object because of what was lost before it was made', () => {
+    const builder = new RecordingBuilder({ target: 't', host: 'h', versions: {}, startUtcMs: 0 });
+    builder.addSource({ side: 'user', description: 'app.exe', process: 1, session: 1, ringCount: 1, slotsPerRing: 64 });
+    const ring = new RingWriter();
+    const write = (us: number, thread: number, fields: Pick<RecordFields, 'kind' | 'duration' | 'flags'>): unknown =>
+      ring.write({ tsc: BigInt(us * 3_000), object: 4n, process: 1, thread, ...fields });
+    write(1, 2, { kind: Kind.Note });
+    ring.lost = 100;
+    write(10, 2, { kind: Kind.Note });
+    write(20, 2, { kind: Kind.Create, flags: Flag.Synchronization, duration: 3_000 });
+    write(30, 3, { kind: Kind.WaitBegin });
+    write(40, 2, { kind: Kind.Set, duration: 3_000 });
+    write(50, 3, { kind: Kind.WaitEnd, duration: 20 * 3_000 });
+    builder.slots(0, 0, 0n, 100n, ring.bytes);
+    const { wakes, gaps } = buildModel(builder.finish());
+    assert.equal(gaps.length, 1);
+    assert.deepEqual([...wakes.evidence], [Evidence.Seen]);
   });
 
   it('counts every lost record in a gap of its ring', () => {

@@ -95,18 +95,20 @@ export function findWakes(parts: Parts, catalogue: Catalogue, requests: RequestL
 
 /**
  * Where records that could concern an object are missing, or are known of but may be of any object. A driver can reach
- * every object by a handle; a process those that have a name, that a driver knows, or that it was seen to use itself.
+ * every object by a handle; a process those that have a name, that a driver knows, or that it was seen to use itself. What
+ * was over before the object was made is of another.
  */
 export function holesOf(parts: Parts, object: TraceObject, activity: Activity): Interval[] {
   const shared = object.paths.length > 0 || object.names.some(({ kind }) => kind === 'pointer');
   const sees = (source: number): boolean =>
     shared || object.sources.includes(source) || parts.recording.sources[source]?.side === 'kernel';
+  const made = object.created < 0 ? -Infinity : (parts.records.time[object.created] ?? -Infinity);
   const spans = activity.uncertainSpans.flatMap((span, source) => (span !== undefined && sees(source) ? [span] : []));
   return [
     ...parts.gaps.filter((gap) => sees(gap.source)).map(({ from, until }) => ({ from, until })),
     ...activity.unknownTakes.filter(({ source }) => sees(source)),
     ...spans,
-  ];
+  ].filter(({ until }) => until >= made);
 }
 
 /** Each round decides what the one before made decidable; a run of waits that hang together is rarely longer. */
