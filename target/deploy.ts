@@ -59,19 +59,32 @@ export async function deploy(
   });
 }
 
+export interface UndeployResult {
+  /** There was a service, which is deleted now. */
+  readonly service: boolean;
+  /** Windows paths of the files that were removed; both empty when there was nothing of ours. */
+  readonly files: readonly string[];
+  /** An undeployment before this one had been cut off: the service was gone and files were left. */
+  readonly resumed: boolean;
+}
+
 /**
  * Stops and deletes the service and removes the files. Says nothing when there is nothing. A driver that hangs or faults while
- * it unloads is reported when all the rest is done.
+ * it unloads is reported when all the rest is done. A cancel stops between two steps; the next undeployment does what is left.
+ * @throws EventscopeError `target.held`, `driver.fault`, `driver.unload`, `agent.*`; CancelledError
  */
 export async function undeploy(
   target: Target,
   client: AgentClient,
   project: Project,
   operation: Operation,
-): Promise<void> {
+): Promise<UndeployResult> {
   const service = new DriverService(target, client, project.driver.service);
-  const paths = deployedPaths(target, project);
-  await withTargetLocks(client, deployLocks(project), `undeploying ${project.driver.name}`, operation, async () => {
+  return withTargetLocks(client, deployLocks(project), `undeploying ${project.driver.name}`, operation, async () => {
+    const hadService = (await service.query(operation)) !== undefined;
+    const files = await leftFiles(client, deployedPaths(target, project), operation);
+    const resumed = !hadService && files.length > 0;
+    if (resumed) operation.progress('Finishing an undeployment that was cut off');
     let failure: Error | undefined;
     try {
       await service.stop(operation);
@@ -79,13 +92,22 @@ export async function undeploy(
       if (!isDriversOwnFailure(error)) throw error;
       failure = asError(error);
     }
+    if (hadService) operation.progress(`Deleting the service ${project.driver.service}`);
     await service.remove(operation);
-    operation.progress('Removing files');
-    for (const path of [paths.driver, oldOf(paths.driver), paths.application, oldOf(paths.application)]) {
-      await client.request('file/remove', { path }, { signal: operation.signal });
-    }
+    if (files.length > 0) operation.progress('Removing files');
+    for (const path of files) await client.request('file/remove', { path }, { signal: operation.signal });
     if (failure !== undefined) throw failure;
+    return { service: hadService, files, resumed };
   });
+}
+
+async function leftFiles(client: AgentClient, paths: DeployedPaths, operation: Operation): Promise<string[]> {
+  const left: string[] = [];
+  for (const path of [paths.driver, oldOf(paths.driver), paths.application, oldOf(paths.application)]) {
+    const { entry } = await client.request('file/stat', { path }, { signal: operation.signal });
+    if (entry !== undefined) left.push(path);
+  }
+  return left;
 }
 
 /** A run holds the tracer's lock: no driver is replaced under it. */

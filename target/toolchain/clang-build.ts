@@ -168,7 +168,8 @@ class ClangBuild {
     const args = compileArguments(this.#tools, {
       ...component,
       source: fromFolder(this.#folder, unit.source),
-      object: fromFolder(this.#folder, unit.object),
+      object: unit.object,
+      objectName: fromFolder(this.#output, unit.object),
       dependencyFile: unit.dependencyFile,
     });
     const command = [clang, args];
@@ -206,11 +207,11 @@ class ClangBuild {
     const linkedPdb = path.join(staging, component.side, `${component.name}.pdb`);
     const args = linkArguments(this.#tools, {
       side: component.side,
-      objects: objects.map((object) => fromFolder(this.#folder, object)),
+      objects: objects.map((object) => fromFolder(this.#output, object)),
       libraries: component.libraries,
       wideMain,
-      binary: fromFolder(this.#folder, linked),
-      pdb: fromFolder(this.#folder, linkedPdb),
+      binary: fromFolder(this.#output, linked),
+      pdb: fromFolder(this.#output, linkedPdb),
     });
     const tools = await Promise.all([programIdentity(this.#tools.clang), programIdentity(this.#tools.lld)]);
     const command = [tools, args, certificate?.sha256 ?? ''];
@@ -221,8 +222,8 @@ class ClangBuild {
     }
     this.#operation.progress(`Linking ${fileName}`);
     await mkdir(path.dirname(linked), { recursive: true });
-    const run = await runTool(this.#tools.clang, args, { signal: this.#operation.signal, folder: this.#folder });
-    const diagnostics = parseClangDiagnostics(run.standardError, this.#folder)
+    const run = await runTool(this.#tools.clang, args, { signal: this.#operation.signal, folder: this.#output });
+    const diagnostics = parseClangDiagnostics(run.standardError, this.#output, this.#folder)
       .filter((diagnostic) => !isHeaderDuplicate(this.#tools, diagnostic))
       .map((diagnostic) => (isDuplicate(diagnostic) ? { ...diagnostic, severity: 'error' as const } : diagnostic));
     if (run.exitCode !== 0 || diagnostics.some(isDuplicate)) {

@@ -15,8 +15,11 @@ const ECHO = /^linker command failed with exit code|^(?:unable to execute comman
 const SYMBOL = /^(?:undefined|duplicate) symbol: (.+)$/;
 const REFERENCE = /^>>> (referenced by|defined at) (.+?)(?::(\d+))?$/;
 
-/** @param folder where the tool ran: relative names are relative to it */
-export function parseClangDiagnostics(text: string, folder: string): Diagnostic[] {
+/**
+ * @param folder where the tool ran: relative names are relative to it
+ * @param compiled where the compiler ran, for the linker's messages: names of sources are relative to that
+ */
+export function parseClangDiagnostics(text: string, folder: string, compiled = folder): Diagnostic[] {
   const diagnostics: OpenDiagnostic[] = [];
   let included: RelatedPlace[] = [];
   for (const line of text.split(/\r?\n/)) {
@@ -58,13 +61,13 @@ export function parseClangDiagnostics(text: string, folder: string): Diagnostic[
       continue;
     }
     if (current !== undefined && line.startsWith('>>> '))
-      diagnostics[diagnostics.length - 1] = reference(current, line, folder);
+      diagnostics[diagnostics.length - 1] = reference(current, line, folder, compiled);
   }
   return diagnostics;
 }
 
 /** lld names the places of a symbol on lines of their own; the first is where a person has to look. */
-function reference(diagnostic: OpenDiagnostic, line: string, folder: string): OpenDiagnostic {
+function reference(diagnostic: OpenDiagnostic, line: string, folder: string, compiled: string): OpenDiagnostic {
   const match = REFERENCE.exec(line);
   if (match === null) {
     // ">>>               a.o:(DriverEntry)": the object, when no line was known.
@@ -72,9 +75,10 @@ function reference(diagnostic: OpenDiagnostic, line: string, folder: string): Op
     if (object === null || diagnostic.line !== 0 || diagnostic.related.length > 0) return diagnostic;
     return { ...diagnostic, file: path.resolve(folder, object[1] ?? '') };
   }
-  // A relative name comes from the object's line table, where clang writes it as Windows does.
-  const name = match[2]?.startsWith('.\\') === true ? match[2].replaceAll('\\', '/') : match[2];
-  const where = place(folder, name, match[3], undefined);
+  // A name from the object's line table, where clang writes it as Windows does.
+  const isSource = match[2]?.startsWith('.\\') === true;
+  const name = isSource ? match[2]?.replaceAll('\\', '/') : match[2];
+  const where = place(isSource ? compiled : folder, name, match[3], undefined);
   if (diagnostic.line === 0 && where.line !== 0) return { ...diagnostic, ...where };
   diagnostic.related.push({ ...where, message: match[1] ?? '' });
   return diagnostic;

@@ -51,7 +51,7 @@ const DRIVER_LINK = [
 
 export type Side = 'driver' | 'application';
 
-/** Paths are relative to the project's folder, where the compiler runs, or absolute outside of it. */
+/** Source and includes are relative to the project's folder, where the compiler runs, or absolute outside of it. */
 export interface CompileCommand {
   readonly side: Side;
   readonly source: string;
@@ -60,6 +60,8 @@ export interface CompileCommand {
   /** Beyond ours, such as -Werror. */
   readonly options: readonly string[];
   readonly object: string;
+  /** The object as the linker is told of it; default `object`. */
+  readonly objectName?: string;
   readonly dependencyFile: string;
 }
 
@@ -73,6 +75,9 @@ export function compileArguments(tools: LinuxToolchain, command: CompileCommand)
     ...command.includes.map((folder) => `-I${folder}`),
     ...(kernel ? ['-isystem', tools.ddkIncludes] : []),
     ...command.options,
+    // The name goes into the debug information.
+    '-Xclang',
+    `-object-file-name=${command.objectName ?? command.object}`,
     command.source,
     '-o',
     command.object,
@@ -82,7 +87,7 @@ export function compileArguments(tools: LinuxToolchain, command: CompileCommand)
   ];
 }
 
-/** Paths as in {@link CompileCommand}. */
+/** Paths are relative to the folder of the build, where the linker runs: its name is in none of the results. */
 export interface LinkCommand {
   readonly side: Side;
   readonly objects: readonly string[];
@@ -106,7 +111,7 @@ export function linkArguments(tools: LinuxToolchain, command: LinkCommand): stri
     // The binary names its PDB without a folder of this machine, and the same inputs make the same bytes.
     '-Wl,-Xlink=-pdbaltpath:%_PDB%',
     '-Wl,-Xlink=-Brepro',
-    // And the PDB names sources and objects relative to the project's folder, wherever that is.
+    // And the PDB names sources relative to the project's folder, as the objects do, wherever that is.
     '-Wl,-Xlink=-pdbsourcepath:.',
     ...command.objects,
     ...(kernel ? ['-lntoskrnl', '-lhal'] : []),

@@ -415,20 +415,71 @@ describe('Wine target', function () {
       assert.notEqual(again.service.processId, host);
     });
 
-    const moments: [name: string, said: RegExp][] = [
-      ['the copying', /^Copying probe\.sys/],
-      ['the start', /^Starting probe/],
-    ];
-    for (const [name, said] of moments) {
-      it(`leaves nothing when it is cancelled in the middle of ${name}`, async () => {
-        const controller = new AbortController();
-        const cancelled = operation(controller.signal, (message) => {
-          if (said.test(message)) controller.abort();
-        });
-        await assert.rejects(deploy(target, client, project, plain, cancelled), CancelledError);
-        await assertNothingLeft();
+    /** Messages of one whole piece of work, and an operation that is cancelled as the message at `index` is said. */
+    async function messagesOf(work: (whole: Operation) => Promise<unknown>): Promise<string[]> {
+      const said: string[] = [];
+      await work(operation(undefined, (message) => said.push(message)));
+      return said;
+    }
+    function cancelledAt(index: number): Operation {
+      const controller = new AbortController();
+      let count = 0;
+      return operation(controller.signal, () => {
+        if (count++ === index) controller.abort();
       });
     }
+
+    it('leaves nothing, whatever step it is cancelled in', async () => {
+      const said = await messagesOf((whole) => deploy(target, client, project, plain, whole));
+      assert.deepEqual(said, [
+        'Copying probeapp.exe to the target',
+        'Copying probe.sys to the target',
+        'Starting probe',
+      ]);
+      await undeploy(target, client, project, operation());
+      for (const index of said.keys()) {
+        await assert.rejects(deploy(target, client, project, plain, cancelledAt(index)), CancelledError, said[index]);
+        await assertNothingLeft();
+      }
+    });
+
+    it('leaves the driver that ran before running, whatever step replacing it is cancelled in', async () => {
+      const other = await variant('other', { TEXT: '"two"' });
+      await deploy(target, client, project, plain, operation());
+      const said = await messagesOf((whole) => deploy(target, client, project, other, whole));
+      assert.deepEqual(said, ['Stopping probe', 'Copying probe.sys to the target', 'Starting probe']);
+      await deploy(target, client, project, plain, operation());
+      for (const index of said.keys()) {
+        await assert.rejects(deploy(target, client, project, other, cancelledAt(index)), CancelledError, said[index]);
+        assert.equal((await service().query(operation()))?.state, 'running', said[index]);
+        assert.equal(await fileIsThere('C:\\eventscope\\bin\\probe.sys.old'), false);
+        const again = await deploy(target, client, project, plain, operation());
+        assert.deepEqual([again.uploaded, again.replaced], [[], false], said[index]);
+      }
+    });
+
+    it('is undone by the next undeployment, which says so, whatever step the first is cancelled in', async () => {
+      await deploy(target, client, project, plain, operation());
+      const said = await messagesOf((whole) => undeploy(target, client, project, whole));
+      assert.deepEqual(said, ['Stopping probe', 'Deleting the service probe', 'Removing files']);
+      for (const index of said.keys()) {
+        await deploy(target, client, project, plain, operation());
+        await assert.rejects(undeploy(target, client, project, cancelledAt(index)), CancelledError, said[index]);
+        const rest: string[] = [];
+        const result = await undeploy(
+          target,
+          client,
+          project,
+          operation(undefined, (message) => rest.push(message)),
+        );
+        const serviceWasGone = said[index] === 'Removing files';
+        assert.equal(result.resumed, serviceWasGone);
+        assert.equal(rest.includes('Finishing an undeployment that was cut off'), serviceWasGone, said[index]);
+        await assertNothingLeft();
+      }
+      const nothing = await undeploy(target, client, project, operation());
+      assert.deepEqual(nothing, { service: false, files: [], resumed: false });
+    });
 
     it('is refused to the second, who is told who holds the target', async () => {
       await deploy(target, client, project, plain, operation());

@@ -200,6 +200,8 @@ describe('toolchain', function () {
     );
     const second = await build(project, operation, { variant });
     assert.notEqual(second.driver.sys, first.driver.sys);
+    const [ours, theirs] = [first.application, second.application];
+    assert.ok((await readFile(ours.exe)).equals(await readFile(theirs.exe)), 'what is built from the same is the same');
     assert.equal((await failure(make())).id, 'build.failed', 'the usual build does not have the define');
   });
 
