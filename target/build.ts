@@ -7,10 +7,12 @@ import { tellingFullDisk } from './disk-full.js';
 import { acquireHostLock } from './host-lock.js';
 import type { Project } from './project.js';
 import type { Operation } from './target.js';
+import type { Side } from './toolchain/clang.js';
 import { buildWithClang } from './toolchain/clang-build.js';
 import type { Diagnostic } from './toolchain/diagnostics.js';
 import { findLinuxToolchain } from './toolchain/find-linux.js';
 import { findWindowsToolchain } from './toolchain/find-windows.js';
+import { givenBinary } from './toolchain/given-binary.js';
 import { buildWithMsbuild } from './toolchain/msbuild.js';
 
 export type { Diagnostic } from './toolchain/diagnostics.js';
@@ -32,24 +34,36 @@ export interface BuildOptions {
 
 export interface BuildResult {
   /**
-   * Absolute host paths. The driver is signed. The PDBs of the clang build name the project's own sources relative to its
+   * Absolute host paths. A driver that was built here is signed; a binary that the settings name is taken as it is, and has a
+   * PDB when there is one. The PDBs of the clang build name the project's own sources relative to its
    * folder, so that equal sources make equal bytes in every folder; who reads them joins the two.
    */
-  readonly driver: { readonly sys: string; readonly pdb: string };
-  readonly application: { readonly exe: string; readonly pdb: string };
+  readonly driver: { readonly sys: string; readonly pdb: string | undefined };
+  readonly application: { readonly exe: string; readonly pdb: string | undefined };
   /** Warnings; those of files that were not compiled again are kept from the build that did. */
   readonly diagnostics: readonly Diagnostic[];
   /** File names of what was made by this build: objects and binaries. Empty when nothing had changed. */
   readonly rebuilt: readonly string[];
-  /** SHA-256 of the test certificate that signed the driver, in hex; empty where the project's own build signs. */
+  /** SHA-256 of the test certificate that signed the driver, in hex; empty for a driver that was not built here. */
   readonly certificate: string;
+}
+
+/** Absolute host paths. */
+export interface BuiltBinary {
+  readonly binary: string;
+  readonly pdb: string | undefined;
+}
+
+/** What a toolchain made of those sides that have sources. */
+export interface SourceBuild extends Pick<BuildResult, 'diagnostics' | 'rebuilt' | 'certificate'> {
+  readonly outputs: Readonly<Partial<Record<Side, BuiltBinary>>>;
 }
 
 const WAIT_FOR_OTHER_BUILD_MS = 120_000;
 
 /**
  * Builds what has changed. The old binaries stay until a whole new set is there.
- * @throws EventscopeError `build.failed` (data.diagnostics: Diagnostic[]), `build.sources`, `build.held`,
+ * @throws EventscopeError `build.failed` (data.diagnostics: Diagnostic[]), `build.sources`, `build.binary`, `build.held`,
  * `toolchain.missing`, `signing.failed`, `host.diskFull`; CancelledError
  */
 export async function build(project: Project, operation: Operation, options: BuildOptions = {}): Promise<BuildResult> {
@@ -57,16 +71,36 @@ export async function build(project: Project, operation: Operation, options: Bui
   if (!/^[a-z0-9-]{1,40}$/.test(variant.name)) throw new RangeError(`"${variant.name}" is no name of a build variant`);
   const folder = path.join(project.stateFolder, 'build', variant.name);
   const use = { folder, purpose: 'build', kept: 'the binaries of the last good build are unchanged' };
-  return tellingFullDisk(use, () => buildAlone(project, folder, variant, operation));
+  const given = {
+    driver: await givenBinary(project, 'driver'),
+    application: await givenBinary(project, 'application'),
+  };
+  const sides = SIDES.filter((side) => given[side] === undefined);
+  const { outputs, ...made } =
+    sides.length === 0
+      ? NOTHING
+      : await tellingFullDisk(use, () => buildAlone(project, sides, folder, variant, operation));
+  const driver = given.driver ?? outputs.driver;
+  const application = given.application ?? outputs.application;
+  if (driver === undefined || application === undefined) throw new TypeError('A toolchain left out a side');
+  return {
+    driver: { sys: driver.binary, pdb: driver.pdb },
+    application: { exe: application.binary, pdb: application.pdb },
+    ...made,
+  };
 }
+
+const SIDES = ['driver', 'application'] as const;
+const NOTHING: SourceBuild = { outputs: {}, diagnostics: [], rebuilt: [], certificate: '' };
 
 /** One build of a variant at a time. */
 async function buildAlone(
   project: Project,
+  sides: readonly Side[],
   folder: string,
   variant: BuildVariant,
   operation: Operation,
-): Promise<BuildResult> {
+): Promise<SourceBuild> {
   const lock = await acquireHostLock(
     {
       file: `${folder}.lock`,
@@ -85,9 +119,9 @@ async function buildAlone(
   );
   try {
     if (process.platform === 'win32') {
-      return await buildWithMsbuild(project, await findWindowsToolchain(), folder, variant, operation);
+      return await buildWithMsbuild(project, await findWindowsToolchain(), sides, folder, variant, operation);
     }
-    return await buildWithClang(project, await findLinuxToolchain(), folder, variant, operation);
+    return await buildWithClang(project, await findLinuxToolchain(), sides, folder, variant, operation);
   } finally {
     await lock.release();
   }

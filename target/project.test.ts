@@ -52,6 +52,16 @@ describe('project', () => {
     assert.deepEqual(project.targets, [{ name: 'wine', kind: 'wine', oneProcessor: false }]);
   });
 
+  it('takes binaries that something else builds, and their names', async () => {
+    const driver = '{ "binary": "out/x64/MyDrv.sys", "pdb": "out/x64/MyDrv.pdb", "service": "mysvc" }';
+    const application = '{ "binary": "out\\\\x64\\\\my.app.EXE", "name": "other" }';
+    await settings(`{ "eventscope.project": { "driver": ${driver}, "application": ${application} } }`);
+    const project = await loadProject(folder);
+    assert.deepEqual([project.driver.name, project.driver.sources], ['MyDrv', []]);
+    assert.deepEqual([project.driver.binary, project.driver.pdb], ['out/x64/MyDrv.sys', 'out/x64/MyDrv.pdb']);
+    assert.deepEqual([project.application.name, project.application.pdb], ['other', undefined]);
+  });
+
   it('always has the embedded target, first when the settings do not name it', async () => {
     await settings(`{ "eventscope.project": { "driver": ${DRIVER}, "application": ${APPLICATION} },
       "eventscope.targets": [{ "name": "lab", "kind": "ssh", "host": "h", "user": "u" }] }`);
@@ -64,7 +74,7 @@ describe('project', () => {
   const wrong: [name: string, text: string, key: string, line: number, why: RegExp][] = [
     [
       'a missing key',
-      '{\n "eventscope.project": {\n "driver": { "sources": ["a"] } } }',
+      '{\n "eventscope.project": {\n "driver": { "sources": ["a"], "service": "s" } } }',
       'eventscope.project.driver.name',
       3,
       /name/,
@@ -89,6 +99,34 @@ describe('project', () => {
       'eventscope.project.driver.name',
       1,
       /letters, digits/,
+    ],
+    [
+      'neither sources nor a binary',
+      `{ "eventscope.project": {\n "driver": { "name": "x", "service": "s" }, "application": ${APPLICATION} } }`,
+      'eventscope.project.driver.sources',
+      2,
+      /either "sources" or "binary"/,
+    ],
+    [
+      'sources and a binary',
+      `{ "eventscope.project": { "driver": ${DRIVER},\n "application": { "sources": ["a"],\n "binary": "x.exe" } } }`,
+      'eventscope.project.application.sources',
+      2,
+      /either "sources" or "binary"/,
+    ],
+    [
+      'a PDB of sources',
+      `{ "eventscope.project": { "driver": ${DRIVER},\n "application": { "sources": ["a"], "name": "a",\n "pdb": "x.pdb" } } }`,
+      'eventscope.project.application.pdb',
+      3,
+      /goes with "binary"/,
+    ],
+    [
+      'a binary whose name is none',
+      `{ "eventscope.project": { "driver": { "binary": "a b.sys", "service": "s" }, "application": ${APPLICATION} } }`,
+      'eventscope.project.driver.name',
+      1,
+      /must have a name/,
     ],
     [
       'one name for both',

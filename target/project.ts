@@ -29,27 +29,87 @@ const defines = v.record(
 
 const component = {
   /** C files, or folders all of whose *.c files are meant; relative to the workspace folder. */
-  sources: v.pipe(v.array(relativeOrAbsolute), v.minLength(1, 'must name at least one file or folder')),
+  sources: v.optional(v.pipe(v.array(relativeOrAbsolute), v.minLength(1, 'must name at least one file or folder'))),
+  /** Instead of sources: a .sys or .exe that something else builds; relative to the workspace folder. */
+  binary: v.optional(relativeOrAbsolute),
+  /** Of the binary; without it the PDB of the same name beside the binary is taken when there is one. */
+  pdb: v.optional(relativeOrAbsolute),
   includes: v.optional(v.array(relativeOrAbsolute), []),
-  name: plainName,
+  /** Without folder and ending; of a binary its own by default. */
+  name: v.optional(plainName),
   defines: v.optional(defines, {}),
   /** Further options of the compiler (clang's; MSBuild takes its own from the project file). */
   options: v.optional(v.array(v.pipe(v.string(), v.startsWith('-', 'must start with "-"'), v.maxLength(1_024))), []),
 };
 
-const driverSettings = v.strictObject({
-  ...component,
-  service: plainName,
-  /** Win32 path of the device that answers the trace requests of eventscope_trace.h, such as \\.\EventSys. */
-  device: v.optional(
-    v.pipe(v.string(), v.regex(/^\\\\\.\\[^\\/]{1,200}$/, 'must be a Win32 device path such as \\\\.\\EventSys')),
+interface ComponentKeys {
+  readonly sources?: readonly string[] | undefined;
+  readonly binary?: string | undefined;
+  readonly pdb?: string | undefined;
+  readonly name?: string | undefined;
+}
+
+/** What a binary is called on the target when the settings do not say. */
+function nameOf({ name, binary }: ComponentKeys): string | undefined {
+  if (name !== undefined || binary === undefined) return name;
+  return path.basename(binary.replaceAll('\\', '/')).replace(/\.(sys|exe)$/i, '');
+}
+const hasOneOrigin = ({ sources, binary }: ComponentKeys): boolean =>
+  (sources === undefined) !== (binary === undefined);
+const ONE_ORIGIN = 'must name either "sources" or "binary"';
+const hasName = (keys: ComponentKeys): boolean => v.is(plainName, nameOf(keys));
+const NEEDS_NAME = 'must have a name: letters, digits, "_", "-" or ".", at most 64 characters';
+const pdbHasBinary = ({ pdb, binary }: ComponentKeys): boolean => pdb === undefined || binary !== undefined;
+const PDB_OF_BINARY = 'goes with "binary" alone: a build makes its own PDB';
+const withName = <T extends ComponentKeys>(keys: T): T & { sources: readonly string[]; name: string } => ({
+  ...keys,
+  sources: keys.sources ?? [],
+  name: nameOf(keys) ?? '',
+});
+
+const driverSettings = v.pipe(
+  v.strictObject({
+    ...component,
+    service: plainName,
+    /** Win32 path of the device that answers the trace requests of eventscope_trace.h, such as \\.\EventSys. */
+    device: v.optional(
+      v.pipe(v.string(), v.regex(/^\\\\\.\\[^\\/]{1,200}$/, 'must be a Win32 device path such as \\\\.\\EventSys')),
+    ),
+  }),
+  v.forward(
+    v.check((keys) => hasOneOrigin(keys), ONE_ORIGIN),
+    ['sources'],
   ),
-});
-const applicationSettings = v.strictObject({
-  ...component,
-  /** Import libraries beyond mingw's or the SDK's defaults, without prefix and ending, such as "advapi32". */
-  libraries: v.optional(v.array(plainName), []),
-});
+  v.forward(
+    v.check((keys) => hasName(keys), NEEDS_NAME),
+    ['name'],
+  ),
+  v.forward(
+    v.check((keys) => pdbHasBinary(keys), PDB_OF_BINARY),
+    ['pdb'],
+  ),
+  v.transform((keys) => withName(keys)),
+);
+const applicationSettings = v.pipe(
+  v.strictObject({
+    ...component,
+    /** Import libraries beyond mingw's or the SDK's defaults, without prefix and ending, such as "advapi32". */
+    libraries: v.optional(v.array(plainName), []),
+  }),
+  v.forward(
+    v.check((keys) => hasOneOrigin(keys), ONE_ORIGIN),
+    ['sources'],
+  ),
+  v.forward(
+    v.check((keys) => hasName(keys), NEEDS_NAME),
+    ['name'],
+  ),
+  v.forward(
+    v.check((keys) => pdbHasBinary(keys), PDB_OF_BINARY),
+    ['pdb'],
+  ),
+  v.transform((keys) => withName(keys)),
+);
 const projectSettings = v.pipe(
   v.strictObject({ driver: driverSettings, application: applicationSettings }),
   v.forward(

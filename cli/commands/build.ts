@@ -4,7 +4,9 @@ import { describeDiagnostics } from '../failure.js';
 import type { Session } from '../session.js';
 
 function describe(result: BuildResult): string {
-  const files = [result.driver.sys, result.driver.pdb, result.application.exe, result.application.pdb];
+  const files = [result.driver.sys, result.driver.pdb, result.application.exe, result.application.pdb].filter(
+    (file) => file !== undefined,
+  );
   const made = result.rebuilt.length === 0 ? 'Nothing had changed.' : `Built: ${result.rebuilt.join(', ')}`;
   return [made, ...files.map((file) => `  ${file}`)].join('\n');
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
-import type { BuildResult, BuildVariant } from '../build.js';
+import type { BuildVariant, BuiltBinary, SourceBuild } from '../build.js';
 import { diskFullCode } from '../disk-full.js';
 import { throwIfCancelled } from '../operation.js';
 import type { Project } from '../project.js';
@@ -47,39 +47,42 @@ interface Unit {
   readonly step: string;
 }
 
-/** @param folder where everything of this build goes: obj/, staging, and the binaries */
+/**
+ * @param sides those that have sources
+ * @param folder where everything of this build goes: obj/, staging, and the binaries
+ */
 export async function buildWithClang(
   project: Project,
   tools: LinuxToolchain,
+  sides: readonly Side[],
   folder: string,
   variant: BuildVariant,
   operation: Operation,
-): Promise<BuildResult> {
+): Promise<SourceBuild> {
   const state = await BuildState.load(path.join(folder, 'build.json'));
   const build = new ClangBuild(project.folder, tools, folder, state, operation);
-  const driver = await component(project, folder, 'driver', { ...project.driver.defines, ...variant.driverDefines });
-  const application = await component(project, folder, 'application', {
-    ...project.application.defines,
-    ...variant.applicationDefines,
-  });
+  const components: Component[] = [];
+  for (const side of sides) {
+    const extra = side === 'driver' ? variant.driverDefines : variant.applicationDefines;
+    components.push(await component(project, folder, side, { ...project[side].defines, ...extra }));
+  }
   const staging = path.join(folder, 'staging');
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging, { recursive: true });
   try {
-    await build.compile([
-      ...driver.units.map((unit) => [driver, unit] as const),
-      ...application.units.map((unit) => [application, unit] as const),
-    ]);
-    const certificate = await testCertificate(tools, path.join(project.stateFolder, 'keys'), operation.signal);
-    const driverOutput = await build.link(driver, staging, certificate);
-    const applicationOutput = await build.link(application, staging, undefined);
-    await build.finish([driver, application]);
+    await build.compile(components.flatMap((item) => item.units.map((unit) => [item, unit] as const)));
+    const keys = path.join(project.stateFolder, 'keys');
+    const certificate = sides.includes('driver') ? await testCertificate(tools, keys, operation.signal) : undefined;
+    const outputs: Partial<Record<Side, BuiltBinary>> = {};
+    for (const item of components) {
+      outputs[item.side] = await build.link(item, staging, item.side === 'driver' ? certificate : undefined);
+    }
+    await build.finish(components);
     return {
-      driver: { sys: driverOutput.binary, pdb: driverOutput.pdb },
-      application: { exe: applicationOutput.binary, pdb: applicationOutput.pdb },
+      outputs,
       diagnostics: distinctDiagnostics(build.diagnostics),
       rebuilt: build.rebuilt,
-      certificate: certificate.sha256,
+      certificate: certificate?.sha256 ?? '',
     };
   } finally {
     await rm(staging, { recursive: true, force: true });

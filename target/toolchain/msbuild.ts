@@ -7,9 +7,10 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 
 import path from 'node:path';
 import * as v from 'valibot';
 import { EventscopeError } from '../../protocol/errors.js';
-import type { BuildResult, BuildVariant } from '../build.js';
+import type { BuildVariant, BuiltBinary, SourceBuild } from '../build.js';
 import type { Project } from '../project.js';
 import type { Operation } from '../target.js';
+import type { Side } from './clang.js';
 import { distinctDiagnostics, formatDiagnostic, type Diagnostic } from './diagnostics.js';
 import type { WindowsToolchain } from './find-windows.js';
 import { parseMsvcDiagnostics } from './msvc-diagnostics.js';
@@ -60,42 +61,39 @@ function escapeForMsbuild(name: string, value: string): string {
   return value.replace(/[%$@'()?*,]/g, (found) => `%${found.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
+/** @param sides those that have sources */
 export async function buildWithMsbuild(
   project: Project,
   tools: WindowsToolchain,
+  sides: readonly Side[],
   folder: string,
   variant: BuildVariant,
   operation: Operation,
-): Promise<BuildResult> {
+): Promise<SourceBuild> {
   const diagnostics: Diagnostic[] = [];
-  const staging = path.join(folder, 'staging');
-  const pdbs: Output[] = [];
-  const binaries: Output[] = [];
-  for (const side of ['driver', 'application'] as const) {
-    const settings = project[side];
-    const out = path.join(staging, side);
+  const made: { readonly side: Side; readonly binary: Output; readonly pdb: Output }[] = [];
+  for (const side of sides) {
+    const { name, defines } = project[side];
+    const out = path.join(folder, 'staging', side);
     const extra = side === 'driver' ? variant.driverDefines : variant.applicationDefines;
-    diagnostics.push(
-      ...(await buildOne(project, tools, side, out, { ...settings.defines, ...extra }, diagnostics, operation)),
-    );
-    const binary = `${settings.name}.${side === 'driver' ? 'sys' : 'exe'}`;
-    binaries.push({ staged: path.join(out, binary), final: path.join(folder, binary) });
-    const pdb = `${settings.name}.pdb`;
-    pdbs.push({ staged: path.join(out, pdb), final: path.join(folder, pdb) });
+    diagnostics.push(...(await buildOne(project, tools, side, out, { ...defines, ...extra }, diagnostics, operation)));
+    const output = (file: string): Output => ({ staged: path.join(out, file), final: path.join(folder, file) });
+    made.push({ side, binary: output(`${name}.${side === 'driver' ? 'sys' : 'exe'}`), pdb: output(`${name}.pdb`) });
   }
-  await requireOutputs([...binaries, ...pdbs]);
-  const certificate = await storeCertificate(tools, path.join(project.stateFolder, 'keys'), operation.signal);
-  const [driver, application] = binaries as [Output, Output];
-  const rebuilt = await replaceChanged(pdbs);
-  if (await replaceSigned(tools, certificate, driver, operation)) rebuilt.push(path.basename(driver.final));
-  rebuilt.push(...(await replaceChanged([application])));
-  return {
-    driver: { sys: driver.final, pdb: pdbs[0]?.final ?? '' },
-    application: { exe: application.final, pdb: pdbs[1]?.final ?? '' },
-    diagnostics: distinctDiagnostics(diagnostics),
-    rebuilt,
-    certificate: certificate.sha256,
-  };
+  await requireOutputs(made.flatMap(({ binary, pdb }) => [binary, pdb]));
+  const outputs: Partial<Record<Side, BuiltBinary>> = {};
+  const rebuilt: string[] = [];
+  let certificate = '';
+  for (const { side, binary, pdb } of made) {
+    rebuilt.push(...(await replaceChanged([pdb])));
+    if (side === 'driver') {
+      const own = await storeCertificate(tools, path.join(project.stateFolder, 'keys'), operation.signal);
+      if (await replaceSigned(tools, own, binary, operation)) rebuilt.push(path.basename(binary.final));
+      certificate = own.sha256;
+    } else rebuilt.push(...(await replaceChanged([binary])));
+    outputs[side] = { binary: binary.final, pdb: pdb.final };
+  }
+  return { outputs, diagnostics: distinctDiagnostics(diagnostics), rebuilt, certificate };
 }
 
 interface Output {

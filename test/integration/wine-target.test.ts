@@ -481,6 +481,30 @@ describe('Wine target', function () {
       assert.deepEqual(nothing, { service: false, files: [], resumed: false });
     });
 
+    it('brings binaries that something else has built, under the names of the settings', async () => {
+      const home = await mkdtemp(path.join(tmpdir(), 'eventscope-binaries-'));
+      try {
+        const settings = {
+          driver: { binary: plain.driver.sys, name: 'given', service: 'givensvc' },
+          application: { binary: plain.application.exe, name: 'givenapp' },
+        };
+        await mkdir(path.join(home, '.vscode'));
+        await writeFile(
+          path.join(home, '.vscode', 'settings.json'),
+          JSON.stringify({ 'eventscope.project': settings }),
+        );
+        const given = await loadProject(home);
+        const result = await deploy(target, client, given, await build(given, operation()), operation());
+        assert.deepEqual(result.uploaded, ['C:\\eventscope\\bin\\givenapp.exe', 'C:\\eventscope\\bin\\given.sys']);
+        assert.deepEqual([result.service.name, result.service.state], ['givensvc', 'running']);
+        const ran = await run(target, client, given, { arguments: ['exit', '5'] }, operation());
+        assert.equal(ran.exitCode, 5);
+        await undeploy(target, client, given, operation());
+      } finally {
+        await rm(home, { recursive: true });
+      }
+    });
+
     it('is refused to the second, who is told who holds the target', async () => {
       await deploy(target, client, project, plain, operation());
       const second = await target.connect(operation());

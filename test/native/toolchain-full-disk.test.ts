@@ -41,7 +41,7 @@ describe('toolchain on a full disk', function () {
     }
   }
   const outputs = ({ driver, application }: BuildResult): Promise<Buffer[]> =>
-    Promise.all([driver.sys, driver.pdb, application.exe, application.pdb].map((file) => readFile(file)));
+    Promise.all([driver.sys, driver.pdb, application.exe, application.pdb].map((file) => readFile(file ?? '')));
 
   async function assertFull(work: Promise<unknown>): Promise<void> {
     const error: unknown = await work.then(

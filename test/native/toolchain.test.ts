@@ -89,7 +89,7 @@ describe('toolchain', function () {
     const certificate = path.join(project.stateFolder, 'keys', 'test', 'certificate.pem');
     await verifySignature(tools, { certificate }, result.driver.sys, new AbortController().signal);
     for (const pdb of [result.driver.pdb, result.application.pdb]) {
-      assert.match((await readFile(pdb)).toString('latin1', 0, 32), /^Microsoft C\/C\+\+ MSF 7\.00/);
+      assert.match((await readFile(pdb ?? '')).toString('latin1', 0, 32), /^Microsoft C\/C\+\+ MSF 7\.00/);
     }
     const [driver, application] = await Promise.all([readFile(result.driver.sys), readFile(result.application.exe)]);
     const header = driver.readUInt32LE(0x3c);
@@ -130,7 +130,7 @@ describe('toolchain', function () {
 
   it('keeps the old binaries on a compiler error, and says where the error is', async () => {
     const { driver, application } = await make();
-    const before = await Promise.all([driver.sys, driver.pdb, application.exe].map((file) => readFile(file)));
+    const before = await Promise.all([driver.sys, driver.pdb, application.exe].map((file) => readFile(file ?? '')));
     await write(
       'driver/sys/helper.c',
       'int Helper(int value);\nint Helper(int value)\n{\n    return value + nosuch;\n}\n',
@@ -146,7 +146,7 @@ describe('toolchain', function () {
         ['driver/sys/helper.c', 4, 20, "use of undeclared identifier 'nosuch'"],
       ],
     );
-    const after = await Promise.all([driver.sys, driver.pdb, application.exe].map((file) => readFile(file)));
+    const after = await Promise.all([driver.sys, driver.pdb, application.exe].map((file) => readFile(file ?? '')));
     assert.deepEqual(after, before);
   });
 
@@ -225,13 +225,79 @@ describe('toolchain', function () {
         [here.application.exe, other.application.exe],
         [here.application.pdb, other.application.pdb],
       ] as const;
-      for (const [a, b] of pairs) assert.ok((await readFile(a)).equals(await readFile(b)), path.basename(a));
-      const pdb = await readFile(here.driver.pdb);
+      for (const [a = '', b = ''] of pairs) {
+        assert.ok((await readFile(a)).equals(await readFile(b)), path.basename(a));
+      }
+      const pdb = await readFile(here.driver.pdb ?? '');
       assert.ok(pdb.includes('driver\\sys\\entry.c'));
       assert.ok(!pdb.includes(folder), 'no folder of this machine in the PDB');
     } finally {
       await rm(there, { recursive: true });
     }
+  });
+
+  describe('with binaries that something else has built', () => {
+    let built: BuildResult;
+    async function use(driver: Record<string, string>, application: Record<string, string>): Promise<void> {
+      const settings = { 'eventscope.project': { driver: { service: 's', ...driver }, application } };
+      await write('.vscode/settings.json', JSON.stringify(settings));
+      project = await loadProject(folder);
+    }
+    beforeEach(async () => {
+      built = await make();
+      process.env['PATH'] = folder;
+    });
+
+    it('takes them as they are, and needs no tool', async () => {
+      await use({ binary: built.driver.sys }, { binary: '.eventscope/build/default/eventapp.exe' });
+      const result = await make();
+      assert.deepEqual([result.driver, result.application], [built.driver, built.application]);
+      assert.deepEqual([result.rebuilt, result.certificate], [[], '']);
+      await rm(built.driver.pdb ?? '');
+      assert.equal((await make()).driver.pdb, undefined, 'without a PDB beside it there is none');
+      await use({ binary: built.driver.sys, pdb: built.application.pdb ?? '' }, { binary: built.application.exe });
+      assert.equal((await make()).driver.pdb, built.application.pdb);
+    });
+
+    it('builds the other side', async () => {
+      process.env['PATH'] = realPath;
+      const settings = {
+        driver: { binary: built.driver.sys, service: 's' },
+        application: { sources: ['driver/app'], includes: ['driver/include'], name: 'eventapp' },
+      };
+      await write('.vscode/settings.json', JSON.stringify({ 'eventscope.project': settings }));
+      await write('driver/include/shared.h', '#define ANSWER 43\n');
+      project = await loadProject(folder);
+      const result = await make();
+      assert.deepEqual(result.driver, built.driver);
+      assert.ok(result.rebuilt.includes('eventapp.exe') && !result.rebuilt.includes('eventsys.sys'));
+    });
+
+    it('says what is none', async () => {
+      const [sys, exe] = [built.driver.sys, built.application.exe];
+      const x86 = path.join(folder, 'x86.exe');
+      const bytes = await readFile(exe);
+      bytes.writeUInt16LE(0x14c, bytes.readUInt32LE(0x3c) + 4);
+      await writeFile(x86, bytes);
+      const cut = path.join(folder, 'cut.sys');
+      await writeFile(cut, (await readFile(sys)).subarray(0, 100));
+      const cases: [driver: Record<string, string>, application: Record<string, string>, why: RegExp][] = [
+        [{ binary: exe, name: 'd' }, { binary: exe }, /subsystem is Windows console, and a driver's is native/],
+        [{ binary: sys }, { binary: sys, name: 'a' }, /is a DLL|a program's is Windows/],
+        [{ binary: sys }, { binary: x86 }, /it is for x86, and targets are x64/],
+        [{ binary: 'driver/sys/entry.c', name: 'd' }, { binary: exe }, /does not begin with "MZ"/],
+        [{ binary: cut }, { binary: exe }, /has no PE header/],
+        [{ binary: 'none.sys' }, { binary: exe }, /no such file/],
+        [{ binary: sys, pdb: exe }, { binary: exe }, /it is no PDB/],
+      ];
+      for (const [driver, application, why] of cases) {
+        await use(driver, application);
+        const error = await failure(make());
+        assert.equal(error.id, 'build.binary');
+        assert.match(error.why ?? '', why);
+        assert.match(error.next ?? '', /eventscope\.project\.(driver|application)\.(binary|pdb)/);
+      }
+    });
   });
 
   it('names the package of a missing tool', async () => {
