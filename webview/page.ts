@@ -41,12 +41,14 @@ header { padding: 10px 14px 6px; border-bottom: 1px solid var(--es-line); }
 h1 { font-size: 15px; font-weight: 600; margin: 0; display: inline; }
 #summary { color: var(--es-faint); margin-left: 10px; }
 .bar { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; margin-top: 6px; }
-.bar button, .bar input {
+.bar button, .bar input, .bar select, #table button {
   font: inherit; color: inherit; background: var(--es-stripe); border: 1px solid var(--es-line); border-radius: 4px; padding: 2px 9px;
 }
-.bar button:focus-visible, .bar input:focus-visible, canvas:focus-visible, summary:focus-visible {
+.bar :focus-visible, #table button:focus-visible, canvas:focus-visible, summary:focus-visible {
   outline: 2px solid var(--es-focus); outline-offset: -2px;
 }
+#filter { width: 17em; } #runs { max-width: 34em; }
+#table button { margin: 8px 14px; }
 #legend { color: var(--es-faint); display: flex; flex-wrap: wrap; gap: 2px 14px; }
 #legend b { font-weight: 400; display: inline-block; min-width: 14px; text-align: center; }
 .signal { color: var(--es-signal); } .reset { color: var(--es-reset); } .wiped { color: var(--es-wiped); }
@@ -74,6 +76,7 @@ export const pageBody = `
     <button type="button" id="fit" title="Show all (0)">Show all</button>
     <button type="button" id="in" title="Zoom in (W or wheel)" aria-label="Zoom in">+</button>
     <button type="button" id="out" title="Zoom out (S or wheel)" aria-label="Zoom out">&minus;</button>
+    <select id="runs" aria-label="Run" title="Run" hidden></select>
     <input id="filter" type="search" placeholder="Filter objects and threads" aria-label="Filter objects and threads">
     <span id="legend">
       <span><b class="signal">&#9650;</b> set</span>
@@ -90,7 +93,7 @@ export const pageBody = `
 </header>
 <div id="stage">
   <canvas id="canvas" tabindex="0" role="application"
-    aria-label="Timeline of objects and threads. W and S zoom, A and D pan, left and right arrow step along the selected lane, up and down arrow change the lane, F follows a wake. The same data is in the table below."></canvas>
+    aria-label="Timeline of objects and threads. W and S zoom, A and D pan, left and right arrow step along the selected lane, up and down arrow change the lane, F follows a wake, T shows timers and objects without waits. The same data is in the table below."></canvas>
   <div id="height"></div>
 </div>
 <div id="detail" role="status" aria-live="polite"></div>

@@ -1,17 +1,56 @@
-/** The table twin of the drawing: for screen readers and for copying. */
+/** The table twin of the drawing: for screen readers and for copying. Rows are made page by page, as they are asked for. */
 import { TRANSITION_WORDS } from '../trace/model/transitions.js';
-import { describeEdge, edgesOf } from './describe.js';
+import { describeEdge } from './describe.js';
+import { lowerBound } from './search.js';
 import { exactNs } from './time-scale.js';
-import type { ViewData } from './view-data.js';
+import type { ObjectLane } from './view-data.js';
+import type { ViewIndex } from './view-index.js';
 
-const MAX_ROWS = 2_000;
+export const ROWS_PER_PAGE = 200;
 
-/** Transitions between two times, in order; at most 2,000, and says how many it leaves out. */
-export function fillTable(host: HTMLElement, data: ViewData, from: number, until: number): void {
-  const rows = data.objects
-    .flatMap((lane) => lane.time.map((time, index) => ({ time, index, lane })))
-    .filter(({ time }) => time >= from && time <= until)
-    .sort((a, b) => a.time - b.time);
+export interface TableRow {
+  readonly lane: ObjectLane;
+  readonly index: number;
+}
+
+/** Transitions of all objects between two times, in order, a page at a time. */
+export class TransitionPages {
+  readonly #places: { readonly lane: ObjectLane; at: number; readonly until: number }[];
+  #left: number;
+
+  constructor(objects: readonly ObjectLane[], from: number, until: number) {
+    this.#places = objects
+      .map((lane) => ({ lane, at: lowerBound(lane.time, from), until: lowerBound(lane.time, until) }))
+      .filter(({ at, until: end }) => at < end);
+    this.#left = this.#places.reduce((sum, place) => sum + place.until - place.at, 0);
+  }
+
+  /** Not handed out yet. */
+  get left(): number {
+    return this.#left;
+  }
+
+  next(count = ROWS_PER_PAGE): TableRow[] {
+    const rows: TableRow[] = [];
+    while (rows.length < count && this.#left > 0) {
+      let first = this.#places[0];
+      for (const place of this.#places) {
+        if (place.at >= place.until) continue;
+        const earlier = (place.lane.time[place.at] ?? 0) < (first?.lane.time[first.at] ?? 0);
+        if (first === undefined || first.at >= first.until || earlier) first = place;
+      }
+      if (first === undefined) break;
+      rows.push({ lane: first.lane, index: first.at });
+      first.at += 1;
+      this.#left -= 1;
+    }
+    return rows;
+  }
+}
+
+/** Fills `host` with the first page of [from, until), and a button for the next. */
+export function fillTable(host: HTMLElement, view: ViewIndex, from: number, until: number): void {
+  const pages = new TransitionPages(view.data.objects, from, until);
   const table = document.createElement('table');
   const head = table.createTHead().insertRow();
   for (const title of ['Time', 'Object', 'Transition', 'By', 'Effect']) {
@@ -21,29 +60,34 @@ export function fillTable(host: HTMLElement, data: ViewData, from: number, until
     head.append(cell);
   }
   const body = table.createTBody();
-  for (const { time, index, lane } of rows.slice(0, MAX_ROWS)) {
-    const row = body.insertRow();
-    const edges = edgesOf(data, { lane: 'object', id: lane.id, index });
-    const cells = [
-      exactNs(time),
-      lane.label,
-      TRANSITION_WORDS[lane.what[index] ?? 0] ?? '',
-      data.threads.find(({ id }) => id === lane.thread[index])?.label ?? '',
-      edges
-        .slice(0, 4)
-        .map((edge) => describeEdge(data, edge))
-        .join('; '),
-    ];
-    cells.forEach((text, column) => {
-      const cell = row.insertCell();
-      cell.textContent = text;
-      if (column === 0) cell.className = 'number';
-    });
-  }
-  host.replaceChildren(table);
-  if (rows.length > MAX_ROWS) {
-    const note = document.createElement('p');
-    note.textContent = `${rows.length - MAX_ROWS} more in this range: zoom in to see them.`;
-    host.append(note);
-  }
+  const more = document.createElement('button');
+  more.type = 'button';
+  const add = (): void => {
+    for (const row of pages.next()) addRow(body, view, row);
+    more.hidden = pages.left === 0;
+    more.textContent = `Show ${Math.min(pages.left, ROWS_PER_PAGE)} more (of ${pages.left} in this range; zoom in for fewer)`;
+  };
+  more.addEventListener('click', add);
+  add();
+  host.replaceChildren(table, more);
+}
+
+function addRow(body: HTMLTableSectionElement, view: ViewIndex, { lane, index }: TableRow): void {
+  const row = body.insertRow();
+  const cells = [
+    exactNs(lane.time[index] ?? 0),
+    lane.label,
+    TRANSITION_WORDS[lane.what[index] ?? 0] ?? '',
+    view.thread(lane.thread[index])?.label ?? '',
+    view
+      .edgesOf({ lane: 'object', id: lane.id, index })
+      .slice(0, 4)
+      .map((edge) => describeEdge(view, edge))
+      .join('; '),
+  ];
+  cells.forEach((text, column) => {
+    const cell = row.insertCell();
+    cell.textContent = text;
+    if (column === 0) cell.className = 'number';
+  });
 }

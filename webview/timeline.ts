@@ -1,18 +1,24 @@
 /** The timeline: reacts to pointer and keys, and draws on the next frame. */
-import { describeSelection, edgesOf } from './describe.js';
-import { drawScene, type Selection } from './draw.js';
-import { layOut, type Lane, type LaneLayout } from './lanes.js';
+import { describeSelection } from './describe.js';
+import { drawScene } from './draw.js';
+import { AXIS_HEIGHT, laneAt, layOut, type Group, type Lane, type LaneLayout } from './lanes.js';
+import { firstWake, followed, onOtherLane, stepped } from './navigation.js';
 import { lowerBound } from './search.js';
 import { fillTable } from './table.js';
 import { readTheme, type Theme } from './theme.js';
 import { TimeScale } from './time-scale.js';
 import type { ViewData } from './view-data.js';
+import { ViewIndex, momentOf, type Selection } from './view-index.js';
 
 /** Pixels around the pointer in which a transition counts as hit. */
 const REACH = 7;
+/** Waits of a thread that can lie within one another. */
+const MAX_NESTED = 4;
 
 export class Timeline {
   readonly #data: ViewData;
+  readonly #view: ViewIndex;
+  readonly #folded = new Set<Group>(['quiet']);
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
   readonly #stage: HTMLElement;
@@ -29,24 +35,80 @@ export class Timeline {
 
   constructor(data: ViewData) {
     this.#data = data;
+    this.#view = new ViewIndex(data);
     this.#canvas = element('canvas', HTMLCanvasElement);
     this.#stage = element('stage', HTMLElement);
     const context = this.#canvas.getContext('2d', { alpha: false });
     if (context === null) throw new Error('This browser does not draw on a canvas.');
     this.#context = context;
-    this.#layout = layOut(data, '');
+    this.#layout = layOut(data, '', this.#folded);
     this.#theme = readTheme();
     this.#scale = new TimeScale(0, data.end, 1, data.end);
     this.#resize();
-    this.showAll();
-    this.#say(undefined);
+    this.#listRuns();
+    if (data.runs.length > 0) this.#showRun(0);
+    else {
+      this.showAll();
+      this.#select(firstWake(this.#view, undefined));
+    }
     this.#listen();
   }
 
+  /** The whole time, every run unfolded. */
   showAll(): void {
-    const margin = this.#data.end * 0.02;
-    this.#scale.show(-margin, this.#data.end + margin);
+    this.#data.runs.forEach((_run, index) => this.#folded.delete(index));
+    this.#relayout();
+    this.#choose('');
+    this.#show(0, this.#data.end);
+  }
+
+  /** One run, with the first of its wakes selected. */
+  #showRun(run: number): void {
+    this.#data.runs.forEach((_run, index) => this.#folded.add(index));
+    this.#folded.delete(run);
+    this.#relayout();
+    this.#choose(String(run));
+    const { from, until } = whereThingsHappen(this.#data, run);
+    this.#show(from, until);
+    this.#select(firstWake(this.#view, run));
+    const heading = this.#layout.lanes.find((lane) => lane.type === 'heading' && lane.group === run);
+    if (heading !== undefined && this.#layout.height > this.#height) this.#stage.scrollTop = heading.top - AXIS_HEIGHT;
+  }
+
+  #show(from: number, until: number): void {
+    const margin = Math.max(1, until - from) * 0.03;
+    this.#scale.show(from - margin, until + margin);
     this.#draw();
+  }
+
+  #fold(group: Group): void {
+    if (typeof group === 'number' && this.#folded.has(group)) {
+      this.#showRun(group);
+      return;
+    }
+    if (!this.#folded.delete(group)) this.#folded.add(group);
+    this.#relayout();
+  }
+
+  #relayout(): void {
+    this.#layout = layOut(this.#data, element('filter', HTMLInputElement).value, this.#folded);
+    this.#resize();
+    this.#draw();
+  }
+
+  /** Runs by name, for those who look for one, and for those who use no pointer. */
+  #listRuns(): void {
+    const list = element('runs', HTMLSelectElement);
+    list.hidden = this.#data.runs.length === 0;
+    list.append(new Option('All runs', ''), ...this.#data.runs.map(({ label }, run) => new Option(label, String(run))));
+    list.addEventListener('change', () => {
+      if (list.value === '') this.showAll();
+      else this.#showRun(Number(list.value));
+    });
+  }
+
+  #choose(run: string): void {
+    element('runs', HTMLSelectElement).value = run;
   }
 
   get #gutter(): number {
@@ -83,14 +145,10 @@ export class Timeline {
     element('in', HTMLButtonElement).addEventListener('click', () => this.#zoom(0.5));
     element('out', HTMLButtonElement).addEventListener('click', () => this.#zoom(2));
     const filter = element('filter', HTMLInputElement);
-    filter.addEventListener('input', () => {
-      this.#layout = layOut(this.#data, filter.value);
-      this.#resize();
-      this.#draw();
-    });
+    filter.addEventListener('input', () => this.#relayout());
     const details = element('table-details', HTMLDetailsElement);
     details.addEventListener('toggle', () => {
-      if (details.open) fillTable(element('table', HTMLElement), this.#data, this.#scale.from, this.#scale.until);
+      if (details.open) fillTable(element('table', HTMLElement), this.#view, this.#scale.from, this.#scale.until);
     });
   }
 
@@ -115,13 +173,10 @@ export class Timeline {
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
       drawScene(this.#context, {
-        ...{ data: this.#data, layout: this.#layout, scale: this.#scale, theme: this.#theme },
+        ...{ view: this.#view, layout: this.#layout, scale: this.#scale, theme: this.#theme },
         ...{ gutter: this.#gutter, width: this.#width, height: this.#height, scrollTop: this.#stage.scrollTop },
         ...{ selection: this.#selection, hover: this.#hover, pointer: this.#pointer },
-        edges: [...new Set([...edgesOf(this.#data, this.#selection), ...edgesOf(this.#data, this.#hover)])].slice(
-          0,
-          64,
-        ),
+        edges: [...new Set([...this.#view.edgesOf(this.#selection), ...this.#view.edgesOf(this.#hover)])].slice(0, 64),
       });
       document.body.dataset['drawn'] = 'yes';
     });
@@ -161,12 +216,16 @@ export class Timeline {
         this.#drag = { x: event.offsetX, moved: true };
       }
     }
+    const lane = laneAt(this.#layout, event.offsetY + this.#stage.scrollTop);
+    this.#canvas.style.cursor = lane?.type === 'heading' && lane.group !== undefined ? 'pointer' : '';
     this.#setHover(this.#hit(event.offsetX, event.offsetY));
   }
 
   #release(): void {
     if (this.#drag?.moved === false && this.#pointer !== undefined) {
-      this.#select(this.#hit(this.#pointer.x, this.#pointer.y));
+      const lane = laneAt(this.#layout, this.#pointer.y + this.#stage.scrollTop);
+      if (lane?.type === 'heading' && lane.group !== undefined) this.#fold(lane.group);
+      else this.#select(this.#hit(this.#pointer.x, this.#pointer.y));
     }
     this.#drag = undefined;
   }
@@ -184,7 +243,7 @@ export class Timeline {
   }
 
   #say(selection: Selection | undefined): void {
-    const text = describeSelection(this.#data, selection);
+    const text = describeSelection(this.#view, selection);
     const detail = element('detail', HTMLElement);
     const words =
       text === '' ? 'Point at a transition or a wait, or click it to keep it. Wheel: zoom. Drag: move.' : text;
@@ -194,8 +253,7 @@ export class Timeline {
   /** The transition or wait at a place of the canvas. */
   #hit(x: number, y: number): Selection | undefined {
     if (x < this.#gutter) return undefined;
-    const top = y + this.#stage.scrollTop;
-    const lane = this.#layout.lanes.find((one) => top >= one.top && top < one.top + one.height);
+    const lane = laneAt(this.#layout, y + this.#stage.scrollTop);
     return lane === undefined ? undefined : this.#hitLane(lane, x - this.#gutter);
   }
 
@@ -213,9 +271,9 @@ export class Timeline {
     }
     if (lane.type === 'heading') return undefined;
     const { begin, end, id } = lane.thread;
-    for (let index = lowerBound(begin, scale.ns(x + REACH)) - 1; index >= 0; index -= 1) {
+    const last = lowerBound(begin, scale.ns(x + REACH)) - 1;
+    for (let index = last; index >= 0 && index > last - MAX_NESTED; index -= 1) {
       if (scale.x(end[index] ?? 0) >= x - 3) return { lane: 'thread', id, index };
-      if (scale.x(begin[index] ?? 0) < x - scale.width) break;
     }
     return undefined;
   }
@@ -236,6 +294,7 @@ export class Timeline {
       arrowup: () => this.#changeLane(-1),
       arrowdown: () => this.#changeLane(1),
       f: () => this.#follow(),
+      t: () => this.#fold('quiet'),
       escape: () => this.#select(undefined),
     };
     const action = actions[event.key.toLowerCase()];
@@ -245,71 +304,35 @@ export class Timeline {
     this.#draw();
   }
 
-  #timesOf(selection: Selection): readonly number[] {
-    return selection.lane === 'object'
-      ? (this.#data.objects.find(({ id }) => id === selection.id)?.time ?? [])
-      : (this.#data.threads.find(({ id }) => id === selection.id)?.begin ?? []);
-  }
-
   #step(by: number): void {
-    const current = this.#selection ?? this.#firstSelection();
-    if (current === undefined) return;
-    const times = this.#timesOf(current);
-    const index = Math.min(Math.max(this.#selection === undefined ? 0 : current.index + by, 0), times.length - 1);
-    this.#select({ ...current, index });
-    this.#reveal(times[index] ?? 0);
-  }
-
-  #firstSelection(): Selection | undefined {
-    const lane = this.#layout.lanes.find((one) => one.type !== 'heading');
-    if (lane?.type === 'object') return { lane: 'object', id: lane.object.id, index: 0 };
-    return lane?.type === 'thread' ? { lane: 'thread', id: lane.thread.id, index: 0 } : undefined;
+    const current = this.#selection;
+    const next = current === undefined ? this.#onOtherLane(1) : stepped(this.#view, current, by);
+    if (next !== undefined) this.#goTo(next);
   }
 
   #changeLane(by: number): void {
-    const lanes = this.#layout.lanes.filter((lane) => lane.type !== 'heading');
-    const current = this.#selection;
-    const at = lanes.findIndex(
-      (lane) =>
-        (lane.type === 'object' && current?.lane === 'object' && lane.object.id === current.id) ||
-        (lane.type === 'thread' && current?.lane === 'thread' && lane.thread.id === current.id),
-    );
-    const lane = lanes[Math.min(Math.max(at + by, 0), lanes.length - 1)];
-    if (lane === undefined) return;
-    const target: Selection =
-      lane.type === 'object'
-        ? { lane: 'object', id: lane.object.id, index: 0 }
-        : { lane: 'thread', id: lane.thread.id, index: 0 };
-    const times = this.#timesOf(target);
-    const time = current === undefined ? this.#scale.from : (this.#timesOf(current)[current.index] ?? 0);
-    const index = Math.min(lowerBound(times, time), Math.max(0, times.length - 1));
-    this.#select(times.length === 0 ? undefined : { ...target, index });
-    if (lane.top < this.#stage.scrollTop + 40 || lane.top + lane.height > this.#stage.scrollTop + this.#height) {
-      this.#stage.scrollTop = lane.top - this.#height / 2;
-    }
+    const next = this.#onOtherLane(by);
+    if (next !== undefined) this.#goTo(next);
   }
 
-  /** From a signal to the wait that it released, from a wait to its signal. */
+  #onOtherLane(by: number): Selection | undefined {
+    return onOtherLane(this.#view, this.#layout.lanes, this.#selection, by, this.#scale.from)?.selection;
+  }
+
   #follow(): void {
-    const current = this.#selection;
-    const edge = edgesOf(this.#data, current)[0];
-    if (current === undefined || edge === undefined) return;
-    const { edges } = this.#data;
-    if (current.lane === 'object') {
-      const thread = this.#data.threads.find(({ id }) => id === edges.toThread[edge]);
-      const index = thread?.begin.indexOf(edges.begin[edge] ?? NaN) ?? -1;
-      if (thread === undefined || index < 0) return;
-      this.#select({ lane: 'thread', id: thread.id, index });
-      this.#reveal(edges.to[edge] ?? 0);
-      return;
+    const next = this.#selection === undefined ? undefined : followed(this.#view, this.#selection);
+    if (next !== undefined) this.#goTo(next);
+  }
+
+  /** Selects, and brings into sight. */
+  #goTo(selection: Selection): void {
+    this.#select(selection);
+    const lane = (selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread).get(selection.id);
+    const { scrollTop } = this.#stage;
+    if (lane !== undefined && (lane.top < scrollTop + 40 || lane.top + lane.height > scrollTop + this.#height)) {
+      this.#stage.scrollTop = lane.top - this.#height / 2;
     }
-    const object = this.#data.objects.find(({ id }) => id === edges.object[edge]);
-    const index =
-      object?.time.findIndex((time, at) => time === edges.from[edge] && object.thread[at] === edges.fromThread[edge]) ??
-      -1;
-    if (object === undefined || index < 0) return;
-    this.#select({ lane: 'object', id: object.id, index });
-    this.#reveal(edges.from[edge] ?? 0);
+    this.#reveal(momentOf(this.#view, selection));
   }
 
   #reveal(ns: number): void {
@@ -317,6 +340,17 @@ export class Timeline {
     if (x < 20 || x > this.#scale.width - 20) this.#scale.pan(x - this.#scale.width / 2);
     this.#draw();
   }
+}
+
+/** From the first transition of an object of interest to the last of a run, or of all when it has none. */
+function whereThingsHappen({ objects, runs, end }: ViewData, run: number): { from: number; until: number } {
+  const lanes = objects.filter((lane) => lane.run === run && !lane.quiet);
+  const mark = runs[run];
+  if (lanes.length === 0) return { from: mark?.from ?? 0, until: mark?.until ?? end };
+  return {
+    from: Math.min(...lanes.map(({ time }) => time[0] ?? 0)),
+    until: Math.max(...lanes.map(({ time }) => time.at(-1) ?? 0)),
+  };
 }
 
 export function element<T extends HTMLElement>(id: string, type: abstract new () => T): T {

@@ -2,16 +2,26 @@
  * What the timeline draws: plain JSON made from a model, columns of numbers per lane, no bigint. Embedded in a stand-alone
  * page, or sent to a webview.
  */
+import { printable } from '../trace/names.js';
 import { callerOf, type TraceModel } from '../trace/model/model.js';
 import { Kind, type Gap } from '../trace/model/records.js';
 import { Outcome, OUTCOME_WORDS } from '../trace/model/waits.js';
 import { EVIDENCE_WORDS } from '../trace/model/wakes.js';
-import { duration, objectKind, objectName, programName, threadName } from '../trace/wording.js';
+import { counted, duration, objectKind, objectName, programName, threadName } from '../trace/wording.js';
 
-export const VIEW_DATA_VERSION = 1;
+export const VIEW_DATA_VERSION = 2;
+
+/** A run among several of one recording. */
+export interface RunMark {
+  readonly label: string;
+  readonly from: number;
+  readonly until: number;
+}
 
 export interface ObjectLane {
   readonly id: number;
+  /** Index in `runs`; -1 when there are none, or it is of none. */
+  readonly run: number;
   readonly label: string;
   readonly kind: string;
   /** Of interest after all others: drawn last. */
@@ -40,6 +50,7 @@ export interface ThreadLane {
   readonly id: number;
   readonly label: string;
   readonly side: 'kernel' | 'user';
+  readonly run: number;
   /** Ordinal of its source, as in GapMark. */
   readonly source: number;
   readonly process: number;
@@ -88,6 +99,8 @@ export interface ViewData {
   /** ms since 1970 of time 0; null when unknown. */
   readonly startUtcMs: number | null;
   readonly end: number;
+  /** Empty when the recording is one run. */
+  readonly runs: readonly RunMark[];
   readonly objects: readonly ObjectLane[];
   readonly threads: readonly ThreadLane[];
   readonly edges: EdgeColumns;
@@ -102,9 +115,11 @@ const rounded = (ns: number): number => Math.round(ns * 10) / 10;
 
 export function toViewData(model: TraceModel): ViewData {
   const callers = new Map<string, number>();
-  const threads = threadLanes(model);
+  const runOf = runsOfSources(model);
+  const threads = threadLanes(model, runOf);
+  const runs = runMarks(model, threads);
   const lanes = model.objects
-    .map((object) => objectLane(model, object.id, callers))
+    .map((object) => objectLane(model, object.id, callers, { runs, runOf }))
     .filter((lane) => lane.time.length > 0)
     .sort((a, b) => (a.time[0] ?? 0) - (b.time[0] ?? 0));
   return {
@@ -113,6 +128,7 @@ export function toViewData(model: TraceModel): ViewData {
     target: model.recording.metadata.target,
     startUtcMs: Number.isNaN(model.clock.startUtcMs) ? null : model.clock.startUtcMs,
     end: Math.max(1, rounded(model.end)),
+    runs,
     objects: lanes,
     threads,
     edges: edgeColumns(model),
@@ -123,6 +139,25 @@ export function toViewData(model: TraceModel): ViewData {
   };
 }
 
+/** Run by ordinal of the source; -1: of none. */
+function runsOfSources({ recording }: TraceModel): readonly number[] {
+  const runs = recording.metadata.runs ?? [];
+  if (runs.length < 2) return recording.sources.map(() => -1);
+  return recording.sources.map(({ id }) => runs.findIndex((run) => run.sources.includes(id)));
+}
+
+/** Each run from its first record to its last. */
+function runMarks({ recording, end }: TraceModel, threads: readonly ThreadLane[]): readonly RunMark[] {
+  const runs = recording.metadata.runs ?? [];
+  if (runs.length < 2) return [];
+  return runs.map(({ title }, run) => {
+    const lanes = threads.filter((lane) => lane.run === run);
+    if (lanes.length === 0) return { label: printable(title), from: 0, until: end };
+    const from = Math.min(...lanes.map(({ first }) => first));
+    return { label: printable(title), from, until: Math.max(from, ...lanes.map(({ last }) => last)) };
+  });
+}
+
 /** Neither signaled nor waited for, or a timer that only runs a procedure: of interest after all others. */
 function isQuiet(model: TraceModel, id: number): boolean {
   const counters = model.transitions.counters[id];
@@ -130,7 +165,12 @@ function isQuiet(model: TraceModel, id: number): boolean {
   return model.objects[id]?.type === 'timer' && counters.waits === 0;
 }
 
-function objectLane(model: TraceModel, id: number, callers: Map<string, number>): ObjectLane {
+function objectLane(
+  model: TraceModel,
+  id: number,
+  callers: Map<string, number>,
+  { runs, runOf }: { readonly runs: readonly RunMark[]; readonly runOf: readonly number[] },
+): ObjectLane {
   const { transitions, records } = model;
   const object = model.objects[id];
   const from = transitions.first[id] ?? 0;
@@ -151,13 +191,16 @@ function objectLane(model: TraceModel, id: number, callers: Map<string, number>)
     return callers.size - 1;
   };
   const initial = object?.initiallySet;
+  // An object that outlived its run was not recorded any more.
+  const inRuns = (object?.sources ?? []).map((source) => runOf[source] ?? -1);
+  const ended = Math.max(...inRuns.map((run) => runs[run]?.until ?? Infinity));
   return {
-    id,
+    ...{ id, run: Math.min(...inRuns) },
     label: objectName(object),
     kind: object === undefined ? 'object' : objectKind(object),
     quiet: isQuiet(model, id),
     summary: [
-      `${counters?.signals ?? 0} signals`,
+      counted(counters?.signals ?? 0, 'signal'),
       `${counters?.taken ?? 0} taken`,
       ...(counters?.coalesced ? [`${counters.coalesced} coalesced`] : []),
       ...(counters?.wiped ? [`${counters.wiped} wiped`] : []),
@@ -167,7 +210,7 @@ function objectLane(model: TraceModel, id: number, callers: Map<string, number>)
     time: rows.map((row) => rounded(transitions.time[row] ?? 0)),
     what: rows.map((row) => transitions.kind[row] ?? 0),
     state: rows.map((row) => transitions.stateAfter[row] ?? 0),
-    until: rounded(Math.min(model.end, lastUse(model, id))),
+    until: rounded(Math.min(model.end, ended, lastUse(model, id))),
     initial: initial === undefined ? 2 : initial ? 1 : 0,
     thread: rows.map(threadOf),
     caller: rows.map(callerIndex),
@@ -184,11 +227,11 @@ function lastUse(model: TraceModel, id: number): number {
   return names.length === 0 ? Infinity : Math.max(...names.map(({ until }) => until));
 }
 
-function threadLanes(model: TraceModel): ThreadLane[] {
+function threadLanes(model: TraceModel, runOf: readonly number[]): ThreadLane[] {
   const { waits, records } = model;
   const lanes = model.threads.map((thread) => ({
     ...{ id: thread.id, side: thread.side, source: thread.source, process: thread.process, deferred: thread.deferred },
-    label: threadName(model, thread.id),
+    ...{ label: threadName(model, thread.id), run: runOf[thread.source] ?? -1 },
     ...{ first: Infinity, last: 0 },
     begin: [] as number[],
     end: [] as number[],

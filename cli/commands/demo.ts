@@ -72,7 +72,7 @@ export async function demoCommand(session: Session, options: DemoOptions, versio
   }));
   session.operation.progress('Drawing the timeline');
   const recording = mergeRecordings(
-    runs.map((run) => run.recording),
+    runs.map(({ title, recording: of }) => ({ ...of, metadata: { ...of.metadata, title: title.trim() } })),
     'every way of sharing an event',
   );
   const report = reportOf(recording);
