@@ -9,7 +9,7 @@ import { captureDebugOutput, type DebugCapture } from './debug-capture.js';
 import { deployedPaths } from './deploy.js';
 import { driverFaultError, driverFaultOf, firstFault } from './driver-fault.js';
 import { DriverService } from './driver-service.js';
-import { asError } from './operation.js';
+import { asError, pause } from './operation.js';
 import { ApplicationProcess } from './application-process.js';
 import type { Project } from './project.js';
 import type { DbgPrintLine, Operation, Target } from './target.js';
@@ -89,6 +89,9 @@ const APPLICATION_RINGS = 64;
 /** Name of the variable that eventscope_trace.h reads (ES_TRACE_SECTION_VARIABLE). */
 const SECTION_VARIABLE = 'EVENTSCOPE_TRACE_SECTION';
 const TRACE_STOP_TIMEOUT_MS = 30_000;
+/** A fault is told before the driver's host process ends: a crash debugger may hold it for some seconds. */
+const FAULT_SETTLE_MS = 20_000;
+const FAULT_INTERVAL_MS = 200;
 
 /**
  * Runs the deployed application and returns when it has ended and everything it left is collected.
@@ -150,6 +153,7 @@ class RunSession {
       clearTimeout(timer);
       this.#operation.signal.removeEventListener('abort', cancel);
       await capture.stop();
+      this.#end.abort();
     }
   }
 
@@ -287,19 +291,27 @@ class RunSession {
 
   async #requireDriverAlive(driverRan: boolean, capture: DebugCapture): Promise<void> {
     if (!driverRan) return;
-    const service = new DriverService(this.#target, this.#client, this.#project.driver.service);
-    const status = await service.query(this.#operation);
-    if (status?.state !== 'running') throw this.#faultError(capture);
+    const settleMs = firstFault(capture.lines) === undefined ? 0 : FAULT_SETTLE_MS;
+    if (await this.#driverStops(settleMs, this.#operation.signal)) throw this.#faultError(capture);
   }
 
   async #onFault(capture: DebugCapture): Promise<void> {
     try {
-      const service = new DriverService(this.#target, this.#client, this.#project.driver.service);
-      const status = await service.query(this.#operation);
-      // Other drivers of the target may fault too: that is not our run's end.
-      if (status?.state !== 'running') this.#endEarly(this.#faultError(capture));
+      if (await this.#driverStops(FAULT_SETTLE_MS, this.#end.signal)) this.#endEarly(this.#faultError(capture));
     } catch (error) {
-      this.#endEarly(asError(error));
+      // The run has ended meanwhile, and knows of the fault by itself.
+      if (!(error instanceof CancelledError)) this.#endEarly(asError(error));
+    }
+  }
+
+  /** Whether our driver is found stopped within settleMs: another driver of the target may be the one that faulted. */
+  async #driverStops(settleMs: number, signal: AbortSignal): Promise<boolean> {
+    const service = new DriverService(this.#target, this.#client, this.#project.driver.service);
+    const until = Date.now() + settleMs;
+    for (;;) {
+      if ((await service.query(this.#operation))?.state !== 'running') return true;
+      if (Date.now() >= until) return false;
+      await pause(FAULT_INTERVAL_MS, signal);
     }
   }
 

@@ -9,6 +9,7 @@ import { deploy, deployedPaths, undeploy } from '../../target/deploy.js';
 import { run } from '../../target/run.js';
 import { buildModel } from '../../trace/model/model.js';
 import { Outcome } from '../../trace/model/waits.js';
+import { describeFlow } from '../../trace/flow.js';
 import { traceRun } from '../../cli/traced-run.js';
 import { clearParameters, driverState, requestFault, setParameter } from './driver-requests.js';
 import { MACHINE_NAMES, sshMachine, TestOperation } from './fixture.js';
@@ -91,8 +92,14 @@ for (const machine of MACHINE_NAMES) {
       const log = readApplicationLog(result.standardOutput);
       assert.equal(log.at(-1)?.what, 'wait-begin', 'its log ends in the wait');
       const model = buildModel(recording);
-      const open = [...model.waits.outcome].filter((outcome) => outcome === Outcome.Open);
+      const open = [...model.waits.outcome.keys()].filter((wait) => model.waits.outcome[wait] === Outcome.Open);
       assert.equal(open.length, 1);
+      const [wait = -1] = open;
+      assert.equal(model.waits.end[wait], Infinity, 'nobody ended it');
+      assert.equal(model.threads[model.waits.thread[wait] ?? -1]?.process, result.process);
+      const awaited = model.objects[model.waitObjects[model.waits.first[wait] ?? -1] ?? -1];
+      assert.equal(awaited?.type, 'event');
+      assert.match(describeFlow(model), /eventapp.* still waits for .* since/);
       const after = await driverState(sample.client, (state) => state.totals.files === before.totals.files);
       assert.equal(after.totals.events, before.totals.events);
       assert.equal(after.totals.schedules, before.totals.schedules);
@@ -161,23 +168,57 @@ for (const machine of MACHINE_NAMES) {
       await runSample(sample, ['app-handle', '--count', '1']);
     });
 
-    it('a driver that faults in a request: its service is stopped, and after a restart of the target all is well', async () => {
+    it('a driver that faults in a request during a run: told as the bugcheck that it would be, and deployed again', async () => {
+      await deploy(sample.target, sample.client, sample.project, await buildFaultySample(), new TestOperation());
+      const error = await failure(
+        run(
+          sample.target,
+          sample.client,
+          sample.project,
+          {
+            // It would wait longer than this test may take: the fault ends the run.
+            arguments: ['app-handle', '--count', '1', '--period', '10000', '--timeout', '600000'],
+            onStarted: () => {
+              void withClient((client) => requestFault(client, EventsysFault.AccessViolation, 0)).catch(
+                () => undefined,
+              );
+            },
+          },
+          new TestOperation(),
+        ),
+      );
+      assert.deepEqual([error.id, error.target], ['run.driverFault', machine]);
+      assert.equal(error.what, 'The driver eventsys faulted during the run');
+      assert.match(
+        error.why ?? '',
+        /^page fault on \w+ access .* at address 0x[0-9A-F]{8,16}; on Windows this stops the machine/,
+      );
+      assert.match(error.why ?? '', /bugcheck 0x3B \(SYSTEM_SERVICE_EXCEPTION\) in a request/);
+      assert.match(error.next ?? '', /correct the driver and deploy again/);
+      assert.ok((error.data['bugchecks'] as { code: number }[]).some(({ code }) => code === 0x3b));
+      await untilStopped();
+      await untilEnded(sample.client);
+      await redeploy();
+      await runSample(sample, ['app-handle', '--count', '1']);
+    });
+
+    it('a driver that faults in a request outside a run: its service is stopped, and it is deployed again', async () => {
       await deploy(sample.target, sample.client, sample.project, await buildFaultySample(), new TestOperation());
       const request = await requestFault(sample.client, EventsysFault.AccessViolation, 0).catch((e: unknown) => e);
       assert.ok(request instanceof EventscopeError || (request as { status: number }).status !== 0);
+      await untilStopped();
+      await redeploy();
+      await runSample(sample, ['app-handle', '--count', '1']);
+    });
+
+    async function untilStopped(): Promise<void> {
       for (let tries = 0; ; tries++) {
         const { status } = await sample.client.request('service/query', { name: 'eventsys' });
-        if (status?.state === 'stopped') break;
+        if (status?.state === 'stopped') return;
         assert.ok(tries < 100, `the service of a driver that faulted is ${status?.state ?? 'gone'}`);
         await delay(100);
       }
-      // Wine's service control manager starts no driver any more after that (error 6); Windows would have bugchecked.
-      await sample.client.close();
-      if (machine === 'ssh') await (await sshMachine()).reboot();
-      else await sample.target.stop(new TestOperation());
-      sample = await deploySample(machine);
-      await runSample(sample, ['app-handle', '--count', '1']);
-    });
+    }
 
     it('a driver that hangs in its unload routine: said so, and undeployed all the same', async () => {
       await deploy(sample.target, sample.client, sample.project, await buildFaultySample(), new TestOperation());
