@@ -100,11 +100,11 @@ export async function traceRun(
       ...(options.driverSlots === undefined ? {} : { driverSlots: options.driverSlots }),
       sink: { slots: (...chunk) => void builder.slots(...chunk) },
       onSources: (sources) => {
-        for (const { source, side, description, ringCount, slotsPerRing } of sources) {
+        for (const { source, side, description, process: host, ringCount, slotsPerRing } of sources) {
           const ofSide =
             side === 'user'
               ? { description: [description, ...options.arguments].join(' '), session: info.sessionId }
-              : { description };
+              : { description, ...(host === undefined ? {} : { process: host }) };
           builder.addSource({ id: source, side, ringCount, slotsPerRing, ...ofSide });
         }
       },

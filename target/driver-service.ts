@@ -19,6 +19,9 @@ const SETTLE_MS = 5_000;
 /** The agent answers by its own bound; ours is only for an agent that hangs. */
 const GRACE_MS = 10_000;
 
+/** The id of the process that system threads belong to, on every Windows since XP. */
+const SYSTEM_PROCESS = 4;
+
 const ERROR_INVALID_HANDLE = 6;
 const ERROR_ALREADY_EXISTS = 183;
 const ERROR_SERVICE_REQUEST_TIMEOUT = 1_053;
@@ -57,6 +60,16 @@ export class DriverService {
   async query(operation: Operation): Promise<ServiceStatus | undefined> {
     const answer = await this.#client.request('service/query', { name: this.#name }, { signal: operation.signal });
     return answer.status;
+  }
+
+  /**
+   * Process whose records a running driver's are: its host under Wine, the system process on Windows. Undefined when it
+   * cannot be told.
+   */
+  async hostProcess(status: ServiceStatus, operation: Operation): Promise<number | undefined> {
+    if (status.processId !== 0) return status.processId;
+    const info = await this.#client.request('agent/info', {}, { signal: operation.signal });
+    return info.wineVersion === undefined ? SYSTEM_PROCESS : undefined;
   }
 
   /** @throws EventscopeError `driver.markedForDeletion` */

@@ -4,6 +4,7 @@
 import { BulkKind } from '../protocol/agent-wire.js';
 import { EventscopeError } from '../protocol/errors.js';
 import type { AgentClient } from './agent-client.js';
+import { DriverService } from './driver-service.js';
 import type { Project } from './project.js';
 import type { RunSource, RunTotal, TraceSink } from './run.js';
 import type { Operation, Target } from './target.js';
@@ -56,7 +57,9 @@ export async function recordDriver(
     try {
       const sources = [{ type: 'driver', device, slotsPerRing: request.driverSlots ?? 0 }] as const;
       const started = await start(target, client, stream.stream, sources[0], operation);
-      request.onSource({ ...started, side: 'kernel', description: `${name}.sys` });
+      const process = await hostProcess(target, client, service, operation);
+      const kernel = { side: 'kernel' as const, description: `${name}.sys` };
+      request.onSource({ ...started, ...kernel, ...(process === undefined ? {} : { process }) });
       known = true;
       for (const take of early) take();
       await aborted(AbortSignal.any([request.until, operation.signal]), client);
@@ -69,6 +72,17 @@ export async function recordDriver(
       stream.close();
     }
   });
+}
+
+async function hostProcess(
+  target: Target,
+  client: AgentClient,
+  name: string,
+  operation: Operation,
+): Promise<number | undefined> {
+  const service = new DriverService(target, client, name);
+  const status = await service.query(operation);
+  return status === undefined ? undefined : service.hostProcess(status, operation);
 }
 
 async function start(

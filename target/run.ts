@@ -22,6 +22,8 @@ export interface RunSource {
   readonly side: 'kernel' | 'user';
   /** Such as "eventsys.sys" or "eventapp.exe". */
   readonly description: string;
+  /** Of the driver: its host process, or the system process; when known. */
+  readonly process?: number;
   readonly ringCount: number;
   readonly slotsPerRing: number;
 }
@@ -133,7 +135,7 @@ class RunSession {
 
   async run(): Promise<RunResult> {
     const program = deployedPaths(this.#target, this.#project).application;
-    const driverRuns = await this.#requireDeployed(program);
+    const driver = await this.#requireDeployed(program);
     const timeoutMs = this.#request.timeoutMs ?? RUN_TIMEOUT_MS;
     const cancel = (): void => this.#endEarly(new CancelledError());
     const timer = setTimeout(() => this.#endEarly(this.#outOfTime(timeoutMs)), timeoutMs);
@@ -146,7 +148,7 @@ class RunSession {
       if (driverFaultOf(line.text) !== undefined) void this.#onFault(capture);
     });
     try {
-      return await this.#traced(program, driverRuns, capture);
+      return await this.#traced(program, driver, capture);
     } catch (error) {
       throw this.#endReason ?? error;
     } finally {
@@ -157,7 +159,8 @@ class RunSession {
     }
   }
 
-  async #requireDeployed(program: string): Promise<boolean> {
+  /** @returns the running driver; undefined when it does not run */
+  async #requireDeployed(program: string): Promise<RunningDriver | undefined> {
     const { signal } = this.#operation;
     const { entry } = await this.#client.request('file/stat', { path: program }, { signal });
     if (entry === undefined) {
@@ -170,11 +173,13 @@ class RunSession {
       });
     }
     const service = new DriverService(this.#target, this.#client, this.#project.driver.service);
-    return (await service.query(this.#operation))?.state === 'running';
+    const status = await service.query(this.#operation);
+    if (status?.state !== 'running') return undefined;
+    return { process: await service.hostProcess(status, this.#operation) };
   }
 
-  async #traced(program: string, driverRuns: boolean, capture: DebugCapture): Promise<RunResult> {
-    const trace = this.#request.trace === false ? undefined : await this.#startTrace(driverRuns);
+  async #traced(program: string, driver: RunningDriver | undefined, capture: DebugCapture): Promise<RunResult> {
+    const trace = this.#request.trace === false ? undefined : await this.#startTrace(driver);
     const application = new ApplicationProcess(this.#client, this.#request);
     const startedUtcMs = Date.now();
     let exitCode: number;
@@ -195,7 +200,7 @@ class RunSession {
     }
     const endedUtcMs = Date.now();
     await capture.stop();
-    await this.#requireDriverAlive(driverRuns, capture);
+    if (driver !== undefined) await this.#requireDriverAlive(capture);
     return {
       process: application.process,
       exitCode,
@@ -210,20 +215,8 @@ class RunSession {
     };
   }
 
-  async #startTrace(driverRuns: boolean): Promise<RunTrace> {
-    const { device, name } = this.#project.driver;
-    const wanted: RequestParams<'trace/start'>['sources'] = [];
-    const sides: Pick<RunSource, 'side' | 'description'>[] = [];
-    if (device !== undefined && driverRuns) {
-      wanted.push({ type: 'driver', device, slotsPerRing: this.#request.driverSlots ?? 0 });
-      sides.push({ side: 'kernel', description: `${name}.sys` });
-    }
-    wanted.push({
-      type: 'application',
-      ringCount: this.#request.applicationRings ?? APPLICATION_RINGS,
-      slotsPerRing: this.#request.applicationSlots ?? APPLICATION_SLOTS,
-    });
-    sides.push({ side: 'user', description: `${this.#project.application.name}.exe` });
+  async #startTrace(driver: RunningDriver | undefined): Promise<RunTrace> {
+    const { wanted, sides } = this.#wantedSources(driver);
     const stream = this.#client.openStream((head, data) => this.#takeSlots(head, data));
     try {
       const answer = await this.#client.request(
@@ -231,12 +224,11 @@ class RunSession {
         { stream: stream.stream, sources: wanted },
         { signal: this.#end.signal },
       );
-      const sources = answer.sources.map((source, index) => ({
-        source: source.source,
-        side: sides[index]?.side ?? 'user',
-        description: sides[index]?.description ?? '',
-        ringCount: source.ringCount,
-        slotsPerRing: source.slotsPerRing,
+      const sources = answer.sources.map(({ source, ringCount, slotsPerRing }, index) => ({
+        source,
+        ringCount,
+        slotsPerRing,
+        ...(sides[index] ?? { side: 'user' as const, description: '' }),
       }));
       // Slots that came with the answer were kept until their sources are known.
       this.#request.onSources?.(sources, answer.qpcFrequency);
@@ -252,6 +244,31 @@ class RunSession {
         next: 'Check "device" of eventscope.project.driver, and that the driver was built with EVENTSCOPE_TRACE=1.',
       });
     }
+  }
+
+  /** What is asked of the agent, and what each of its sources will be, in one order. */
+  #wantedSources(driver: RunningDriver | undefined): {
+    readonly wanted: RequestParams<'trace/start'>['sources'];
+    readonly sides: readonly Pick<RunSource, 'side' | 'description' | 'process'>[];
+  } {
+    const { device, name } = this.#project.driver;
+    const application = {
+      type: 'application' as const,
+      ringCount: this.#request.applicationRings ?? APPLICATION_RINGS,
+      slotsPerRing: this.#request.applicationSlots ?? APPLICATION_SLOTS,
+    };
+    const user = { side: 'user' as const, description: `${this.#project.application.name}.exe` };
+    if (device === undefined || driver === undefined) return { wanted: [application], sides: [user] };
+    const { process } = driver;
+    const kernel = {
+      side: 'kernel' as const,
+      description: `${name}.sys`,
+      ...(process === undefined ? {} : { process }),
+    };
+    return {
+      wanted: [{ type: 'driver', device, slotsPerRing: this.#request.driverSlots ?? 0 }, application],
+      sides: [kernel, user],
+    };
   }
 
   #sourcesKnown = false;
@@ -289,8 +306,7 @@ class RunSession {
     }
   }
 
-  async #requireDriverAlive(driverRan: boolean, capture: DebugCapture): Promise<void> {
-    if (!driverRan) return;
+  async #requireDriverAlive(capture: DebugCapture): Promise<void> {
     const settleMs = firstFault(capture.lines) === undefined ? 0 : FAULT_SETTLE_MS;
     if (await this.#driverStops(settleMs, this.#operation.signal)) throw this.#faultError(capture);
   }
@@ -341,6 +357,10 @@ class RunSession {
     this.#endReason ??= reason;
     this.#end.abort();
   }
+}
+
+interface RunningDriver {
+  readonly process: number | undefined;
 }
 
 interface RunTrace {

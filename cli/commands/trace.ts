@@ -39,8 +39,8 @@ export async function traceRecordCommand(
       project,
       {
         sink: { slots: (...chunk) => void builder.slots(...chunk) },
-        onSource: ({ source, side, description, ringCount, slotsPerRing }) => {
-          builder.addSource({ id: source, side, description, ringCount, slotsPerRing });
+        onSource: ({ source, ...described }) => {
+          builder.addSource({ id: source, ...described });
         },
         until,
       },
