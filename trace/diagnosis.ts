@@ -9,7 +9,7 @@ import { Fate } from './model/transitions.js';
 import { Outcome } from './model/waits.js';
 import { Evidence, Meeting } from './model/wakes.js';
 import { leafName, printable } from './names.js';
-import { moment, objectKind, objectName, programName, threadName } from './wording.js';
+import { counted, moment, objectKind, objectName, programName, threadName } from './wording.js';
 
 export interface Finding {
   readonly rule:
@@ -133,7 +133,7 @@ function coalesced(model: TraceModel, object: TraceObject, fates: Fates, add: Ad
   if (records.length === 0 || object.kind !== 'synchronization') return;
   add('coalesced', 'W', {
     ...{ objects: [object], records },
-    what: `${records.length} of ${signals} signals of ${objectName(object)} came while it was still signaled, and woke nobody: an event is not a counter`,
+    what: `${records.length} of ${counted(signals, 'signal')} of ${objectName(object)} came while it was still signaled, and woke nobody: an event is not a counter`,
     fix: 'Let the waiter take all there is to do after each wake, or use a semaphore',
     notObserved: 'Whether the waiter did look for more work after its wake is not recorded',
   });
@@ -175,7 +175,7 @@ function resetTooLate(model: TraceModel, object: TraceObject, fates: Fates, add:
   if (by === undefined) return;
   add('wiped', 'W', {
     ...{ objects: [object], records: lost },
-    what: `${lost.length / 2} signals of ${objectName(object)} came while the waiter was still busy with the one before, and the reset of ${threadName(model, model.threadOf[by] ?? 0)} behind its work wiped them, first at ${moment(time[by] ?? 0)}`,
+    what: `${counted(lost.length / 2, 'signal')} of ${objectName(object)} came while the waiter was still busy with the one before; the reset of ${threadName(model, model.threadOf[by] ?? 0)} behind its work wiped ${lost.length === 2 ? 'it, at' : 'them, first at'} ${moment(time[by] ?? 0)}`,
     fix: 'Reset before looking for work, not after it, so that a signal that comes meanwhile stays',
     notObserved: 'Whether the work that the signals stood for was found in another way is not recorded',
   });

@@ -1,4 +1,5 @@
 /** What happened, as a person reads it: who created, passed, signaled, waited, and which wait each signal released. */
+import { describeNtstatus } from '../machine/status.js';
 import { callerOf, type TraceModel } from './model/model.js';
 import { Flag, Kind } from './model/records.js';
 import { FATE_WORDS, Fate } from './model/transitions.js';
@@ -115,7 +116,7 @@ function stepText(model: TraceModel, record: number): string | undefined {
   const name = objectName(object);
   const handle = records.words.hex(records.object[record] ?? 0);
   const failed = model.failedNames.get(record);
-  if (failed !== undefined) return `could not open or create ${failed}: status ${hexStatus(records.status[record])}`;
+  if (failed !== undefined) return `could not open or create ${failed}: ${describeNtstatus(records.status[record] ?? 0)}`;
   if (object === undefined && kind !== Kind.Note && kind !== Kind.WaitEnd) return undefined;
   switch (kind) {
     case Kind.Create: {
@@ -149,8 +150,6 @@ function stepText(model: TraceModel, record: number): string | undefined {
       return SIGNALS.has(kind) ? signalText(model, record, name, indexOf(model).edges.get(record) ?? []) : undefined;
   }
 }
-
-const hexStatus = (status = 0): string => `0x${status.toString(16).toUpperCase().padStart(8, '0')}`;
 
 /** Source of the application whose process a record names; undefined when none is recorded. */
 function ownerSource(model: TraceModel, record: number): number | undefined {
