@@ -58,12 +58,13 @@ function drawLaneBackground(context: CanvasRenderingContext2D, scene: Scene, lan
 function drawRun(context: CanvasRenderingContext2D, scene: Scene, run: number, top: number, height: number): void {
   const mark = scene.view.data.runs[run];
   if (mark === undefined) return;
-  const left = Math.max(0, scene.scale.x(mark.from));
-  const right = Math.min(scene.scale.width, Math.max(scene.scale.x(mark.until), left + 2));
+  const from = scene.scale.x(mark.from);
+  const left = Math.max(0, from);
+  const right = Math.min(scene.scale.width, Math.max(scene.scale.x(mark.until), from + 2));
   if (right <= left) return;
   context.fillStyle = scene.theme.faint;
   context.globalAlpha = 0.55;
-  context.fillRect(scene.gutter + left, top + height - 6, right - left, 3);
+  context.fillRect(scene.gutter + left, top + height - 4, right - left, 3);
   context.globalAlpha = 1;
 }
 

@@ -98,8 +98,7 @@ export class EpochTable {
   /** The epoch in which `word` was used at `time`, with times of the two good to `slack`; made when none is known. */
   use(space: number, word: number, time: number, slack: number): Epoch {
     const list = this.#list(space, word);
-    let at = list.length - 1;
-    while (at >= 0 && (list[at]?.from ?? 0) > time) at -= 1;
+    const at = lastFrom(list, time);
     const current = list[at];
     if (current !== undefined && current.until >= time) return current;
     const next = list[at + 1];
@@ -125,4 +124,16 @@ export class EpochTable {
     this.#epochs[node] = epoch;
     return epoch;
   }
+}
+
+/** Index of the last epoch that begins at `time` or before; -1 when none does. Epochs of one value follow one another. */
+function lastFrom(list: readonly Epoch[], time: number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle]?.from ?? 0) <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
 }

@@ -15,26 +15,31 @@ export function drawObject(context: CanvasRenderingContext2D, scene: Scene, lane
   while (at < lane.time.length) {
     const x = scale.x(lane.time[at] ?? 0);
     if (x > lastColumn + 8) break;
-    // All that falls on this pixel column is one glyph: the most telling of them.
-    const next = lowerBound(lane.time, scale.ns(Math.floor(x) + 1), at + 1);
-    drawGlyph(context, scene, mostTelling(lane, at, next), scene.gutter + x, top);
+    // Of all that would be drawn over one another, the most telling: zooming in shows the others.
+    const next = lowerBound(lane.time, scale.ns(x + GLYPH_WIDTH), at + 1);
+    const telling = mostTelling(lane, at, next);
+    drawGlyph(context, scene, lane.what[telling] ?? 0, scene.gutter + scale.x(lane.time[telling] ?? 0), top);
     at = next;
   }
 }
 
+const GLYPH_WIDTH = 8;
+
 /** Wiped before coalesced before plain ones; the life cycle last. */
 const TELLING: readonly number[] = [
   ...[Transition.Wipe, Transition.MissedPulse, Transition.CoalescedSet, Transition.Pulse, Transition.Set],
-  ...[Transition.Complete, Transition.Release, Transition.Expire, Transition.Reset, Transition.Create],
+  ...[Transition.Complete, Transition.Release, Transition.Expire, Transition.Reset, Transition.Take, Transition.Create],
 ];
 
+/** Index of the one to draw, of a group; of groups too large to look through, of their beginning. */
 function mostTelling(lane: ObjectLane, from: number, until: number): number {
-  let best = lane.what[from] ?? 0;
-  const looked = Math.min(until, from + 64);
-  for (let at = from; at < looked; at += 1) {
-    const kind = lane.what[at] ?? 0;
-    const [rank, bestRank] = [TELLING.indexOf(kind), TELLING.indexOf(best)];
-    if (rank >= 0 && (bestRank < 0 || rank < bestRank)) best = kind;
+  let best = from;
+  let bestRank = TELLING.length;
+  for (let at = from; at < Math.min(until, from + 64); at += 1) {
+    const rank = TELLING.indexOf(lane.what[at] ?? 0);
+    if (rank < 0 || rank >= bestRank) continue;
+    best = at;
+    bestRank = rank;
   }
   return best;
 }
