@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import { AgentConnection } from './agent-connection.js';
 import { AgentRequestError, ConnectionLostError, RequestTimeoutError } from './agent-errors.js';
 import { AgentWireError, encodeControl } from './agent-codec.js';
 import { BulkKind, type BulkHead } from './agent-wire.js';
 import { CancelledError } from './errors.js';
+import { TestSockets } from './test-sockets.js';
 
 interface Pair {
   readonly client: AgentConnection;
@@ -15,22 +16,10 @@ interface Pair {
 }
 
 describe('agent connection', () => {
-  let server: Server;
-  const sockets: Socket[] = [];
-
-  async function socketPair(): Promise<[Socket, Socket]> {
-    const address = server.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    const accepted = once(server, 'connection') as Promise<[Socket]>;
-    const mine = connect(address.port, '127.0.0.1');
-    await once(mine, 'connect');
-    const [theirs] = await accepted;
-    sockets.push(mine, theirs);
-    return [mine, theirs];
-  }
+  let sockets: TestSockets;
 
   async function pair(prepare: (agent: AgentConnection) => void): Promise<Pair> {
-    const [clientSocket, agentSocket] = await socketPair();
+    const [clientSocket, agentSocket] = await sockets.pair();
     const client = new AgentConnection(clientSocket);
     const agent = new AgentConnection(agentSocket);
     prepare(agent);
@@ -40,18 +29,10 @@ describe('agent connection', () => {
   }
 
   before(async () => {
-    server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+    sockets = await TestSockets.listen();
   });
-
-  afterEach(() => {
-    for (const socket of sockets.splice(0)) {
-      socket.destroy();
-    }
-  });
-
-  after(() => server.close());
+  afterEach(() => sockets.destroyPairs());
+  after(() => sockets.close());
 
   it('carries a request with bytes and 64-bit integers, and its answer', async () => {
     const { client } = await pair((agent) =>

@@ -1,43 +1,25 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+
 import { decodeGreeting, encodeGreetingAnswer } from './agent-codec.js';
 import { RequestTimeoutError } from './agent-errors.js';
 import { greetAgent, GreetingRefusedError, readExactly } from './agent-greeting.js';
 import { GREETING_BYTES, GreetingStatus, TOKEN_BYTES } from './agent-wire.js';
 import { CancelledError } from './errors.js';
+import { TestSockets } from './test-sockets.js';
 
 describe('agent greeting', () => {
-  let server: Server;
-  const sockets: Socket[] = [];
-
-  async function socketPair(): Promise<[Socket, Socket]> {
-    const address = server.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    const accepted = once(server, 'connection') as Promise<[Socket]>;
-    const mine = connect(address.port, '127.0.0.1');
-    await once(mine, 'connect');
-    const [theirs] = await accepted;
-    sockets.push(mine, theirs);
-    return [mine, theirs];
-  }
+  let sockets: TestSockets;
 
   before(async () => {
-    server = createServer();
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+    sockets = await TestSockets.listen();
   });
-  afterEach(() => {
-    for (const socket of sockets.splice(0)) {
-      socket.destroy();
-    }
-  });
-  after(() => server.close());
+  afterEach(() => sockets.destroyPairs());
+  after(() => sockets.close());
 
   it('greets, and tells each refusal apart', async () => {
     const token = new Uint8Array(TOKEN_BYTES).fill(5);
     for (const status of [GreetingStatus.Welcome, GreetingStatus.WrongToken, GreetingStatus.Busy]) {
-      const [mine, theirs] = await socketPair();
+      const [mine, theirs] = await sockets.pair();
       const greeted = greetAgent(mine, token);
       const bytes = await readExactly(theirs, GREETING_BYTES, 1_000);
       assert.ok(bytes !== undefined);
@@ -49,16 +31,16 @@ describe('agent greeting', () => {
         await assert.rejects(greeted, (error) => error instanceof GreetingRefusedError && error.status === status);
       }
     }
-    const [mine, theirs] = await socketPair();
+    const [mine, theirs] = await sockets.pair();
     theirs.end('HTTP/1.1 400 Bad Request\r\n');
     await assert.rejects(greetAgent(mine, token), /did not answer as an agent/);
   });
 
   it('ends when it is cancelled, before it began and in the middle', async () => {
     const token = new Uint8Array(TOKEN_BYTES);
-    const [first] = await socketPair();
+    const [first] = await sockets.pair();
     await assert.rejects(greetAgent(first, token, { signal: AbortSignal.abort() }), CancelledError);
-    const [second] = await socketPair();
+    const [second] = await sockets.pair();
     const controller = new AbortController();
     const greeting = greetAgent(second, token, { signal: controller.signal });
     controller.abort();
@@ -67,7 +49,7 @@ describe('agent greeting', () => {
   });
 
   it('gives up on a silent other end', async () => {
-    const [mine] = await socketPair();
+    const [mine] = await sockets.pair();
     await assert.rejects(greetAgent(mine, new Uint8Array(TOKEN_BYTES), { timeoutMs: 20 }), RequestTimeoutError);
     assert.ok(mine.destroyed);
   });

@@ -5,26 +5,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EventsysFault } from '../../protocol/eventsys-ioctl.js';
 import { EventscopeError } from '../../protocol/errors.js';
 import type { AgentClient } from '../../target/agent-client.js';
-import { deploy, deployedPaths, undeploy } from '../../target/deploy.js';
+import { deploy, deployedPaths, undeploy, type DeployResult } from '../../target/deploy.js';
 import { run } from '../../target/run.js';
 import { buildModel } from '../../trace/model/model.js';
 import { Outcome } from '../../trace/model/waits.js';
 import { describeFlow } from '../../trace/flow.js';
 import { traceRun } from '../../cli/traced-run.js';
 import { clearParameters, driverState, requestFault, setParameter } from './driver-requests.js';
-import { MACHINE_NAMES, sshMachine, TestOperation } from './fixture.js';
+import { failure, MACHINE_NAMES, sshMachine, TestOperation } from './fixture.js';
 import { readApplicationLog } from './oracle.js';
 import { buildFaultySample, buildSample, deploySample, runSample, type Sample } from './sample-run.js';
-
-async function failure(promise: Promise<unknown>): Promise<EventscopeError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof EventscopeError, String(error));
-    return error;
-  }
-  assert.fail('it did not fail');
-}
 
 for (const machine of MACHINE_NAMES) {
   describe(`faults on ${machine}`, function () {
@@ -46,6 +36,10 @@ for (const machine of MACHINE_NAMES) {
       } finally {
         await client.close();
       }
+    }
+
+    async function deployFaulty(): Promise<DeployResult> {
+      return deploy(sample.target, sample.client, sample.project, await buildFaultySample(), new TestOperation());
     }
 
     async function redeploy(): Promise<void> {
@@ -142,13 +136,7 @@ for (const machine of MACHINE_NAMES) {
       );
       assert.deepEqual(again.uploaded, []);
       assert.equal(again.replaced, false);
-      const faulty = await deploy(
-        sample.target,
-        sample.client,
-        sample.project,
-        await buildFaultySample(),
-        new TestOperation(),
-      );
+      const faulty = await deployFaulty();
       assert.equal(faulty.replaced, true);
       assert.ok(faulty.uploaded.includes(deployedPaths(sample.target, sample.project).driver));
     });
@@ -157,9 +145,7 @@ for (const machine of MACHINE_NAMES) {
       await redeploy();
       await setParameter(sample.client, 'FaultInEntry', 1);
       try {
-        const error = await failure(
-          deploy(sample.target, sample.client, sample.project, await buildFaultySample(), new TestOperation()),
-        );
+        const error = await failure(deployFaulty());
         assert.equal(error.id, 'driver.start');
         assert.ok((error.why ?? '').length > 0);
       } finally {
@@ -169,7 +155,7 @@ for (const machine of MACHINE_NAMES) {
     });
 
     it('a driver that faults in a request during a run: told as the bugcheck that it would be, and deployed again', async () => {
-      await deploy(sample.target, sample.client, sample.project, await buildFaultySample(), new TestOperation());
+      await deployFaulty();
       const error = await failure(
         run(
           sample.target,
@@ -203,7 +189,7 @@ for (const machine of MACHINE_NAMES) {
     });
 
     it('a driver that faults in a request outside a run: its service is stopped, and it is deployed again', async () => {
-      await deploy(sample.target, sample.client, sample.project, await buildFaultySample(), new TestOperation());
+      await deployFaulty();
       const request = await requestFault(sample.client, EventsysFault.AccessViolation, 0).catch((e: unknown) => e);
       assert.ok(request instanceof EventscopeError || (request as { status: number }).status !== 0);
       await untilStopped();
@@ -221,7 +207,7 @@ for (const machine of MACHINE_NAMES) {
     }
 
     it('a driver that hangs in its unload routine: said so, and undeployed all the same', async () => {
-      await deploy(sample.target, sample.client, sample.project, await buildFaultySample(), new TestOperation());
+      await deployFaulty();
       await requestFault(sample.client, EventsysFault.HangInUnload, 0xffff_ffff);
       const error = await failure(undeploy(sample.target, sample.client, sample.project, new TestOperation()));
       assert.equal(error.id, 'driver.unload');
@@ -233,20 +219,21 @@ for (const machine of MACHINE_NAMES) {
     it('an agent killed in the middle of a run: the run fails with a reason, and its application is ended', async () => {
       const client = await sample.target.connect(new TestOperation());
       const { processId } = await client.request('agent/info', {});
-      const running = run(
-        sample.target,
-        client,
-        sample.project,
-        { arguments: ['app-handle', '--count', '1', '--period', '10000', '--timeout', '60000'] },
-        new TestOperation(),
-      );
-      running.catch(() => undefined);
-      await untilRunning(sample.client);
+      const running = await longRun(client);
       await sample.client.request('process/end', { process: processId, exitCode: 9 });
-      const error = await failure(running);
+      const error = await failure(running.ended);
       assert.equal(error.id, 'agent.lost');
       await untilEnded(sample.client);
     });
+
+    /** A run whose application waits for longer than a test takes. In an object: it is not waited for. */
+    async function longRun(client: AgentClient): Promise<{ readonly ended: Promise<unknown> }> {
+      const args = ['app-handle', '--count', '1', '--period', '10000', '--timeout', '60000'];
+      const ended = run(sample.target, client, sample.project, { arguments: args }, new TestOperation());
+      ended.catch(() => undefined);
+      await untilRunning(client);
+      return { ended };
+    }
 
     async function untilRunning(client: AgentClient): Promise<void> {
       for (let tries = 0; !(await processNames(client)).includes('eventapp.exe'); tries++) {
@@ -280,18 +267,10 @@ for (const machine of MACHINE_NAMES) {
       it('a link cut in the middle of a run: the run fails with the reason, and nothing runs on', async () => {
         const { link } = await sshMachine();
         const client = await sample.target.connect(new TestOperation());
-        const running = run(
-          sample.target,
-          client,
-          sample.project,
-          { arguments: ['app-handle', '--count', '1', '--period', '10000', '--timeout', '60000'] },
-          new TestOperation(),
-        );
-        running.catch(() => undefined);
-        await untilRunning(client);
+        const running = await longRun(client);
         link.cut();
         link.mend();
-        const error = await failure(running);
+        const error = await failure(running.ended);
         assert.equal(error.id, 'agent.lost');
         assert.match(error.message, /was lost/);
         // The suite's own client was on the same link.

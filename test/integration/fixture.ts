@@ -2,12 +2,14 @@
  * What the suites on targets share: one workspace with one built driver and application, one Wine prefix, one test
  * machine behind sshd. Each is made when a test first asks for it, and all are removed when the run ends.
  */
+import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { EventscopeError } from '../../protocol/errors.js';
 import type { Operation, Target } from '../../target/target.js';
 import { loadProject, type Project } from '../../target/project.js';
 import { openTarget } from '../../target/targets.js';
@@ -38,6 +40,17 @@ export class TestOperation implements Operation {
   cancel(): void {
     this.controller.abort();
   }
+}
+
+/** The error that something ends with, which must be one for people. */
+export async function failure(work: Promise<unknown>): Promise<EventscopeError> {
+  try {
+    await work;
+  } catch (error) {
+    assert.ok(error instanceof EventscopeError, String(error));
+    return error;
+  }
+  assert.fail('it did not fail');
 }
 
 const closers: (() => Promise<void>)[] = [];

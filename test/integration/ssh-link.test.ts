@@ -10,26 +10,16 @@ import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promise
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CancelledError, EventscopeError } from '../../protocol/errors.js';
+import { CancelledError } from '../../protocol/errors.js';
 import { SshConnection } from '../../target/ssh/connection.js';
 import type { SshTargetSettings } from '../../target/ssh/settings.js';
 import { SshTarget } from '../../target/ssh/target.js';
 import { PART_SUFFIX } from '../../target/ssh/transfer.js';
-import { sshMachine, temporaryFolder, TestOperation } from './fixture.js';
+import { failure, sshMachine, temporaryFolder, TestOperation } from './fixture.js';
 import type { SshMachine } from './machines/ssh-machine.js';
 
 const run = promisify(execFile);
 const FOLDER = 'C:\\link-test';
-
-async function failure(promise: Promise<unknown>): Promise<EventscopeError> {
-  try {
-    await promise;
-  } catch (error) {
-    assert.ok(error instanceof EventscopeError, String(error));
-    return error;
-  }
-  assert.fail('it did not fail');
-}
 
 /** Only root may, and not in every container; the file size limit below shows the same without. */
 function canMount(): boolean {
