@@ -43,7 +43,7 @@ describe('status names', () => {
     const unsigned = describeServiceStartError(577);
     assert.match(unsigned.why, /^ERROR_INVALID_IMAGE_HASH \(577\).*Test signing is off/);
     assert.match(unsigned.next, /bcdedit/);
-    for (const code of [2, 3, 5, 31, 87, 127, 183, 193, 216, 1053, 1056, 1058, 1060, 1062, 1067, 1072, 1073, 1275]) {
+    for (const code of [2, 3, 5, 6, 31, 87, 127, 183, 193, 216, 1053, 1056, 1058, 1060, 1062, 1067, 1072, 1073, 1275]) {
       const { why, next } = describeServiceStartError(code);
       assert.match(why, new RegExp(`^ERROR_\\w+ \\(${code}\\)`), `${code} has no name`);
       assert.ok(next.endsWith('.'), `${code} has no next step`);
