@@ -14,6 +14,7 @@ import {
   type SimWait,
   type Taken,
 } from './generator/dispatcher.js';
+import { ObjectTable } from './generator/object-table.js';
 import { Schedule } from './generator/schedule.js';
 import { Sources, type CallFields, type RecordKey, type SimSource, type SimThread } from './generator/sources.js';
 import { Flag, Kind } from './model/records.js';
@@ -85,10 +86,7 @@ class Simulation {
   readonly #schedule = new Schedule();
   readonly #sources: Sources;
   readonly #dispatcher: Dispatcher;
-  readonly #objects: SimObject[] = [];
-  readonly #named = new Map<string, SimObject>();
-  readonly #freeAddresses: bigint[] = [];
-  #nextAddress = 0xffff_8000_1000_0000n;
+  readonly #objects: ObjectTable;
   readonly #wakes = new Map<RecordKey, readonly Taken[]>();
   readonly #signals: Call[] = [];
 
@@ -99,6 +97,7 @@ class Simulation {
       ...options,
     };
     this.#random = new Random(options.seed);
+    this.#objects = new ObjectTable(this.#random);
     this.#sources = new Sources(this.#random, this.#options);
     this.#dispatcher = new Dispatcher(this.#random, (wait, index, taken, blocked) =>
       this.#finish(wait, wait.all ? 0 : index, taken, this.#random.between(300, blocked ? 40_000 : 2_000)),
@@ -180,12 +179,6 @@ class Simulation {
 
   // ---- handles and references
 
-  #newHandle(source: SimSource): bigint {
-    for (let handle = 4n; ; handle += 4n) {
-      if (!source.handles.has(handle) && !source.reserved.has(handle)) return handle;
-    }
-  }
-
   #obtain(thread: SimThread): void {
     const { source } = thread;
     const type = this.#random.pick(this.#options.types);
@@ -197,17 +190,17 @@ class Simulation {
   #create(thread: SimThread, type: SimType, name: string | undefined): void {
     const { source } = thread;
     const notification = (type === 'event' || type === 'timer') && this.#random.chance(0.4);
-    const units = this.#firstUnits(type);
+    const units = this.#objects.firstUnits(type);
     let object: SimObject | undefined;
     let existed = false;
     let handle = 0n;
     this.#call(
       thread,
       () => {
-        object = name === undefined ? undefined : this.#named.get(name);
+        object = name === undefined ? undefined : this.#objects.named.get(name);
         existed = object !== undefined;
-        object ??= this.#newObject(thread, { type, notification, units, name });
-        handle = this.#newHandle(source);
+        object ??= this.#objects.make(thread, { type, notification, units, name });
+        handle = this.#objects.newHandle(source);
         source.reserved.add(handle);
         object.handles += 1;
       },
@@ -219,30 +212,6 @@ class Simulation {
         this.#record(thread, from, { ...fields, ...(name === undefined ? {} : { text: name }) }, object);
       },
     );
-  }
-
-  /** How much there is to take of a new object: of a mutant nothing when its creator asks to own it. */
-  #firstUnits(type: SimType): number {
-    if (type === 'semaphore') return this.#random.between(0, 2);
-    if (type === 'timer') return 0;
-    return this.#random.chance(type === 'mutant' ? 0.7 : 0.15) ? 1 : 0;
-  }
-
-  #newObject(
-    creator: SimThread,
-    asked: Pick<SimObject, 'type' | 'notification' | 'name'> & { readonly units: number },
-  ): SimObject {
-    const owned = asked.type === 'mutant' && asked.units === 0;
-    const object: SimObject = {
-      ...{ id: this.#objects.length, type: asked.type, notification: asked.notification, name: asked.name },
-      units: new Array<Call | undefined>(asked.units).fill(undefined),
-      ...{ owner: owned ? creator : undefined, depth: owned ? 1 : 0, armed: undefined },
-      ...{ waiters: [], handles: 0, references: 0 },
-      address: this.#freeAddresses.pop() ?? (this.#nextAddress += 0x80n),
-    };
-    this.#objects.push(object);
-    if (asked.name !== undefined) this.#named.set(asked.name, object);
-    return object;
   }
 
   /** The driver references a handle of some process, as an IOCTL hands it over. */
@@ -284,20 +253,9 @@ class Simulation {
     const kind = kernel ? Kind.Dereference : Kind.Close;
     this.#call(
       thread,
-      () => this.#release(object, kernel),
+      () => this.#objects.release(object, kernel),
       (from) => this.#record(thread, from, { kind, object: word }, object),
     );
-  }
-
-  #release(object: SimObject, reference: boolean): void {
-    if (reference) object.references -= 1;
-    else object.handles -= 1;
-    if (object.handles === 0 && object.name !== undefined && this.#named.get(object.name) === object) {
-      this.#named.delete(object.name);
-    }
-    if (object.handles > 0 || object.references > 0) return;
-    object.armed = undefined;
-    this.#freeAddresses.push(object.address);
   }
 
   /** A program does not close a handle that one of its threads is just using. */
@@ -462,8 +420,8 @@ class Simulation {
       this.#signals.flatMap(({ key, fate }): [RecordKey, Call['fate']][] => (key === undefined ? [] : [[key, fate]])),
     );
     return {
-      ...{ wakes, fates, objects: this.#sources.objectOf, types: this.#objects.map(({ type }) => type) },
-      ...{ objectCount: this.#objects.length, lost: this.#sources.lost, written: this.#sources.written },
+      ...{ wakes, fates, objects: this.#sources.objectOf, types: this.#objects.all.map(({ type }) => type) },
+      ...{ objectCount: this.#objects.all.length, lost: this.#sources.lost, written: this.#sources.written },
     };
   }
 }
