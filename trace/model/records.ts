@@ -3,6 +3,7 @@
  * objects. Also finds what is missing: every hole in a ring becomes a {@link Gap}.
  */
 import { SLOT_BYTES, type Recording, type RecordingSource, type SlotChunk } from '../recording.js';
+import { RingCursor, type SlotRun } from './ring-cursor.js';
 import { Words } from './words.js';
 
 /** Kinds of records, as in eventscope_trace.h. */
@@ -47,8 +48,6 @@ export const Flag = {
 export const ObjectType = { Unknown: 0, Event: 1, Semaphore: 2, Mutant: 3, Timer: 4 } as const;
 
 export const UNKNOWN_BYTE = 0xff;
-const MAX_RECORD_SLOTS = 12;
-const PAYLOAD_BYTES = 60;
 /** Kinds whose payload is a list of handles or addresses; all other payloads are UTF-16 text. */
 const isList = (kind: number): boolean => kind === Kind.WaitBegin;
 const KNOWN = new Set<number>(Object.values(Kind));
@@ -127,13 +126,6 @@ export function readRecords(recording: Recording): RecordTable {
     table.endSource(ordinal, source, lost);
   });
   return table.finish();
-}
-
-/** Slots of one ring in order, across chunks, whatever order they came in. */
-interface SlotRun {
-  readonly first: number;
-  readonly view: DataView;
-  readonly slots: number;
 }
 
 class TableWriter {
@@ -284,105 +276,6 @@ class TableWriter {
     }
     while (list.at(-1) === 0) list.pop();
     if (list.length > 0) this.#lists.set(index, list);
-  }
-}
-
-/** A place in a ring's slots. */
-class RingCursor {
-  /** The `lost` field of the record last read. */
-  lost = 0;
-  slot: number;
-  readonly #runs: readonly SlotRun[];
-  #run = 0;
-
-  constructor(runs: readonly SlotRun[]) {
-    this.#runs = runs;
-    this.slot = runs[0]?.first ?? 0;
-  }
-
-  get done(): boolean {
-    return this.#run >= this.#runs.length;
-  }
-
-  get #current(): SlotRun {
-    const run = this.#runs[this.#run];
-    if (run === undefined) throw new RangeError('past the last slot');
-    return run;
-  }
-
-  get view(): DataView {
-    return this.#current.view;
-  }
-
-  /** Byte offset of the current slot in `view`. */
-  get at(): number {
-    return (this.slot - this.#current.first) * SLOT_BYTES;
-  }
-
-  advance(slots: number): void {
-    this.slot += slots;
-    this.#settle();
-  }
-
-  /** Slots that are missing before the next that is there (a ring drained from its first slot begins at any index). */
-  skipHole(): number {
-    this.#settle();
-    if (this.done || this.slot >= this.#current.first) return 0;
-    const missing = this.#current.first - this.slot;
-    this.slot = this.#current.first;
-    return missing;
-  }
-
-  /** Passes over slots that are no beginning of a whole record. */
-  skipUnwritten(): number {
-    let skipped = 0;
-    while (!this.done && this.slot >= this.#current.first && !this.#wholeRecord()) {
-      skipped += 1;
-      this.advance(1);
-    }
-    return skipped;
-  }
-
-  /** The payload of the current record's continuation slots. */
-  payload(slots: number): Uint8Array | undefined {
-    const bytes = new Uint8Array((slots - 1) * PAYLOAD_BYTES);
-    for (let index = 1; index < slots; index += 1) {
-      const place = this.#find(this.slot + index);
-      if (place === undefined) return undefined;
-      const { view, at } = place;
-      bytes.set(new Uint8Array(view.buffer, view.byteOffset + at, PAYLOAD_BYTES), (index - 1) * PAYLOAD_BYTES);
-    }
-    return bytes;
-  }
-
-  #wholeRecord(): boolean {
-    const { view, at } = this;
-    const slots = view.getUint8(at + 58);
-    if (slots < 1 || slots > MAX_RECORD_SLOTS) return false;
-    for (let index = 0; index < slots; index += 1) {
-      const place = index === 0 ? { view, at } : this.#find(this.slot + index);
-      if (place === undefined) return false;
-      if (place.view.getUint32(place.at + 60, true) !== (this.slot + index + 1) % 0x1_0000_0000) return false;
-    }
-    return view.getUint16(at + 52, true) !== 0;
-  }
-
-  #find(slot: number): { view: DataView; at: number } | undefined {
-    for (let index = this.#run; index < this.#runs.length; index += 1) {
-      const run = this.#runs[index];
-      if (run === undefined || run.first > slot) return undefined;
-      if (slot < run.first + run.slots) return { view: run.view, at: (slot - run.first) * SLOT_BYTES };
-    }
-    return undefined;
-  }
-
-  /** Moves to the run that holds `slot`, or to the next one behind it. */
-  #settle(): void {
-    for (;;) {
-      const run = this.#runs[this.#run];
-      if (run === undefined || this.slot < run.first + run.slots) return;
-      this.#run += 1;
-    }
   }
 }
 
