@@ -5,16 +5,16 @@
  *   ring_bench [--records N] [--batch N] [--slots N]
  *
  * Records are written in batches that fit into a ring. Only batches are timed; between two of them the writers wait until a
- * drainer thread, which consumes all the time as the agent does, has taken everything: so every record is really written,
- * none is lost, and the slots come back from another processor's cache as they do in use. The median of the batches is the
- * figure; "quiet" figures are of the fastest tenth of them, for a machine on which other programs take processors away.
+ * drainer thread has taken everything: so every record is really written, none is lost, and the slots come back from another
+ * processor's cache as they do in use. The drainer rests while a batch is timed: two writers and a drainer on two processors
+ * would measure the scheduler. The median of the batches is the figure; "quiet" figures are of the fastest tenth of them, for a machine on which other programs take processors away.
  *
  * Prints one JSON line:
  *   {"program":"ring_bench","records","batch","rounds","slots","nsPerRecord","oneThread","twoThreads","scaling",
  *    "quietNsPerRecord","quietScaling","lost","missing"}
- * rounds: batches that were timed, for one thread and again for two. nsPerRecord: one thread. oneThread, twoThreads: records per second in all. scaling: their ratio. lost: counted by the
- * rings. missing: written, not lost, and yet not drained. Exit codes: 0 measured and nothing lost or missing, 1 something
- * was, or a call failed, 2 bad arguments.
+ * rounds: batches that were timed, for one thread and again for two. nsPerRecord: one thread. oneThread, twoThreads: records
+ * per second in all. scaling: their ratio. lost: counted by the rings. missing: written, not lost, and yet not drained. Exit
+ * codes: 0 measured and nothing lost or missing, 1 something was, or a call failed, 2 bad arguments.
  *
  * Built with EVENTSCOPE_TRACE=1 from ring_bench.c, trace_area.c and bench_arguments.c; README.md has the commands.
  *
@@ -38,18 +38,20 @@ typedef struct Course {
     uint64_t batch; /* records of one thread in one batch */
     LONG threads;
     volatile LONG arrived; /* writers that are ready for the next batch, counted over all batches */
+    volatile LONG writing; /* writers in a timed batch: the drainer rests */
 } Course;
 
 typedef struct Writer {
     HANDLE thread;
     Course *course;
+    LONG processor;
     LONGLONG *began; /* one for each batch, QPC */
     LONGLONG *ended;
 } Writer;
 
 typedef struct Drainer {
     HANDLE thread;
-    TraceArea *area;
+    const Course *course;
     volatile LONG stop;
 } Drainer;
 
@@ -91,14 +93,18 @@ static DWORD WINAPI WriteRecords(PVOID argument)
     Course *course = writer->course;
     HANDLE event = (HANDLE)(ULONG_PTR)0x1234;
 
+    /* A processor each: writers that meet between batches are otherwise kept together on one, for seconds. */
+    (VOID)SetThreadAffinityMask(GetCurrentThread(), (DWORD_PTR)1 << writer->processor);
     EsTraceRequest(event, 0); /* claims the ring: that is a thread's first record, not every one's cost */
     for (uint64_t batch = 0; batch < course->batches; batch++) {
         LineUp(course, batch);
+        InterlockedIncrement(&course->writing);
         writer->began[batch] = Now();
         for (uint64_t index = 0; index < course->batch; index++) {
             EsTraceRequest(event, index);
         }
         writer->ended[batch] = Now();
+        InterlockedDecrement(&course->writing);
     }
     return 0;
 }
@@ -108,11 +114,11 @@ static DWORD WINAPI DrainAll(PVOID argument)
     Drainer *drainer = argument;
 
     while (!drainer->stop) {
-        if (TraceAreaDrain(drainer->area) == 0) {
+        if (drainer->course->writing != 0 || TraceAreaDrain(drainer->course->area) == 0) {
             (Sleep)(1);
         }
     }
-    while (TraceAreaDrain(drainer->area) != 0) {
+    while (TraceAreaDrain(drainer->course->area) != 0) {
     }
     return 0;
 }
@@ -145,6 +151,7 @@ static Spans Measure(Course *course)
     course->arrived = 0;
     for (LONG index = 0; index < course->threads; index++) {
         writers[index].course = course;
+        writers[index].processor = index;
         writers[index].began = times + course->batches * (uint64_t)(1 + 2 * index);
         writers[index].ended = times + course->batches * (uint64_t)(2 + 2 * index);
         writers[index].thread = CreateThread(NULL, 0, WriteRecords, &writers[index], 0, NULL);
@@ -181,8 +188,8 @@ int main(int argc, char **argv)
     const BenchArgument arguments[] = {
         {"--records", &records, 1, 1000000000}, {"--batch", &batch, 64, 524288}, {"--slots", &slots, 64, 1048576}};
     TraceArea area;
-    Drainer drainer = {.area = &area};
     Course course = {.area = &area};
+    Drainer drainer = {.course = &course};
 
     if (!BenchParseArguments("ring_bench", argc, argv, arguments, ARRAYSIZE(arguments)) || (slots & (slots - 1)) != 0 ||
         batch > slots / 2 || records / batch > MaxBatches) {
