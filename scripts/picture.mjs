@@ -25,7 +25,7 @@ const ARGUMENTS = [
 ];
 const SIZE = { width: 1280, height: 520 };
 /** In the last lane, the application's thread: a wait in the right half of the picture. */
-const WAIT = { x: 860, y: 355 };
+const WAIT = { x: 860, y: 281 };
 
 function eventscope(...args) {
   const cli = path.join(ROOT, 'dist', 'cli.cjs');

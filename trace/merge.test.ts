@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventscopeError } from '../protocol/errors.js';
 import { mergeRecordings } from './merge.js';
 import { RecordingBuilder, type Recording } from './recording.js';
 
@@ -66,5 +67,14 @@ describe('recordings made one after the other', () => {
 
   it('cannot be none', () => {
     assert.throws(() => mergeRecordings([], 'nothing'), RangeError);
+  });
+
+  it('are refused when they have more sources than a reader takes', () => {
+    const many = Array.from({ length: 33 }, (_, index) => recording('one', index, 100));
+    assert.throws(
+      () => mergeRecordings(many, 'all'),
+      (error: unknown) => error instanceof EventscopeError && error.id === 'recording.tooManySources',
+    );
+    assert.equal(mergeRecordings(many.slice(1), 'most').sources.length, 64);
   });
 });

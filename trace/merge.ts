@@ -1,11 +1,13 @@
 /** Several recordings of one target, made one after the other, as one. */
-import type { Recording, RecordingMetadata, RecordingRun } from './recording.js';
+import { EventscopeError } from '../protocol/errors.js';
+import { MAX_SOURCES, type Recording, type RecordingMetadata, type RecordingRun } from './recording.js';
 
 /**
  * Sources are numbered anew, in the order of the recordings; nothing of one recording joins with another but by what the
  * model finds: one clock, one name. A driver that was recorded twice is two sources, since its rings began anew. Each
  * recording becomes a run of the whole, with its title.
  * @param title of the whole; target, host and versions are the first recording's
+ * @throws EventscopeError `recording.tooManySources` when they are more than one recording may have
  */
 export function mergeRecordings(recordings: readonly Recording[], title: string): Recording {
   const [first] = recordings;
@@ -30,6 +32,14 @@ export function mergeRecordings(recordings: readonly Recording[], title: string)
     for (const chunk of recording.chunks) {
       chunks.push({ ...chunk, source: renumbered.get(chunk.source) ?? chunk.source });
     }
+  }
+  if (sources.length > MAX_SOURCES) {
+    throw new EventscopeError({
+      id: 'recording.tooManySources',
+      what: `${recordings.length} recordings cannot become one`,
+      why: `they have ${sources.length} trace sources in all, and a recording has at most ${MAX_SOURCES}`,
+      next: 'Merge fewer of them',
+    });
   }
   const ends = recordings.flatMap(({ metadata }) => (metadata.endUtcMs === undefined ? [] : [metadata.endUtcMs]));
   const metadata: RecordingMetadata = {

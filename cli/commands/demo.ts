@@ -15,7 +15,7 @@ const RUNS: readonly { readonly title: string; readonly arguments: readonly stri
   { title: "1. By handle: the application's event goes to the driver", arguments: ['app-handle'] },
   { title: "2. By handle: the driver's event comes to the application", arguments: ['driver-handle'] },
   { title: '3. By name: the application creates, the driver opens (classic)', arguments: ['app-name', '--classic'] },
-  { title: '   ... and strictly, which refuses a wrong name', arguments: ['app-name', '--strict'] },
+  { title: '3. By name: the application creates, the driver opens (strict)', arguments: ['app-name', '--strict'] },
   { title: '4. By name: the driver creates, any user may open', arguments: ['driver-name'] },
   { title: '5. Inverted call: a pended request is the notification', arguments: ['inverted-call'] },
   { title: '6. A buffer with two events: work one way, done the other', arguments: ['shared-buffer'] },
@@ -24,7 +24,7 @@ const RUNS: readonly { readonly title: string; readonly arguments: readonly stri
     arguments: ['signals', '--type', 'notification', '--period', '20'],
   },
   {
-    title: '   ... and a synchronization event',
+    title: '7. Signals from DPC, worker, completed request and by hand: synchronization event',
     arguments: ['signals', '--type', 'synchronization', '--period', '20'],
   },
 ];
