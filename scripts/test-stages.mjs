@@ -1,7 +1,9 @@
 /** What `npm test` runs, in this order. Bounds are generous: they are for a stage that hangs, not for a slow one. */
 
 /** Beside what they test; they need neither Wine nor a compiler nor the network. */
-export const UNIT_TESTS = ['{protocol,machine,trace,target,agent,cli,webview,scripts,test/bench,test/corpus}/**/*.test.{ts,mjs}'];
+export const UNIT_TESTS = [
+  '{protocol,machine,trace,target,agent,cli,webview,scripts,test/bench,test/corpus}/**/*.test.{ts,mjs}',
+];
 
 export const STAGES = [
   { name: 'unit', specs: UNIT_TESTS, minutes: 5 },

@@ -41,7 +41,9 @@ await runScript(async (names) => {
     for (const key of Object.keys(total)) total[key] += result[key];
   }
   if (!existsSync(CORPUS)) {
-    say('The shared corpus is not beside this folder (../shared/corpus): tests that read it are left out (none do yet).');
+    say(
+      'The shared corpus is not beside this folder (../shared/corpus): tests that read it are left out (none do yet).',
+    );
   }
   const left = STAGES.filter((stage) => !stages.includes(stage)).map((stage) => stage.name);
   if (left.length > 0) say(`Left out: ${left.join(', ')} (not asked for)`);

@@ -116,7 +116,8 @@ function stepText(model: TraceModel, record: number): string | undefined {
   const name = objectName(object);
   const handle = records.words.hex(records.object[record] ?? 0);
   const failed = model.failedNames.get(record);
-  if (failed !== undefined) return `could not open or create ${failed}: ${describeNtstatus(records.status[record] ?? 0)}`;
+  if (failed !== undefined)
+    return `could not open or create ${failed}: ${describeNtstatus(records.status[record] ?? 0)}`;
   if (object === undefined && kind !== Kind.Note && kind !== Kind.WaitEnd) return undefined;
   switch (kind) {
     case Kind.Create: {
