@@ -2,7 +2,7 @@
 
 /** Beside what they test; they need neither Wine nor a compiler nor the network. */
 export const UNIT_TESTS = [
-  '{protocol,machine,trace,target,agent,cli,webview,scripts,test/bench,test/corpus}/**/*.test.{ts,mjs}',
+  '{protocol,machine,trace,target,debug-adapter,agent,extension,cli,webview,scripts,test/bench,test/corpus}/**/*.test.{ts,mjs}',
 ];
 
 export const STAGES = [

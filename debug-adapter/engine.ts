@@ -1,0 +1,221 @@
+/**
+ * What the debugger stands on: one interface, two engines. `win32` is the agent's debug loop, `kd` the kernel protocol.
+ * Above it everything is shared (breakpoint bookkeeping by source, symbols, unwinding, stepping by line, signal points).
+ * A session may hold several engines and shows one list of threads. Nothing here knows DAP, VS Code or PDBs.
+ *
+ * Addresses are virtual addresses of one address space (u64 as bigint, canonical). An engine keeps what it inserted out of what it
+ * gives: bytes read under its own breakpoints are the original ones.
+ */
+import type { Filter } from '../machine/conditions.js';
+
+export type Side = 'kernel' | 'user';
+
+/** An address space: of a process, or of the kernel. The engine's own key; stable while the process lives, never reused. */
+export type SpaceId = string;
+/** A thread as the engine knows it; stable while the thread lives, never reused. */
+export type ThreadId = string;
+
+export interface EngineProcess {
+  readonly space: SpaceId;
+  /** Process id on the target; 4 or 0 for the kernel itself. */
+  readonly processId: number;
+  /** File name without a folder, such as eventapp.exe. */
+  readonly name: string;
+  /** The driver host of Wine is `kernel`: what runs there stands for the kernel. */
+  readonly side: Side;
+}
+
+export interface EngineThread {
+  readonly thread: ThreadId;
+  readonly space: SpaceId;
+  /** Thread id on the target. */
+  readonly threadId: number;
+  /** What a person calls it, if the target tells: "timer DPC", "dispatch", a name set by SetThreadDescription. */
+  readonly name?: string;
+  /** Why it waits, in words, when the target tells (kd). */
+  readonly state?: string;
+}
+
+export interface EngineModule {
+  readonly space: SpaceId;
+  readonly base: bigint;
+  /** Bytes of address space. */
+  readonly size: number;
+  /** File name without a folder, such as eventsys.sys. */
+  readonly name: string;
+  /** Windows path on the target, when it is known. */
+  readonly path?: string;
+  readonly timeDateStamp?: number;
+}
+
+export type MemoryRange = { readonly address: bigint; readonly length: number };
+
+/** CONTEXT of x64 (winnt.h): 1,232 bytes. Access by name: machine/x64-context.ts. */
+export type RegisterBytes = Uint8Array;
+
+export type BreakpointKind = 'software' | 'execute' | 'write' | 'readwrite';
+
+export interface BreakpointRequest {
+  readonly space: SpaceId;
+  readonly address: bigint;
+  /** `execute`, `write` and `readwrite` use debug registers: four in all. */
+  readonly kind: BreakpointKind;
+  /** Bytes watched, for write and readwrite: 1, 2, 4 or 8. */
+  readonly length?: number;
+  /** Only this thread stops. */
+  readonly thread?: ThreadId;
+  /** Decided on the target (win32) or from the stop report (kd): a hit that does not pass goes on and is counted apart. */
+  readonly filter?: Filter;
+  /** Stops at this many passing hits and after; hits before are counted. */
+  readonly ignoreCount?: number;
+  /** Records and goes on, never stops: a stopping tracepoint. Records arrive by onTraceRecords of the trace engine. */
+  readonly record?: TracepointRequest;
+  /** Removed by the engine at its first stop: the target of a step or a "run to". */
+  readonly once?: boolean;
+}
+
+export interface TracepointRequest {
+  /** Index in the catalogue of points (machine/points.ts). */
+  readonly point: number;
+  /** Also record the return, with its value. */
+  readonly withReturn: boolean;
+}
+
+/** Of the engine; never reused. */
+export type BreakpointId = number;
+
+export interface HitCounts {
+  readonly hits: number;
+  /** Hits whose filter said no. */
+  readonly filtered: number;
+}
+
+export type StopReason =
+  | { readonly kind: 'breakpoint'; readonly breakpoints: readonly BreakpointId[] }
+  | { readonly kind: 'data'; readonly breakpoints: readonly BreakpointId[] }
+  | { readonly kind: 'step' }
+  | { readonly kind: 'pause' }
+  /** A module of interest was loaded and has not run yet (asked for by stopOnLoad). */
+  | { readonly kind: 'moduleLoad'; readonly module: EngineModule }
+  | {
+      readonly kind: 'exception';
+      readonly code: number;
+      readonly address: bigint;
+      readonly firstChance: boolean;
+      readonly parameters: readonly bigint[];
+    }
+  /** A breakpoint instruction that is not ours (DbgBreakPoint, __debugbreak). */
+  | { readonly kind: 'foreignBreakpoint' }
+  /** kd: the machine crashed. */
+  | { readonly kind: 'bugcheck'; readonly code: number; readonly parameters: readonly bigint[] };
+
+export interface Stop {
+  readonly thread: ThreadId;
+  readonly reason: StopReason;
+  /** Registers of the stopping thread: no request is needed for the first frame. */
+  readonly registers: RegisterBytes;
+  /** Memory that came along (stack, bytes around RIP): put it into the cache for this stop. */
+  readonly memory: readonly { readonly address: bigint; readonly data: Uint8Array }[];
+  /** Whether every debugged process is held until resume. */
+  readonly allStopped: boolean;
+  /** Requests on the wire since the target said that it stopped; for the UI and the bench. */
+  readonly roundTrips: number;
+}
+
+export type EngineEvent =
+  | { readonly type: 'processStarted'; readonly process: EngineProcess }
+  | { readonly type: 'processExited'; readonly process: EngineProcess; readonly exitCode: number }
+  | { readonly type: 'threadStarted'; readonly thread: EngineThread }
+  | { readonly type: 'threadExited'; readonly thread: EngineThread }
+  | { readonly type: 'moduleLoaded'; readonly module: EngineModule }
+  | { readonly type: 'moduleUnloaded'; readonly module: EngineModule }
+  | { readonly type: 'stopped'; readonly stop: Stop }
+  /** The target went on, by us or by itself (a reboot). */
+  | { readonly type: 'resumed' }
+  | {
+      readonly type: 'output';
+      readonly category: 'debug' | 'stdout' | 'stderr' | 'console';
+      readonly text: string;
+      readonly space?: SpaceId;
+    }
+  /** A breakpoint's counters, batched; at most a few a second. */
+  | {
+      readonly type: 'hits';
+      readonly counts: readonly { readonly breakpoint: BreakpointId; readonly counts: HitCounts }[];
+    }
+  /** A request could not be kept (module unloaded with the breakpoint in it, debug registers full). */
+  | { readonly type: 'breakpointLost'; readonly breakpoint: BreakpointId; readonly why: string }
+  /** Link or agent is gone; nothing follows. */
+  | { readonly type: 'ended'; readonly error: Error | undefined };
+
+export interface EngineCapabilities {
+  readonly dataBreakpoints: number;
+  /** What a data breakpoint cannot see here, for the user; undefined when it sees all writes. */
+  readonly dataBreakpointLimit?: string;
+  readonly canWriteMemory: boolean;
+  /** Whole target stops (kd), or the debugged processes alone (win32). */
+  readonly stopsWholeMachine: boolean;
+}
+
+export interface EngineRequestOptions {
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Every call rejects with EventscopeError (`debug.*` or the transport's own id), or CancelledError. Calls that need a stopped target
+ * (registers, step) reject with `debug.running` while it runs. Memory and breakpoints work in both states.
+ */
+export interface Engine {
+  readonly kind: 'win32' | 'kd';
+  /** Target's name, for messages. */
+  readonly target: string;
+  readonly capabilities: EngineCapabilities;
+  onEvent(listener: (event: EngineEvent) => void): () => void;
+
+  processes(): readonly EngineProcess[];
+  threads(): readonly EngineThread[];
+  modules(space: SpaceId): readonly EngineModule[];
+
+  /** One answer for each range, in order: the readable beginning of it, possibly shorter, undefined when not even its first byte is. */
+  readMemory(
+    space: SpaceId,
+    ranges: readonly MemoryRange[],
+    options?: EngineRequestOptions,
+  ): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Writes all or rejects with `debug.memory`, naming the first address that was refused. Keeps breakpoints in the range armed. */
+  writeMemory(space: SpaceId, address: bigint, data: Uint8Array, options?: EngineRequestOptions): Promise<void>;
+  readRegisters(thread: ThreadId, options?: EngineRequestOptions): Promise<RegisterBytes>;
+  writeRegisters(thread: ThreadId, registers: RegisterBytes, options?: EngineRequestOptions): Promise<void>;
+
+  /** Vectored: one round trip. Each answer is an id, or the error that this one met. */
+  setBreakpoints(
+    requests: readonly BreakpointRequest[],
+    options?: EngineRequestOptions,
+  ): Promise<readonly (BreakpointId | Error)[]>;
+  removeBreakpoints(breakpoints: readonly BreakpointId[], options?: EngineRequestOptions): Promise<void>;
+  hitCounts(breakpoints: readonly BreakpointId[]): ReadonlyMap<BreakpointId, HitCounts>;
+  /** Names (lower case, `eventsys.sys`) whose load stops the target before their first instruction. */
+  stopOnLoad(names: readonly string[]): Promise<void>;
+
+  /** Goes on with everything. A first-chance exception is passed to the program when passException says so. */
+  resume(options?: EngineRequestOptions & { readonly passException?: boolean }): Promise<void>;
+  /**
+   * One instruction of this thread; the others stay held unless runOthers. Settles when the target runs; the stop comes as event.
+   * A range repeats on the target until RIP leaves [from, to), a breakpoint is met or a call is entered (callee frames run by the
+   * engine's own return breakpoint when stepOverCalls): stepping by line costs one round trip.
+   */
+  step(
+    thread: ThreadId,
+    options?: EngineRequestOptions & {
+      readonly range?: { readonly from: bigint; readonly to: bigint };
+      readonly stepOverCalls?: boolean;
+      readonly runOthers?: boolean;
+    },
+  ): Promise<void>;
+  /** Stops a running target; the stop comes as event. Bounded: `debug.pause` when nothing stopped in 10 s. */
+  pause(): Promise<void>;
+  /** Removes everything that was inserted and leaves both sides running. */
+  detach(): Promise<void>;
+  /** Ends what was launched; what was attached to is detached from. */
+  terminate(): Promise<void>;
+}
