@@ -2,7 +2,7 @@
 import type { CallContext } from './call-context.js';
 import { controlDevice } from './devices.js';
 import { listDirectory } from './directories.js';
-import { openLockFile } from './lock-files.js';
+import { openLockFile, readLockFile } from './lock-files.js';
 import { changeEvent, queryObjects, removeLink } from './objects.js';
 import {
   createService,
@@ -50,6 +50,7 @@ export const callOperations = {
   ) => controlDevice(request, context.cancelEvent),
   'lock/open': ({ path, holder }: { path: string; holder: string }, context: CallContext) =>
     openLockFile(path, holder, context),
+  'lock/read': ({ path }: { path: string }, context: CallContext) => ({ holder: readLockFile(path, context) }),
 } as const;
 
 export type CallName = keyof typeof callOperations;

@@ -19,6 +19,12 @@ const FIRST_PART = 100;
 const LATER_PART = 1_000;
 /** The first part goes after this long even when it is not full: a slow directory shows what it has. */
 const FIRST_PART_MS = 30;
+/**
+ * A part goes after this long, and the walk rests: in a directory of tens of thousands each entry costs the target more, and
+ * what else runs there (a trace, an application's waits) has its turn between two slices.
+ */
+const SLICE_MS = 15;
+const REST_MS = 1;
 
 const attributes = new ObjectAttributes();
 const handleOut = new BigInt64Array(1);
@@ -47,7 +53,8 @@ class EntryParts {
   #entries: [string, string][] = [];
   #count = 0;
   #sent = 0;
-  readonly #began = performance.now();
+  /** When the walk began, and after the first part when its last rest ended. */
+  #began = performance.now();
   sawDosDevices = false;
 
   constructor(readonly context: CallContext) {}
@@ -56,12 +63,14 @@ class EntryParts {
     this.sawDosDevices ||= name === '??';
     this.#entries.push([name, typeName]);
     this.#count++;
-    const full = this.#sent === 0 ? FIRST_PART : LATER_PART;
-    if (
-      this.#entries.length >= full ||
-      (this.#sent === 0 && this.#count % 16 === 0 && performance.now() - this.#began > FIRST_PART_MS)
-    ) {
+    const first = this.#sent === 0;
+    const over = this.#count % 16 === 0 && performance.now() - this.#began > (first ? FIRST_PART_MS : SLICE_MS);
+    if (over || this.#entries.length >= (first ? FIRST_PART : LATER_PART)) {
       this.#send();
+    }
+    if (over) {
+      this.context.sleep(REST_MS);
+      this.#began = performance.now();
     }
   }
 

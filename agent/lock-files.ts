@@ -20,6 +20,8 @@ import { ReadFile, WriteFile } from './lock-files-native.js';
 import type { Handle } from './native/memory.js';
 import { win32Error } from './native/native-error.js';
 
+const ERROR_FILE_NOT_FOUND = 2;
+const ERROR_PATH_NOT_FOUND = 3;
 const ERROR_SHARING_VIOLATION = 32;
 const MAX_HOLDER_BYTES = 4_096;
 const READ_ATTEMPTS = 10;
@@ -45,6 +47,26 @@ export function openLockFile(path: string, holder: string, context: CallContext)
     throw win32Error('WriteFile', error, path);
   }
   return { acquired: true, handle };
+}
+
+/**
+ * Who has the lock, without taking it; undefined when nobody has. The file of a holder that was killed stays: it is opened so
+ * that a holder's writing handle would be in the way, for an instant in which a lock that is asked for is refused.
+ */
+export function readLockFile(path: string, context: CallContext): string | undefined {
+  const handle = CreateFileW(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_DELETE, null, OPEN_EXISTING, 0, 0);
+  if (!isInvalid(handle)) {
+    CloseHandle(handle);
+    return undefined;
+  }
+  const error = GetLastError();
+  if (error === ERROR_SHARING_VIOLATION) {
+    return readHolder(path, context);
+  }
+  if (error === ERROR_FILE_NOT_FOUND || error === ERROR_PATH_NOT_FOUND) {
+    return undefined;
+  }
+  throw win32Error('CreateFileW', error, path);
 }
 
 function readHolder(path: string, context: CallContext): string {

@@ -31,6 +31,16 @@ export class Locks {
     return { acquired: true };
   }
 
+  /** Who holds a lock, this agent or another; undefined: nobody. */
+  async query({ role, subject }: RequestParams<'lock/query'>, signal: AbortSignal): Promise<string | undefined> {
+    const path = lockPath(role, subject);
+    if (this.#held.has(path)) {
+      return 'this agent';
+    }
+    const answer = await this.calls.run('lock/read', { path }, { signal, timeoutMs: LOCK_TIMEOUT_MS });
+    return answer.holder;
+  }
+
   async release(params: RequestParams<'lock/release'>): Promise<void> {
     const path = lockPath(params.role, params.subject);
     const handle = this.#held.get(path);

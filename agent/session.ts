@@ -90,6 +90,10 @@ export class Session {
       return Promise.resolve({});
     });
     this.#handle('lock/acquire', (params, signal) => this.#locks.acquire(params, signal));
+    this.#handle('lock/query', async (params, signal) => {
+      const holder = await this.#locks.query(params, signal);
+      return holder === undefined ? {} : { holder };
+    });
     this.#handle('lock/release', async (params) => {
       await this.#locks.release(params);
       return {};

@@ -120,6 +120,11 @@ export const requests = {
       v.strictObject({ acquired: v.literal(false), holder: text }),
     ]),
   },
+  /** Who holds it, without taking it; holder undefined: nobody. */
+  'lock/query': {
+    params: v.strictObject({ role: lockRole, subject: text }),
+    result: v.strictObject({ holder: v.optional(text) }),
+  },
   'lock/release': { params: v.strictObject({ role: lockRole, subject: text }), result: ok },
 
   'service/create': {
