@@ -1,5 +1,5 @@
-import { ntstatusName } from '../../machine/status.js';
-import type { ObjectInfo, ObjectState, Unavailable } from '../../protocol/agent-rpc.js';
+import type { ObjectInfo, Unavailable } from '../../protocol/agent-rpc.js';
+import { describeObject, describeOpenFailure, isUnavailable } from '../../target/object-text.js';
 import { type DirectoryEntry, listObjects, type QueriedObject, queryObjects } from '../../target/objects.js';
 import { ExitCode } from '../exit-code.js';
 import type { Session } from '../session.js';
@@ -10,38 +10,7 @@ export interface ObjectsOptions {
   readonly names?: boolean;
 }
 
-const isUnavailable = (value: unknown): value is Unavailable =>
-  typeof value === 'object' && value !== null && 'unavailable' in value;
-
-const hundredNanoseconds = (remaining: bigint): string => `${(Number(remaining) / 10_000).toFixed(1)} ms`;
-
-/** The state of a dispatcher object in a few words. */
-export function describeState(state: ObjectState): string {
-  switch (state.type) {
-    case 'Event':
-      return `${state.signaled ? 'signaled' : 'not signaled'}, ${state.kind}`;
-    case 'Semaphore':
-      return `count ${state.count} of ${state.maximum}`;
-    case 'Mutant':
-      return `${state.count > 0 ? 'free' : 'held'}${state.abandoned ? ', abandoned' : ''}`;
-    case 'Timer':
-      return state.signaled ? 'signaled' : `due in ${hundredNanoseconds(state.remaining)}`;
-  }
-}
-
-function stateOf(object: ObjectInfo): string {
-  if (object.linkTarget !== undefined) {
-    return isUnavailable(object.linkTarget) ? object.linkTarget.unavailable : `-> ${object.linkTarget}`;
-  }
-  if (object.state === undefined) return '';
-  return isUnavailable(object.state) ? object.state.unavailable : describeState(object.state);
-}
-
-const hex = (status: number): string => `0x${status.toString(16).toUpperCase().padStart(8, '0')}`;
-
 const countOf = (count: number | Unavailable): string => (isUnavailable(count) ? '-' : String(count));
-
-const statusText = (status: number): string => `cannot be opened: ${ntstatusName(status) ?? hex(status)}`;
 
 interface Row {
   readonly entry: DirectoryEntry;
@@ -61,7 +30,9 @@ export function describeDirectory(rows: readonly Row[]): string {
     {
       title: 'STATE',
       text: (row) =>
-        row.object !== undefined && 'status' in row.object ? statusText(row.object.status) : of(row, stateOf),
+        row.object !== undefined && 'status' in row.object
+          ? describeOpenFailure(row.object.status)
+          : of(row, describeObject),
     },
   ]);
 }
