@@ -4,11 +4,11 @@ import { deploy } from '../../target/deploy.js';
 import { mergeRecordings } from '../../trace/merge.js';
 import type { Recording } from '../../trace/recording.js';
 import { ExitCode } from '../exit-code.js';
-import { describeFlowOf, describeFindings, reportOf, reportToJson } from '../report.js';
+import { describeFlowOf, describeFindings, reportOf, reportToJson } from '../../trace/report.js';
 import type { Connected, Session } from '../session.js';
 import { standalonePage } from '../standalone-page.js';
-import { writeTrace, writeWhole } from '../trace-file.js';
-import { traceRun, versionsOf } from '../traced-run.js';
+import { writeTrace, writeWhole } from '../../target/trace-file.js';
+import { traceRun, versionsOf } from '../../target/traced-run.js';
 
 /** Every way of sharing an event that the sample has, in the order of the article. */
 const RUNS: readonly { readonly title: string; readonly arguments: readonly string[] }[] = [

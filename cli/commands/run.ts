@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { deploy } from '../../target/deploy.js';
 import { ExitCode } from '../exit-code.js';
-import { describeReport, reportOf, reportToJson } from '../report.js';
+import { describeReport, reportOf, reportToJson } from '../../trace/report.js';
 import type { Session } from '../session.js';
-import { newTraceFile, writeTrace } from '../trace-file.js';
-import { traceRun, versionsOf } from '../traced-run.js';
+import { newTraceFile, writeTrace } from '../../target/trace-file.js';
+import { traceRun, versionsOf } from '../../target/traced-run.js';
 
 export interface RunOptions {
   /** Where the recording goes. */

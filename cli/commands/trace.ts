@@ -3,11 +3,11 @@ import path from 'node:path';
 import { recordDriver } from '../../target/record.js';
 import { RecordingBuilder } from '../../trace/recording.js';
 import { ExitCode } from '../exit-code.js';
-import { describeReport, reportOf, reportToJson } from '../report.js';
+import { describeReport, reportOf, reportToJson } from '../../trace/report.js';
 import type { Session } from '../session.js';
 import { standalonePage } from '../standalone-page.js';
-import { newTraceFile, readTrace, writeTrace, writeWhole } from '../trace-file.js';
-import { versionsOf } from '../traced-run.js';
+import { newTraceFile, readTrace, writeTrace, writeWhole } from '../../target/trace-file.js';
+import { versionsOf } from '../../target/traced-run.js';
 
 export interface TraceRecordOptions {
   readonly out?: string;

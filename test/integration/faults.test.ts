@@ -9,7 +9,7 @@ import { run } from '../../target/run.js';
 import { buildModel } from '../../trace/model/model.js';
 import { Outcome } from '../../trace/model/waits.js';
 import { describeFlow } from '../../trace/flow.js';
-import { traceRun } from '../../cli/traced-run.js';
+import { traceRun } from '../../target/traced-run.js';
 import { clearParameters, driverState, requestFault, setParameter } from './driver-requests.js';
 import { failure, MACHINE_NAMES, sshMachine, TestOperation } from './fixture.js';
 import { readApplicationLog } from './oracle.js';

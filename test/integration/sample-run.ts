@@ -7,7 +7,7 @@ import type { Project } from '../../target/project.js';
 import type { RunResult } from '../../target/run.js';
 import type { Target } from '../../target/target.js';
 import { buildModel, type TraceModel } from '../../trace/model/model.js';
-import { traceRun } from '../../cli/traced-run.js';
+import { traceRun } from '../../target/traced-run.js';
 import { agentBundle, type MachineName, sampleProject, startedTarget, TestOperation } from './fixture.js';
 import { type ApplicationFact, type DriverFact, readApplicationLog, readDriverLog } from './oracle.js';
 

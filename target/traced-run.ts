@@ -1,9 +1,9 @@
 /** One run of the application, kept as a recording: rings of both sides, and what both sides printed themselves. */
 import os from 'node:os';
-import type { AgentClient } from '../target/agent-client.js';
-import type { Project } from '../target/project.js';
-import { run, type RunRequest, type RunResult } from '../target/run.js';
-import type { Operation, Target } from '../target/target.js';
+import type { AgentClient } from './agent-client.js';
+import type { Project } from './project.js';
+import { run, type RunRequest, type RunResult } from './run.js';
+import type { Operation, Target } from './target.js';
 import { RecordingBuilder, type Recording } from '../trace/recording.js';
 
 export interface TracedRun {

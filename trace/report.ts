@@ -1,8 +1,8 @@
 /** What a recording says: the flow, what the diagnosis found, and the first wake; as text and as JSON. */
-import { type Finding, diagnose } from '../trace/diagnosis.js';
-import { describeFlow, flowToJson } from '../trace/flow.js';
-import { buildModel, type TraceModel } from '../trace/model/model.js';
-import type { Recording } from '../trace/recording.js';
+import { type Finding, diagnose } from './diagnosis.js';
+import { describeFlow, flowToJson } from './flow.js';
+import { buildModel, type TraceModel } from './model/model.js';
+import type { Recording } from './recording.js';
 
 export interface Report {
   readonly model: TraceModel;
