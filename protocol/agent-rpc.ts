@@ -4,13 +4,8 @@
  * field says that they are object manager paths.
  */
 import * as v from 'valibot';
-
-const u32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
-const u64 = v.pipe(v.bigint(), v.minValue(0n), v.maxValue(0xffff_ffff_ffff_ffffn));
-const i64 = v.bigint();
-const text = v.pipe(v.string(), v.maxLength(32_768));
-const bytes = v.instance(Uint8Array);
-const ok = v.strictObject({});
+import { debugNotifications, debugRequests } from './agent-debug.js';
+import { bytes, i64, ok, text, u32, u64 } from './rpc-values.js';
 
 /** A value that the target cannot tell: why, in a sentence for the user. */
 const unavailable = v.strictObject({ unavailable: text });
@@ -244,6 +239,8 @@ export const requests = {
   /** Lines of a text file as they are appended (the test machine's DbgPrint log), as dbgPrint/lines notifications. */
   'dbgPrint/start': { params: ok, result: v.strictObject({ available: v.boolean(), reason: v.optional(text) }) },
   'dbgPrint/stop': { params: ok, result: ok },
+
+  ...debugRequests,
 } as const;
 
 export const notifications = {
@@ -256,6 +253,8 @@ export const notifications = {
   }),
   /** Something the user should know that no request asked for. */
   'agent/notice': v.strictObject({ level: v.picklist(['info', 'warning', 'error']), message: text }),
+
+  ...debugNotifications,
 } as const;
 
 export type RequestName = keyof typeof requests;
