@@ -154,6 +154,7 @@ export class CallPool {
   readonly #idle: CallWorker[] = [];
   readonly #waiting: Call[] = [];
   #nextId = 1;
+  #ended = false;
 
   /** bundle: path of the agent's own script. One worker is started ahead, so that the first call does not wait for it. */
   constructor(readonly bundle: string) {
@@ -166,6 +167,10 @@ export class CallPool {
    */
   run<N extends CallName>(name: N, params: CallParams<N>, options: CallOptions): Promise<CallResult<N>> {
     return new Promise<unknown>((resolve, reject) => {
+      if (this.#ended) {
+        reject(new CancelledError());
+        return;
+      }
       if (this.#stuck.size >= MAX_STUCK) {
         reject(new AgentRequestError(name, `${MAX_STUCK} earlier calls hang on this target; restart it`, undefined));
         return;
@@ -179,6 +184,22 @@ export class CallPool {
         worker.start(call);
       }
     }) as Promise<CallResult<N>>;
+  }
+
+  /**
+   * Ends every worker that comes back within boundMs; calls that wait for one are cancelled. Under Wine a process that ends itself
+   * while one of its threads allocates memory can hang for ever: the thread is ended with the allocator's lock in its hands. A
+   * worker that is just starting allocates all the time, so none may run when the agent ends.
+   */
+  async end(boundMs: number): Promise<void> {
+    this.#ended = true;
+    for (const call of this.#waiting.splice(0)) {
+      call.reject(new CancelledError());
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const bound = new Promise<void>((resolve) => (timer = setTimeout(resolve, boundMs)));
+    await Promise.race([Promise.all([...this.#workers].map(({ worker }) => worker.terminate())), bound]);
+    clearTimeout(timer);
   }
 
   #drop(call: Call): void {

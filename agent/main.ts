@@ -30,7 +30,11 @@ function exitNow(code: number): never {
   process.exit(code);
 }
 
+/** What the workers get to come back in at the end. One that hangs in a driver does not. */
+const WORKERS_END_MS = 1_000;
+
 class Agent {
+  #calls: CallPool | undefined;
   #session: Session | undefined;
   #ending = false;
 
@@ -45,6 +49,7 @@ class Agent {
       this.log(`${name} is not enabled: ${reason ?? ''}`);
     }
     const calls = new CallPool(__filename);
+    this.#calls = calls;
     const timer = setTimeout(() => this.end('no client came', 0), this.options.clientTimeoutMs);
     const port = await listen({
       token: this.options.token,
@@ -75,9 +80,15 @@ class Agent {
     this.#ending = true;
     this.log(`ending: ${why}`);
     rmSync(this.options.portFile, { force: true });
-    const session = this.#session;
-    const ended = session === undefined ? Promise.resolve() : session.end().then(() => session.connection.close());
-    ended.catch((error: unknown) => this.log(`while ending: ${String(error)}`)).finally(() => exitNow(code));
+    this.#putBack()
+      .catch((error: unknown) => this.log(`while ending: ${String(error)}`))
+      .finally(() => exitNow(code));
+  }
+
+  async #putBack(): Promise<void> {
+    await this.#session?.end();
+    await this.#calls?.end(WORKERS_END_MS);
+    await this.#session?.connection.close();
   }
 
   /** Written beside it and renamed: who waits for the file sees all of it or nothing. */
