@@ -37,7 +37,7 @@ class MockNamespaceAgent implements AgentClient {
   ): Promise<RequestResult<N>> {
     await Promise.resolve();
     if (options?.signal?.aborted === true) throw new CancelledError();
-    if (name === 'object/list') return this.#list((params as RequestParams<'object/list'>).path) as RequestResult<N>;
+    if (name === 'object/list') return this.#list((params as RequestParams<'object/list'>).path);
     if (name === 'object/query') {
       const { items } = params as RequestParams<'object/query'>;
       this.queries.push(items.length);
