@@ -42,10 +42,12 @@ export function mergeRecordings(recordings: readonly Recording[], title: string)
     });
   }
   const ends = recordings.flatMap(({ metadata }) => (metadata.endUtcMs === undefined ? [] : [metadata.endUtcMs]));
+  const stops = recordings.flatMap((recording) => recording.metadata.stops ?? []);
   const metadata: RecordingMetadata = {
     ...first.metadata,
     title,
     runs,
+    ...(stops.length === 0 ? {} : { stops }),
     startUtcMs: Math.min(...recordings.map((recording) => recording.metadata.startUtcMs)),
     ...(ends.length === 0 ? {} : { endUtcMs: Math.max(...ends) }),
   };

@@ -51,6 +51,16 @@ export interface RecordingMetadata {
   readonly endUtcMs?: number;
   /** Of several runs in one recording: each with its sources. */
   readonly runs?: readonly RecordingRun[];
+  /** When a debugger held the target. */
+  readonly stops?: readonly RecordingStop[];
+}
+
+/** A stretch in which a debugger held the target; ms since 1970 by the target's clock. */
+export interface RecordingStop {
+  readonly fromUtcMs: number;
+  readonly untilUtcMs: number;
+  /** As a person would say it: "breakpoint at eventsys!Signal". */
+  readonly reason: string;
 }
 
 /** A run among several that one recording holds. */

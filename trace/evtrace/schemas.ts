@@ -2,6 +2,9 @@
 import * as v from 'valibot';
 import { MAX_RINGS, MAX_SOURCES } from '../recording.js';
 
+/** More stops than a person makes in a day. */
+const MAX_STOPS = 10_000;
+
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const u32 = v.pipe(count, v.maxValue(0xffff_ffff));
 const text = v.pipe(v.string(), v.maxLength(32_768));
@@ -24,6 +27,9 @@ export const metadataSchema = v.object({
       v.array(v.object({ title: text, sources: v.pipe(v.array(u32), v.maxLength(MAX_SOURCES)) })),
       v.maxLength(MAX_SOURCES),
     ),
+  ),
+  stops: v.optional(
+    v.pipe(v.array(v.object({ fromUtcMs: moment, untilUtcMs: moment, reason: text })), v.maxLength(MAX_STOPS)),
   ),
 });
 export const sourceSchema = v.object({

@@ -1,0 +1,329 @@
+/** A model as columns. */
+import { callerOf, type TraceModel } from '../model/model.js';
+import { Kind, type Gap } from '../model/records.js';
+import { Outcome } from '../model/waits.js';
+import { printable } from '../names.js';
+import { counted, duration, objectKind, objectName, programName, threadName } from '../wording.js';
+import type {
+  CallColumns,
+  EdgeColumns,
+  GapMark,
+  ObjectHead,
+  RunMark,
+  StopMark,
+  ThreadHead,
+  TimelineColumns,
+  TransitionColumns,
+  WaitColumns,
+} from './columns.js';
+
+export function toColumns(model: TraceModel): TimelineColumns {
+  const runOf = runsOfSources(model);
+  const waits = waitColumns(model);
+  const calls = callColumns(model);
+  const threads = threadHeads(model, runOf, waits);
+  const runs = runMarks(model, threads);
+  const { columns: transitions, rowOf, callers } = transitionColumns(model, waits.rowOf);
+  return {
+    title: printable(model.recording.metadata.title ?? 'recording'),
+    target: printable(model.recording.metadata.target),
+    startUtcMs: Number.isNaN(model.clock.startUtcMs) ? null : model.clock.startUtcMs,
+    end: Math.max(1, model.end),
+    runs,
+    objects: model.objects.map(({ id }) => objectHead(model, id, runs, runOf)),
+    threads,
+    gaps: model.gaps.map((gap) => gapMark(model, gap)),
+    stops: stopMarks(model),
+    ...{ callers, transitions, waits: waits.columns, calls, edges: edgeColumns(model, waits, rowOf) },
+  };
+}
+
+/** Run by ordinal of the source; -1: of none. */
+function runsOfSources({ recording }: TraceModel): readonly number[] {
+  const runs = recording.metadata.runs ?? [];
+  if (runs.length < 2) return recording.sources.map(() => -1);
+  return recording.sources.map(({ id }) => runs.findIndex((run) => run.sources.includes(id)));
+}
+
+/** Each run from its first record to its last. */
+function runMarks({ recording, end }: TraceModel, threads: readonly ThreadHead[]): readonly RunMark[] {
+  const runs = recording.metadata.runs ?? [];
+  if (runs.length < 2) return [];
+  return runs.map(({ title }, run) => {
+    const heads = threads.filter((head) => head.run === run && head.last >= head.first);
+    if (heads.length === 0) return { label: printable(title), from: 0, until: end };
+    const from = Math.min(...heads.map(({ first }) => first));
+    return { label: printable(title), from, until: Math.max(from, ...heads.map(({ last }) => last)) };
+  });
+}
+
+/** When a debugger held the target: the recording tells it by the host's clock, in ms since 1970. */
+function stopMarks({ recording, clock, end }: TraceModel): readonly StopMark[] {
+  if (Number.isNaN(clock.startUtcMs)) return [];
+  const ns = (utcMs: number): number => Math.min(Math.max((utcMs - clock.startUtcMs) * 1e6, 0), end);
+  return (recording.metadata.stops ?? [])
+    .map(({ fromUtcMs, untilUtcMs, reason }) => ({
+      from: ns(fromUtcMs),
+      until: ns(untilUtcMs),
+      reason: printable(reason),
+    }))
+    .filter(({ from, until }) => until > from)
+    .sort((a, b) => a.from - b.from);
+}
+
+/** Neither signaled nor waited for, or a timer that only runs a procedure: of interest after all others. */
+function isQuiet(model: TraceModel, id: number): boolean {
+  const counters = model.transitions.counters[id];
+  if (counters === undefined || counters.signals + counters.waits === 0) return true;
+  return model.objects[id]?.type === 'timer' && counters.waits === 0;
+}
+
+function objectHead(model: TraceModel, id: number, runs: readonly RunMark[], runOf: readonly number[]): ObjectHead {
+  const object = model.objects[id];
+  const counters = model.transitions.counters[id];
+  const latency = counters?.latency;
+  const initial = object?.initiallySet;
+  // An object that outlived its run was not recorded any more.
+  const inRuns = (object?.sources ?? []).map((source) => runOf[source] ?? -1);
+  const ended = Math.max(...inRuns.map((run) => runs[run]?.until ?? Infinity));
+  const path = object?.paths[0];
+  return {
+    ...{ id, run: inRuns.length === 0 ? -1 : Math.min(...inRuns) },
+    label: objectName(object),
+    ...(path === undefined ? {} : { path: printable(path) }),
+    kind: object === undefined ? 'object' : objectKind(object),
+    quiet: isQuiet(model, id),
+    summary: [
+      counted(counters?.signals ?? 0, 'signal'),
+      `${counters?.taken ?? 0} taken`,
+      ...(counters?.coalesced ? [`${counters.coalesced} coalesced`] : []),
+      ...(counters?.wiped ? [`${counters.wiped} wiped`] : []),
+      ...(counters?.timedOut ? [`${counters.timedOut} timed out`] : []),
+      ...(latency === undefined ? [] : [`latency ${duration(latency.p50)}, at most ${duration(latency.max)}`]),
+    ].join(', '),
+    until: Math.min(model.end, ended, lastUse(model, id)),
+    initial: initial === undefined ? 2 : initial ? 1 : 0,
+  };
+}
+
+/** When the last handle or reference of an object went; Infinity when one was still held. */
+function lastUse(model: TraceModel, id: number): number {
+  const names = model.objects[id]?.names ?? [];
+  return names.length === 0 ? Infinity : Math.max(...names.map(({ until }) => until));
+}
+
+function threadHeads(model: TraceModel, runOf: readonly number[], waits: WaitRows): ThreadHead[] {
+  const { records } = model;
+  const firsts = new Float64Array(model.threads.length).fill(Infinity);
+  const lasts = new Float64Array(model.threads.length).fill(-Infinity);
+  for (let record = 0; record < records.count; record += 1) {
+    if (!isCall(records.kind[record] ?? 0)) continue;
+    const thread = model.threadOf[record] ?? 0;
+    const time = records.time[record] ?? 0;
+    const tail = records.kind[record] === Kind.WaitEnd ? 0 : (records.duration[record] ?? 0);
+    if (time < (firsts[thread] ?? 0)) firsts[thread] = time;
+    if (time + tail > (lasts[thread] ?? 0)) lasts[thread] = time + tail;
+  }
+  const { first, begin, end } = waits.columns;
+  return model.threads.map((thread) => {
+    const { id } = thread;
+    let [from, last] = [firsts[id] ?? Infinity, lasts[id] ?? -Infinity];
+    for (let row = first[id] ?? 0; row < (first[id + 1] ?? 0); row += 1) {
+      from = Math.min(from, begin[row] ?? from);
+      last = Math.max(last, end[row] ?? last);
+    }
+    return {
+      ...{ id, side: thread.side, source: thread.source, process: thread.process, thread: thread.thread },
+      ...{ deferred: thread.deferred, label: threadName(model, id), program: programName(model, thread.source) },
+      ...{ run: runOf[thread.source] ?? -1 },
+      // Nothing but what the recorder wrote about itself: no lane.
+      ...(last < from ? { first: 0, last: -1 } : { first: from, last }),
+    };
+  });
+}
+
+const isCall = (kind: number): boolean => kind !== Kind.Calibration && kind !== Kind.Module;
+
+interface WaitRows {
+  readonly columns: WaitColumns;
+  /** Row by wait of the model. */
+  readonly rowOf: Uint32Array;
+}
+
+function waitColumns(model: TraceModel): WaitRows {
+  const { waits } = model;
+  const first = firstRows(model.threads.length, waits.count, (wait) => waits.thread[wait] ?? 0);
+  const order = new Uint32Array(waits.count);
+  const next = first.slice();
+  for (let wait = 0; wait < waits.count; wait += 1) {
+    const thread = waits.thread[wait] ?? 0;
+    const at = next[thread] ?? 0;
+    order[at] = wait;
+    next[thread] = at + 1;
+  }
+  for (let thread = 0; thread < model.threads.length; thread += 1) {
+    const rows = order.subarray(first[thread], first[thread + 1]);
+    if (!ascends(rows, waits.begin)) rows.sort((a, b) => (waits.begin[a] ?? 0) - (waits.begin[b] ?? 0));
+  }
+  const rowOf = new Uint32Array(waits.count);
+  const columns = {
+    ...{ first, begin: new Float64Array(waits.count), end: new Float64Array(waits.count) },
+    ...{ outcome: new Uint8Array(waits.count), status: new Uint32Array(waits.count) },
+    object: new Int32Array(waits.count),
+  };
+  for (let row = 0; row < waits.count; row += 1) {
+    const wait = order[row] ?? 0;
+    rowOf[wait] = row;
+    columns.begin[row] = waits.begin[wait] ?? 0;
+    columns.end[row] = Math.min(waits.end[wait] ?? 0, model.end);
+    columns.outcome[row] = waits.outcome[wait] ?? Outcome.Unknown;
+    columns.status[row] = waits.status[wait] ?? 0;
+    columns.object[row] = objectOfWait(model, wait);
+  }
+  return { columns, rowOf };
+}
+
+function ascends(rows: Uint32Array, keys: Float64Array): boolean {
+  for (let at = 1; at < rows.length; at += 1) {
+    if ((keys[rows[at] ?? 0] ?? 0) < (keys[rows[at - 1] ?? 0] ?? 0)) return false;
+  }
+  return true;
+}
+
+/** Where the rows of each lane begin, when `count` entries are put lane by lane. */
+function firstRows(lanes: number, count: number, laneOf: (entry: number) => number): Uint32Array {
+  const first = new Uint32Array(lanes + 1);
+  for (let entry = 0; entry < count; entry += 1) {
+    const lane = laneOf(entry);
+    if (lane >= 0) first[lane + 1] = (first[lane + 1] ?? 0) + 1;
+  }
+  for (let lane = 0; lane < lanes; lane += 1) first[lane + 1] = (first[lane + 1] ?? 0) + (first[lane] ?? 0);
+  return first;
+}
+
+/** The object that satisfied it, or the first that it waits for. */
+function objectOfWait(model: TraceModel, wait: number): number {
+  const edge = model.wakes.ofWait[wait] ?? -1;
+  if (edge >= 0) return model.wakes.object[edge] ?? -1;
+  return (model.waits.objectCount[wait] ?? 0) === 0 ? -1 : (model.waitObjects[model.waits.first[wait] ?? 0] ?? -1);
+}
+
+function callColumns(model: TraceModel): CallColumns {
+  const { records } = model;
+  const threadOf = (record: number): number => {
+    const kind = records.kind[record] ?? 0;
+    const drawn = isCall(kind) && kind !== Kind.WaitBegin && kind !== Kind.WaitEnd;
+    return drawn ? (model.threadOf[record] ?? -1) : -1;
+  };
+  const first = firstRows(model.threads.length, records.count, threadOf);
+  const time = new Float64Array(first.at(-1) ?? 0);
+  const next = first.slice();
+  for (const record of model.order) {
+    const thread = threadOf(record);
+    if (thread < 0) continue;
+    const at = next[thread] ?? 0;
+    time[at] = records.time[record] ?? 0;
+    next[thread] = at + 1;
+  }
+  return { first, time };
+}
+
+function transitionColumns(
+  model: TraceModel,
+  waitRowOf: Uint32Array,
+): { readonly columns: TransitionColumns; readonly rowOf: Int32Array; readonly callers: readonly string[] } {
+  const { transitions, records, waits } = model;
+  const { count } = transitions;
+  const rowOf = new Int32Array(records.count).fill(-1);
+  const callers = new Callers(model);
+  const columns = {
+    ...{ first: transitions.first.slice(), time: transitions.time.slice(), what: transitions.kind.slice() },
+    ...{ state: transitions.stateAfter.slice(), previous: new Int8Array(count), thread: new Int32Array(count) },
+    ...{ caller: new Int32Array(count), duration: new Float32Array(count), wait: new Int32Array(count).fill(-1) },
+  };
+  for (let row = 0; row < count; row += 1) {
+    const record = transitions.record[row] ?? -1;
+    const wait = transitions.wait[row] ?? -1;
+    if (record < 0) {
+      columns.wait[row] = wait < 0 ? -1 : (waitRowOf[wait] ?? -1);
+      columns.thread[row] = waits.thread[wait] ?? -1;
+      columns.caller[row] = callers.indexOf(waits.endRecord[wait] ?? -1);
+      columns.previous[row] = -1;
+      continue;
+    }
+    rowOf[record] = row;
+    const previous = records.previous[record] ?? 0xff;
+    columns.previous[row] = previous === 0xff ? -1 : Math.min(previous, 1);
+    columns.thread[row] = model.threadOf[record] ?? -1;
+    columns.caller[row] = callers.indexOf(record);
+    columns.duration[row] = records.kind[record] === Kind.TimerExpire ? 0 : (records.duration[record] ?? 0);
+  }
+  return { columns, rowOf, callers: callers.list };
+}
+
+/** Callers by index, each named once. */
+class Callers {
+  readonly list: string[] = [];
+  readonly #model: TraceModel;
+  /** By source and address. */
+  readonly #known = new Map<number, Map<number, number>>();
+
+  constructor(model: TraceModel) {
+    this.#model = model;
+  }
+
+  indexOf(record: number): number {
+    if (record < 0) return -1;
+    const { records } = this.#model;
+    const source = records.source[record] ?? 0;
+    const address = records.caller[record] ?? 0;
+    let known = this.#known.get(source);
+    if (known === undefined) this.#known.set(source, (known = new Map<number, number>()));
+    let index = known.get(address);
+    if (index !== undefined) return index;
+    const name = callerOf(this.#model, record);
+    index = name === undefined ? -1 : this.list.push(printable(name)) - 1;
+    known.set(address, index);
+    return index;
+  }
+}
+
+function edgeColumns(model: TraceModel, { rowOf: waitRowOf }: WaitRows, rowOf: Int32Array): EdgeColumns {
+  const { wakes } = model;
+  const order = Uint32Array.from({ length: wakes.count }, (_, edge) => edge);
+  const rowOfEdge = (edge: number): number => waitRowOf[wakes.wait[edge] ?? 0] ?? 0;
+  order.sort((a, b) => rowOfEdge(a) - rowOfEdge(b) || a - b);
+  const count = wakes.count;
+  const edges = {
+    ...{ wait: new Uint32Array(count), object: new Int32Array(count), signal: new Int32Array(count) },
+    ...{ evidence: new Uint8Array(count), meeting: new Uint8Array(count), latency: new Float64Array(count) },
+    ...{ firstCandidate: new Uint32Array(count + 1), candidates: new Int32Array(wakes.candidates.length) },
+  };
+  let candidates = 0;
+  for (let at = 0; at < count; at += 1) {
+    const edge = order[at] ?? 0;
+    const signal = wakes.signal[edge] ?? -1;
+    edges.wait[at] = rowOfEdge(edge);
+    edges.object[at] = wakes.object[edge] ?? -1;
+    edges.signal[at] = signal < 0 ? -1 : (rowOf[signal] ?? -1);
+    edges.evidence[at] = wakes.evidence[edge] ?? 0;
+    edges.meeting[at] = wakes.meeting[edge] ?? 0;
+    edges.latency[at] = wakes.latency[edge] ?? NaN;
+    edges.firstCandidate[at] = candidates;
+    const until = wakes.firstCandidate[edge + 1] ?? 0;
+    for (let one = wakes.firstCandidate[edge] ?? 0; one < until; one += 1) {
+      const row = rowOf[wakes.candidates[one] ?? -1] ?? -1;
+      if (row >= 0) edges.candidates[candidates++] = row;
+    }
+  }
+  edges.firstCandidate[count] = candidates;
+  return { ...edges, candidates: edges.candidates.slice(0, candidates) };
+}
+
+function gapMark(model: TraceModel, gap: Gap): GapMark {
+  const ring = gap.ring < 0 ? '' : `, ring ${gap.ring}`;
+  return {
+    label: `${gap.count} ${gap.unit} ${gap.reason} (${programName(model, gap.source)}${ring})`,
+    ...{ source: gap.source, from: gap.from, until: gap.until, count: gap.count },
+  };
+}

@@ -1,0 +1,81 @@
+/** What drawing and looking up need besides the columns, made once, off the main thread: mip-maps, sums, edges by signal. */
+import { State } from '../model/transitions.js';
+import type { TimelineColumns } from './columns.js';
+import { MaskPyramid, TimeSums, densityOf } from './mip-map.js';
+
+/** Stretches of the mini-map: finer than any screen is wide. */
+export const DENSITY_BINS = 4_096;
+
+/** Typed arrays alone, to be handed from thread to thread. */
+export interface ColumnIndex {
+  /** Levels of the masks of transitions' kinds, and of waits' outcomes. */
+  readonly kinds: readonly Uint32Array[];
+  readonly outcomes: readonly Uint32Array[];
+  /** ns signaled before every 16th transition; ns waited before every 16th wait. */
+  readonly signaled: Float64Array;
+  readonly waited: Float64Array;
+  /** Edges by the row of their signal, or of each candidate: `signalRow` ascends, `signalEdge` beside it. */
+  readonly signalRow: Uint32Array;
+  readonly signalEdge: Uint32Array;
+  readonly density: Uint32Array;
+}
+
+/** ns that the object is signaled from this row to the next of its lane; 0 behind the last. */
+export const signaledAfter =
+  ({ time, state, first }: TimelineColumns['transitions'], isLast: (row: number) => boolean) =>
+  (row: number): number =>
+    state[row] !== State.Signaled || isLast(row) || first.length === 0 ? 0 : (time[row + 1] ?? 0) - (time[row] ?? 0);
+
+/** Rows that are the last of their lane, as bits. */
+export function lastRows(first: Uint32Array, rows: number): Uint8Array {
+  const last = new Uint8Array(rows);
+  for (const at of first) if (at > 0) last[at - 1] = 1;
+  return last;
+}
+
+export function indexColumns(columns: TimelineColumns): ColumnIndex {
+  const { transitions, waits, end } = columns;
+  const rows = transitions.time.length;
+  const last = lastRows(transitions.first, rows);
+  const signaled = TimeSums.of(
+    rows,
+    signaledAfter(transitions, (row) => last[row] === 1),
+  );
+  const { signalRow, signalEdge } = edgesBySignal(columns);
+  return {
+    kinds: MaskPyramid.of(transitions.what).levels,
+    outcomes: MaskPyramid.of(waits.outcome).levels,
+    signaled: signaled.sums,
+    waited: TimeSums.of(waits.begin.length, (row) => (waits.end[row] ?? 0) - (waits.begin[row] ?? 0)).sums,
+    ...{ signalRow, signalEdge, density: densityOf(transitions.time, end, DENSITY_BINS) },
+  };
+}
+
+export const buffersOfIndex = ({ kinds, outcomes, ...others }: ColumnIndex): ArrayBuffer[] =>
+  [...kinds, ...outcomes, ...Object.values(others)].map(({ buffer }) => buffer as ArrayBuffer);
+
+/** A counting sort over the rows of transitions. */
+function edgesBySignal({ edges, transitions }: TimelineColumns): Pick<ColumnIndex, 'signalRow' | 'signalEdge'> {
+  const { signal, firstCandidate, candidates } = edges;
+  const place = new Uint32Array(transitions.time.length + 1);
+  const each = (visit: (row: number, edge: number) => void): void => {
+    for (let edge = 0; edge < signal.length; edge += 1) {
+      const row = signal[edge] ?? -1;
+      if (row >= 0) visit(row, edge);
+      const until = firstCandidate[edge + 1] ?? 0;
+      for (let at = firstCandidate[edge] ?? 0; at < until; at += 1) visit(candidates[at] ?? 0, edge);
+    }
+  };
+  each((row) => (place[row + 1] = (place[row + 1] ?? 0) + 1));
+  for (let row = 1; row < place.length; row += 1) place[row] = (place[row] ?? 0) + (place[row - 1] ?? 0);
+  const count = place.at(-1) ?? 0;
+  const signalRow = new Uint32Array(count);
+  const signalEdge = new Uint32Array(count);
+  each((row, edge) => {
+    const at = place[row] ?? 0;
+    signalRow[at] = row;
+    signalEdge[at] = edge;
+    place[row] = at + 1;
+  });
+  return { signalRow, signalEdge };
+}
