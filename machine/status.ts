@@ -199,6 +199,15 @@ export function ntstatusName(status: number): string | undefined {
   return code >= 0x80 && code < 0xc0 ? `STATUS_ABANDONED_WAIT_${code - 0x80}` : undefined;
 }
 
+const ntstatusCodes: ReadonlyMap<string, number> = new Map([...ntstatusNames].map(([code, name]) => [name, code]));
+
+/** Unsigned NTSTATUS of a name such as STATUS_TIMEOUT, or undefined. */
+export function ntstatusOf(name: string): number | undefined {
+  const wait = /^STATUS_(ABANDONED_)?WAIT_(\d{1,2})$/.exec(name);
+  if (wait !== null && Number(wait[2]) < 64) return Number(wait[2]) + (wait[1] === undefined ? 0 : 0x80);
+  return ntstatusCodes.get(name);
+}
+
 /** Name of a Win32 error, or undefined. */
 export function win32ErrorName(error: number): string | undefined {
   return win32Names.get(error >>> 0);
