@@ -1,6 +1,7 @@
 /** What call workers can do: the one table. Every function here may block, and is given what it needs to be ended early. */
 import type { CallContext } from './call-context.js';
 import { controlDevice } from './devices.js';
+import { findDriverImage } from './driver-host.js';
 import { listDirectory } from './directories.js';
 import { openLockFile, readLockFile } from './lock-files.js';
 import { changeEvent, queryObjects, removeLink } from './objects.js';
@@ -29,6 +30,7 @@ export const callOperations = {
   'service/list': ({ drivers }: { drivers: boolean }, context: CallContext) => ({
     services: listServices(drivers, context),
   }),
+  'driver/image': ({ binaryPath }: { binaryPath: string }) => ({ image: findDriverImage(binaryPath) }),
   'object/list': ({ path }: { path: string }, context: CallContext) => ({ count: listDirectory(path, context) }),
   'object/query': ({ items }: { items: readonly { path: string; typeName: string }[] }, context: CallContext) => ({
     objects: queryObjects(items, context),

@@ -8,7 +8,7 @@ import { K32EnumProcessModules, K32GetModuleBaseNameW, SetServiceStatus } from '
 import { wineGetVersion } from './information-native.js';
 import { SERVICE_STATUS } from './native/layouts.js';
 import type { Handle } from './native/memory.js';
-import { listProcesses } from './system-information.js';
+import { listKernelModules, listProcesses } from './system-information.js';
 
 const PROCESS_QUERY_INFORMATION = 0x400;
 const PROCESS_VM_READ = 0x10;
@@ -17,18 +17,39 @@ const SERVICE_STOPPED = 1;
 const MAX_MODULES = 1_024;
 const MAX_NAME_UNITS = 260;
 
+export interface DriverImage {
+  /** Process that has it among its modules; 0 on Windows, where it is the system's. */
+  readonly process: number;
+  /** Undefined: the target hides kernel addresses from this agent. */
+  readonly base: bigint | undefined;
+  /** Bytes; 0 when the target does not tell. */
+  readonly size: number;
+}
+
+/** Where a driver is loaded; undefined: nowhere. */
+export function findDriverImage(binaryPath: string): DriverImage | undefined {
+  const driver = windowsBaseName(binaryPath).toLowerCase();
+  if (wineGetVersion === undefined) {
+    const found = listKernelModules().find(({ path }) => windowsBaseName(path).toLowerCase() === driver);
+    return found === undefined
+      ? undefined
+      : { process: 0, base: found.base === 0n ? undefined : found.base, size: found.size };
+  }
+  for (const { process, name } of listProcesses()) {
+    const base = name.toLowerCase() === 'winedevice.exe' ? moduleBase(process, driver) : undefined;
+    if (base !== undefined) {
+      return { process, base, size: 0 };
+    }
+  }
+  return undefined;
+}
+
 /** Process id of the host; 0 when the driver is loaded nowhere, and on Windows, where drivers have no host process. */
 export function findDriverHost(binaryPath: string): number {
   if (wineGetVersion === undefined) {
     return 0;
   }
-  const driver = windowsBaseName(binaryPath).toLowerCase();
-  for (const { process, name } of listProcesses()) {
-    if (name.toLowerCase() === 'winedevice.exe' && hasModule(process, driver)) {
-      return process;
-    }
-  }
-  return 0;
+  return findDriverImage(binaryPath)?.process ?? 0;
 }
 
 /**
@@ -42,26 +63,27 @@ export function reportStopped(service: Handle): boolean {
   return SetServiceStatus(service, status) !== 0;
 }
 
-function hasModule(process: number, wanted: string): boolean {
+/** In Windows and Wine alike a module's handle is the address that it is loaded at. */
+function moduleBase(process: number, wanted: string): bigint | undefined {
   const handle = OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, 0, process);
   if (handle === 0) {
-    return false;
+    return undefined;
   }
   try {
     const modules = new BigInt64Array(MAX_MODULES);
     const needed = new Uint32Array(1);
     if (K32EnumProcessModules(handle, modules, modules.byteLength, needed) === 0) {
-      return false;
+      return undefined;
     }
     const count = Math.min(MAX_MODULES, (needed[0] ?? 0) / 8);
     const name = Buffer.alloc(MAX_NAME_UNITS * 2);
     for (const module of modules.subarray(0, count)) {
       const units = K32GetModuleBaseNameW(handle, module, name, MAX_NAME_UNITS);
       if (name.toString('utf16le', 0, units * 2).toLowerCase() === wanted) {
-        return true;
+        return module;
       }
     }
-    return false;
+    return undefined;
   } finally {
     CloseHandle(handle);
   }

@@ -3,6 +3,8 @@ import { CancelledError } from '../protocol/errors.js';
 import type { CallContext } from './call-context.js';
 import { GetCurrentProcess, GetCurrentProcessId, OpenProcess } from './native/common-native.js';
 import {
+  RTL_PROCESS_MODULE_INFORMATION,
+  RTL_PROCESS_MODULES,
   SYSTEM_HANDLE_INFORMATION_EX,
   SYSTEM_HANDLE_TABLE_ENTRY_INFO_EX,
   SYSTEM_PROCESS_INFORMATION,
@@ -13,6 +15,7 @@ import { NtClose, NtCompareObjects, NtDuplicateObject, NtQuerySystemInformation 
 import { openObject } from './objects.js';
 
 const SystemProcessInformation = 5;
+const SystemModuleInformation = 11;
 const SystemExtendedHandleInformation = 64;
 const STATUS_INFO_LENGTH_MISMATCH = 0xc0000004;
 const PROCESS_DUP_HANDLE = 0x40;
@@ -70,6 +73,30 @@ export function listProcesses(): ProcessEntry[] {
       }
       at += next;
     }
+  });
+}
+
+export interface KernelModule {
+  /** 0: the target hides kernel addresses from this agent. */
+  readonly base: bigint;
+  readonly size: number;
+  readonly path: string;
+}
+
+/** What the kernel has loaded. On Windows; Wine's drivers are modules of their host processes. */
+export function listKernelModules(): KernelModule[] {
+  return withSystemInformation(SystemModuleInformation, ({ bytes }) => {
+    const { size, ImageBase, ImageSize, FullPathName, pathBytes } = RTL_PROCESS_MODULE_INFORMATION;
+    const count = bytes.readUInt32LE(RTL_PROCESS_MODULES.NumberOfModules);
+    return Array.from({ length: count }, (_, index): KernelModule => {
+      const at = RTL_PROCESS_MODULES.size + index * size;
+      const path = bytes.toString('latin1', at + FullPathName, at + FullPathName + pathBytes);
+      return {
+        base: bytes.readBigUInt64LE(at + ImageBase),
+        size: bytes.readUInt32LE(at + ImageSize),
+        path: path.replace(/\0.*$/s, ''),
+      };
+    });
   });
 }
 

@@ -140,6 +140,17 @@ export const requests = {
     result: v.strictObject({ services: v.array(serviceStatus) }),
   },
 
+  /**
+   * Where a driver's binary is loaded; image undefined: nowhere. process: its host under Wine, 0 on Windows. size: bytes, 0 when the
+   * target does not tell.
+   */
+  'driver/image': {
+    params: v.strictObject({ binaryPath: text }),
+    result: v.strictObject({
+      image: v.optional(v.strictObject({ process: u32, base: orUnavailable(u64), size: u32 })),
+    }),
+  },
+
   'process/start': {
     params: v.strictObject({
       program: text,

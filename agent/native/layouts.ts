@@ -30,6 +30,16 @@ export const TIMER_BASIC_INFORMATION = { size: 16, RemainingTime: 0, TimerState:
 /** NtQueryObject, class 0. */
 export const OBJECT_BASIC_INFORMATION = { size: 56, HandleCount: 8, PointerCount: 12 } as const;
 
+/** NtQuerySystemInformation, class 11: head, then entries. */
+export const RTL_PROCESS_MODULES = { size: 8, NumberOfModules: 0 } as const;
+export const RTL_PROCESS_MODULE_INFORMATION = {
+  size: 296,
+  ImageBase: 16,
+  ImageSize: 24,
+  FullPathName: 40,
+  pathBytes: 256,
+} as const;
+
 /** NtQuerySystemInformation, class 64: head, then entries. */
 export const SYSTEM_HANDLE_INFORMATION_EX = { size: 16, NumberOfHandles: 0 } as const;
 export const SYSTEM_HANDLE_TABLE_ENTRY_INFO_EX = {
@@ -80,3 +90,8 @@ export const JOBOBJECT_EXTENDED_LIMIT_INFORMATION = { size: 144, LimitFlags: 16 
 export const TOKEN_PRIVILEGES = { size: 16, PrivilegeCount: 0, Privileges: 4 } as const;
 
 export const RTL_OSVERSIONINFOW = { size: 276, dwMajorVersion: 4, dwMinorVersion: 8, dwBuildNumber: 12 } as const;
+
+/** u: the part that each kind of event has. */
+export const DEBUG_EVENT = { size: 176, dwDebugEventCode: 0, dwProcessId: 4, dwThreadId: 8, u: 16 } as const;
+export const STARTUPINFOW = { size: 104, cb: 0, dwFlags: 60, hStdInput: 80, hStdOutput: 88, hStdError: 96 } as const;
+export const PROCESS_INFORMATION = { size: 24, hProcess: 0, hThread: 8, dwProcessId: 16, dwThreadId: 20 } as const;

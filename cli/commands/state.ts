@@ -1,41 +1,9 @@
-import {
-  EventsysMethod,
-  EventsysScheduleStateCode,
-  EventsysSource,
-  type EventsysState,
-  EventsysType,
-} from '../../protocol/eventsys-ioctl.js';
+import type { EventsysState } from '../../protocol/eventsys-ioctl.js';
 import { queryDriverState } from '../../target/driver-state.js';
+import { METHOD_WORDS, SCHEDULE_STATE_WORDS, SOURCE_WORDS, TYPE_WORDS } from '../../target/driver-words.js';
 import { ExitCode } from '../exit-code.js';
 import type { Session } from '../session.js';
 import { formatTable } from '../table.js';
-
-const METHODS: Readonly<Record<EventsysMethod, string>> = {
-  [EventsysMethod.HandleFromApp]: "application's handle",
-  [EventsysMethod.HandleFromDriver]: "driver's handle",
-  [EventsysMethod.NameClassic]: 'name, classic',
-  [EventsysMethod.NameStrict]: 'name, strict',
-  [EventsysMethod.NameCreated]: 'name, by driver',
-  [EventsysMethod.BufferWork]: 'buffer: work',
-  [EventsysMethod.BufferDone]: 'buffer: done',
-};
-const TYPES: Readonly<Record<EventsysType, string>> = {
-  [EventsysType.Notification]: 'notification',
-  [EventsysType.Synchronization]: 'synchronization',
-  [EventsysType.Unknown]: 'unknown',
-};
-const SOURCES: Readonly<Record<EventsysSource, string>> = {
-  [EventsysSource.Hand]: 'by hand',
-  [EventsysSource.TimerDpc]: 'timer DPC',
-  [EventsysSource.Worker]: 'worker thread',
-  [EventsysSource.Completion]: 'completed request',
-  [EventsysSource.Buffer]: 'buffer thread',
-};
-const SCHEDULE_STATES: Readonly<Record<EventsysScheduleStateCode, string>> = {
-  [EventsysScheduleStateCode.Active]: 'active',
-  [EventsysScheduleStateCode.Finished]: 'finished',
-  [EventsysScheduleStateCode.Cancelled]: 'cancelled',
-};
 
 const hex = (value: bigint): string => (value === 0n ? '-' : `0x${value.toString(16)}`);
 const right = 'right' as const;
@@ -43,8 +11,8 @@ const right = 'right' as const;
 function describeEvents({ events }: EventsysState): string {
   return formatTable(events, [
     { title: 'EVENT', align: right, text: (event) => String(event.id) },
-    { title: 'SHARED BY', text: (event) => METHODS[event.method] },
-    { title: 'TYPE', text: (event) => TYPES[event.type] },
+    { title: 'SHARED BY', text: (event) => METHOD_WORDS[event.method] },
+    { title: 'TYPE', text: (event) => TYPE_WORDS[event.type] },
     { title: 'PROCESS', align: right, text: (event) => String(event.ownerProcess) },
     { title: 'OBJECT', text: (event) => hex(event.object) },
     { title: 'SIGNALS', align: right, text: (event) => event.signals.toString() },
@@ -58,8 +26,8 @@ function describeEvents({ events }: EventsysState): string {
 function describeSchedules({ schedules }: EventsysState): string {
   return formatTable(schedules, [
     { title: 'SCHEDULE', align: right, text: (schedule) => String(schedule.id) },
-    { title: 'FROM', text: (schedule) => SOURCES[schedule.source] },
-    { title: 'STATE', text: (schedule) => SCHEDULE_STATES[schedule.state] },
+    { title: 'FROM', text: (schedule) => SOURCE_WORDS[schedule.source] },
+    { title: 'STATE', text: (schedule) => SCHEDULE_STATE_WORDS[schedule.state] },
     { title: 'EVENT', align: right, text: (schedule) => (schedule.eventId === 0 ? '-' : String(schedule.eventId)) },
     { title: 'PROCESS', align: right, text: (schedule) => String(schedule.ownerProcess) },
     { title: 'PERIOD', align: right, text: (schedule) => `${schedule.periodMs} ms` },
