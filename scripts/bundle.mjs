@@ -1,8 +1,8 @@
 /**
- * Makes the bundles: dist/cli.cjs, dist/agent.cjs and dist/webview.js. A bundle whose inputs have not changed since it
+ * Makes the bundles: dist/cli.cjs, dist/agent.cjs, dist/extension.cjs and dist/webview.js. A bundle whose inputs have not changed since it
  * was made is left alone.
  *
- *   node scripts/bundle.mjs [--force] [cli] [agent] [webview]
+ *   node scripts/bundle.mjs [--force] [cli] [agent] [extension] [webview]
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -39,6 +39,18 @@ const BUNDLES = {
     target: 'node22',
     format: 'cjs',
     external: ['koffi'],
+    ...IMPORT_META_URL,
+  },
+  extension: {
+    entryPoints: ['extension/main.ts'],
+    outfile: 'dist/extension.cjs',
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: ['vscode', 'cpu-features', '*.node'],
+    mainFields: ['module', 'main'],
+    minify: true,
+    keepNames: true,
     ...IMPORT_META_URL,
   },
   webview: {

@@ -1,6 +1,7 @@
 /**
  * Building a project's driver and application, from sources to signed binaries with their PDBs.
  */
+import { rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { EventscopeError } from '../protocol/errors.js';
 import { tellingFullDisk } from './disk-full.js';
@@ -67,7 +68,7 @@ const WAIT_FOR_OTHER_BUILD_MS = 120_000;
  * `toolchain.missing`, `signing.failed`, `host.diskFull`; CancelledError
  */
 export async function build(project: Project, operation: Operation, options: BuildOptions = {}): Promise<BuildResult> {
-  const variant = options.variant ?? { name: 'default' };
+  const variant = options.variant ?? DEFAULT_VARIANT;
   if (!/^[a-z0-9-]{1,40}$/.test(variant.name)) throw new RangeError(`"${variant.name}" is no name of a build variant`);
   const folder = path.join(project.stateFolder, 'build', variant.name);
   const use = { folder, purpose: 'build', kept: 'the binaries of the last good build are unchanged' };
@@ -90,21 +91,68 @@ export async function build(project: Project, operation: Operation, options: Bui
   };
 }
 
+/**
+ * The binaries of the last good build, or those that the settings name; nothing is built.
+ * @throws EventscopeError `build.missing` when there was no build yet, `build.binary`
+ */
+export async function findBuild(project: Project): Promise<BuildResult> {
+  const folder = path.join(project.stateFolder, 'build', DEFAULT_VARIANT.name);
+  const find = async (side: Side, ending: string): Promise<BuiltBinary> => {
+    const given = await givenBinary(project, side);
+    if (given !== undefined) return given;
+    const { name } = project[side];
+    const binary = path.join(folder, `${name}.${ending}`);
+    const pdb = path.join(folder, `${name}.pdb`);
+    if (await isFile(binary)) return { binary, pdb: (await isFile(pdb)) ? pdb : undefined };
+    throw new EventscopeError({
+      id: 'build.missing',
+      what: `The ${side} has not been built yet`,
+      why: `there is no ${binary}`,
+      next: 'Build first.',
+    });
+  };
+  const [driver, application] = await Promise.all([find('driver', 'sys'), find('application', 'exe')]);
+  return {
+    driver: { sys: driver.binary, pdb: driver.pdb },
+    application: { exe: application.binary, pdb: application.pdb },
+    diagnostics: [],
+    rebuilt: [],
+    certificate: '',
+  };
+}
+
+async function isFile(file: string): Promise<boolean> {
+  try {
+    return (await stat(file)).isFile();
+  } catch {
+    return false;
+  }
+}
+
+const DEFAULT_VARIANT: BuildVariant = { name: 'default' };
 const SIDES = ['driver', 'application'] as const;
 const NOTHING: SourceBuild = { outputs: {}, diagnostics: [], rebuilt: [], certificate: '' };
 
+/**
+ * Deletes what builds of a project made; keys, recordings and the prefix stay. Nothing when there is nothing.
+ * @throws EventscopeError `build.held`; CancelledError
+ */
+export async function cleanBuild(project: Project, operation: Operation): Promise<void> {
+  const folder = path.join(project.stateFolder, 'build', DEFAULT_VARIANT.name);
+  const lock = await holdBuild(folder, 'cleaning', operation);
+  try {
+    await rm(folder, { recursive: true, force: true });
+  } finally {
+    await lock.release();
+  }
+}
+
 /** One build of a variant at a time. */
-async function buildAlone(
-  project: Project,
-  sides: readonly Side[],
-  folder: string,
-  variant: BuildVariant,
-  operation: Operation,
-): Promise<SourceBuild> {
-  const lock = await acquireHostLock(
+function holdBuild(folder: string, purpose: string, operation: Operation): ReturnType<typeof acquireHostLock> {
+  return acquireHostLock(
     {
       file: `${folder}.lock`,
-      purpose: 'building',
+      purpose,
       waitMs: WAIT_FOR_OTHER_BUILD_MS,
       held: (holder) =>
         new EventscopeError({
@@ -117,6 +165,16 @@ async function buildAlone(
     },
     operation,
   );
+}
+
+async function buildAlone(
+  project: Project,
+  sides: readonly Side[],
+  folder: string,
+  variant: BuildVariant,
+  operation: Operation,
+): Promise<SourceBuild> {
+  const lock = await holdBuild(folder, 'building', operation);
   try {
     if (process.platform === 'win32') {
       return await buildWithMsbuild(project, await findWindowsToolchain(), sides, folder, variant, operation);

