@@ -1,0 +1,136 @@
+/** Streams of bytes that KDCOM runs over: Unix socket, named pipe, TCP, serial port. Each one opening; the carrier opens again. */
+import { createConnection, type NetConnectOpts, type Socket } from 'node:net';
+import { CancelledError, EventscopeError } from '../../../protocol/errors.js';
+import type { KdAddress } from './address.js';
+
+export interface ByteStreamEvents {
+  data(bytes: Uint8Array): void;
+  closed(error: Error | undefined): void;
+}
+
+export interface ByteStream {
+  start(events: ByteStreamEvents): void;
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+
+/** Opens once; rejects when there is nothing to open yet. */
+export type OpenByteStream = (signal: AbortSignal) => Promise<ByteStream>;
+
+class SocketStream implements ByteStream {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  start(events: ByteStreamEvents): void {
+    let failure: Error | undefined;
+    this.#socket.on('data', (data: Buffer) => events.data(data));
+    this.#socket.on('error', (error) => {
+      failure = error;
+    });
+    this.#socket.on('close', () => events.closed(failure));
+    if (this.#socket.destroyed) events.closed(undefined);
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** A stream over an open socket, as a server has it. */
+export const socketStream = (socket: Socket): ByteStream => new SocketStream(socket);
+
+function openSocket(options: NetConnectOpts, signal: AbortSignal): Promise<ByteStream> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(new CancelledError());
+      return;
+    }
+    const socket = createConnection(options);
+    socket.setNoDelay(true);
+    const cancel = (): void => {
+      socket.destroy();
+      reject(new CancelledError());
+    };
+    signal.addEventListener('abort', cancel, { once: true });
+    socket.once('error', (error) => {
+      signal.removeEventListener('abort', cancel);
+      reject(error);
+    });
+    socket.once('connect', () => {
+      signal.removeEventListener('abort', cancel);
+      socket.removeAllListeners('error');
+      resolve(new SocketStream(socket));
+    });
+  });
+}
+
+/** What we use of the package serialport, which is loaded only when a serial port is asked for: it has native parts. */
+interface SerialPortLike {
+  open(done: (error: Error | null) => void): void;
+  write(data: Buffer): boolean;
+  close(): void;
+  on(event: 'data', listener: (data: Buffer) => void): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'close', listener: (error?: Error | null) => void): void;
+}
+interface SerialPortModule {
+  readonly SerialPort: new (options: { path: string; baudRate: number; autoOpen: false }) => SerialPortLike;
+}
+
+async function openSerial(path: string, baudRate: number, signal: AbortSignal): Promise<ByteStream> {
+  let module: SerialPortModule;
+  try {
+    module = await import('serialport');
+  } catch (error) {
+    throw new EventscopeError({
+      id: 'debug.serialport',
+      what: 'Serial ports cannot be used here',
+      why: error instanceof Error ? error.message : String(error),
+      next: 'Install the package serialport beside Eventscope, or use a socket, pipe or network link',
+      cause: error,
+    });
+  }
+  if (signal.aborted) throw new CancelledError();
+  const port = new module.SerialPort({ path, baudRate, autoOpen: false });
+  await new Promise<void>((resolve, reject) => {
+    port.open((error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+  return {
+    start: (events) => {
+      let failure: Error | undefined;
+      port.on('data', (data) => events.data(data));
+      port.on('error', (error) => {
+        failure = error;
+        port.close();
+      });
+      port.on('close', (error) => events.closed(error ?? failure));
+    },
+    write: (bytes) => {
+      port.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    },
+    close: () => port.close(),
+  };
+}
+
+/** How to open what an address names. */
+export function byteStreamOpener(address: Exclude<KdAddress, { kind: 'net' }>): OpenByteStream {
+  switch (address.kind) {
+    case 'unix':
+    case 'pipe':
+      return (signal) => openSocket({ path: address.path }, signal);
+    case 'tcp':
+      return (signal) => openSocket({ host: address.host, port: address.port }, signal);
+    case 'serial':
+      return (signal) => openSerial(address.path, address.baudRate, signal);
+  }
+}

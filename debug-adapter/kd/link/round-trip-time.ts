@@ -1,0 +1,44 @@
+/** How long an exchange takes, as TCP estimates it (RFC 6298), so that a line of any speed is neither hurried nor waited for. Milliseconds. */
+
+const FIRST_TIMEOUT_MS = 500;
+const LEAST_TIMEOUT_MS = 3;
+const MOST_TIMEOUT_MS = 1_000;
+/** Payload of the usual request; a larger one takes longer on a slow line. */
+const USUAL_BYTES = 120;
+
+export class RoundTripTime {
+  #smoothed: number | undefined;
+  #variation = 0;
+
+  /** A measured exchange that needed no retransmission. */
+  sample(milliseconds: number, payloadBytes: number): void {
+    const usual = milliseconds / Math.max(1, payloadBytes / USUAL_BYTES);
+    if (this.#smoothed === undefined) {
+      this.#smoothed = usual;
+      this.#variation = usual / 2;
+      return;
+    }
+    this.#variation += (Math.abs(this.#smoothed - usual) - this.#variation) / 4;
+    this.#smoothed += (usual - this.#smoothed) / 8;
+  }
+
+  get smoothed(): number {
+    return this.#smoothed ?? 50;
+  }
+
+  get timeout(): number {
+    if (this.#smoothed === undefined) return FIRST_TIMEOUT_MS;
+    return Math.min(MOST_TIMEOUT_MS, Math.max(LEAST_TIMEOUT_MS, this.#smoothed + 4 * this.#variation));
+  }
+
+  /** Until the next attempt at a packet of this size; grows with each, up to a second (more for what a slow line takes that long to carry). */
+  timeoutFor(payloadBytes: number, attempt: number): number {
+    const scaled = this.timeout * Math.max(1, payloadBytes / USUAL_BYTES);
+    return Math.min(Math.max(MOST_TIMEOUT_MS, scaled), scaled * 1.3 ** Math.min(30, attempt - 1));
+  }
+
+  /** How long a packet that has begun may rest. */
+  get stall(): number {
+    return Math.min(200, this.timeout);
+  }
+}
