@@ -1,18 +1,14 @@
 /**
- * One directory of the namespace as a list on a screen: read in parts, sorted, shown page by page, with the state of what is
- * shown and what has changed since the last look. Nothing here reads more than was asked for.
+ * One directory of the namespace as a list on a screen: read in parts, sorted, shown page by page.
  */
 import type { AgentClient } from './agent-client.js';
-import { changeKey } from './object-text.js';
-import { type DirectoryEntry, entryPath, listObjects, type QueriedObject, queryObjects } from './objects.js';
+import { type DirectoryEntry, entryPath, listObjects } from './objects.js';
 import type { Operation } from './target.js';
 
 /** Entries of a page: as many as a person scrolls through, and as the target tells the state of within 100 ms. */
 export const PAGE_ENTRIES = 200;
 /** Over this a directory is not read: the list alone would take more memory than the window has for it. */
 const MAX_ENTRIES = 200_000;
-
-export type Change = 'new' | 'changed';
 
 export interface ListedEntry extends DirectoryEntry {
   readonly path: string;
@@ -89,11 +85,8 @@ function added(before: readonly SortedEntry[], now: readonly SortedEntry[]): Sor
   });
 }
 
-const keyOf = ({ name, typeName }: DirectoryEntry): string => `${typeName}\\${name}`;
-
 export class NamespaceDirectory {
   #entries: readonly SortedEntry[] = [];
-  readonly #states = new Map<string, { readonly object: QueriedObject; readonly key: string }>();
   #shown = PAGE_ENTRIES;
   #sessionDirectory: string | undefined;
   /** The whole directory has been read; before, entries are those that have come. */
@@ -119,10 +112,6 @@ export class NamespaceDirectory {
 
   showMore(): void {
     this.#shown += PAGE_ENTRIES;
-  }
-
-  stateOf(entry: DirectoryEntry): QueriedObject | undefined {
-    return this.#states.get(keyOf(entry))?.object;
   }
 
   /**
@@ -154,30 +143,6 @@ export class NamespaceDirectory {
     this.#sessionDirectory = sessionDirectory;
     this.complete = true;
     if (before === undefined) return [];
-    for (const gone of added(this.#entries, before)) this.#states.delete(keyOf(gone));
     return added(before, this.#entries);
-  }
-
-  /**
-   * Asks the state of entries, all in one request. One that has vanished since it was listed carries its status.
-   * @returns entries that show something else than before; without those asked for the first time
-   * @throws EventscopeError `agent.*`; CancelledError
-   */
-  async refreshStates(
-    client: AgentClient,
-    entries: readonly ListedEntry[],
-    operation: Operation,
-  ): Promise<readonly ListedEntry[]> {
-    const objects = await queryObjects(client, this.path, entries, operation);
-    const changed: ListedEntry[] = [];
-    for (const [index, entry] of entries.entries()) {
-      const object = objects[index];
-      if (object === undefined) continue;
-      const key = changeKey(object);
-      const known = this.#states.get(keyOf(entry));
-      if (known !== undefined && known.key !== key) changed.push(entry);
-      this.#states.set(keyOf(entry), { object, key });
-    }
-    return changed;
   }
 }

@@ -5,6 +5,7 @@ import { CancelledError, EventscopeError } from '../protocol/errors.js';
 import type { RequestName, RequestParams, RequestResult } from '../protocol/agent-rpc.js';
 import type { AgentClient, RequestOptions } from './agent-client.js';
 import { NamespaceDirectory, PAGE_ENTRIES } from './namespace-directory.js';
+import { ObjectStates } from './object-states.js';
 import { NamespaceIndex, TraceRecordsError } from './namespace-index.js';
 
 const NOT_FOUND = 0xc0000034;
@@ -96,22 +97,21 @@ describe('a directory of the namespace', () => {
     const directory = new NamespaceDirectory('\\D');
     await directory.read(agent, operation());
     const { entries } = directory.page(all);
-    assert.deepEqual(await directory.refreshStates(agent, entries, operation()), [], 'the first look is no change');
+    const states = new ObjectStates();
+    assert.deepEqual(await states.refresh(agent, entries, operation()), [], 'the first look is no change');
     agent.signaled.add('\\D\\Event00003');
     agent.gone.add('\\D\\Event00005');
-    const changed = await directory.refreshStates(agent, entries, operation());
+    const changed = await states.refresh(agent, entries, operation());
     assert.deepEqual(
       changed.map(({ name }) => name),
       ['Event00003', 'Event00005'],
     );
     assert.deepEqual(agent.queries, [PAGE_ENTRIES, PAGE_ENTRIES]);
-    assert.deepEqual(directory.stateOf({ name: 'Event00005', typeName: 'Event' }), {
-      path: '\\D\\Event00005',
-      status: NOT_FOUND,
-    });
+    const vanished = { name: 'Event00005', typeName: 'Event', path: '\\D\\Event00005' };
+    assert.deepEqual(states.of(vanished), { path: vanished.path, status: NOT_FOUND });
   });
 
-  it('finds new names when read again, forgets the state of gone ones, and keeps its list when that fails', async () => {
+  it('finds new names when read again, and keeps its list when that fails', async () => {
     const agent = new MockNamespaceAgent();
     agent.directories.set('\\D', [
       ['A', 'Event'],
@@ -119,7 +119,6 @@ describe('a directory of the namespace', () => {
     ]);
     const directory = new NamespaceDirectory('\\D');
     assert.deepEqual(await directory.read(agent, operation()), []);
-    await directory.refreshStates(agent, directory.entries, operation());
     agent.directories.set('\\D', [
       ['C', 'Event'],
       ['A', 'Event'],
@@ -128,7 +127,6 @@ describe('a directory of the namespace', () => {
       (await directory.read(agent, operation())).map(({ name }) => name),
       ['C'],
     );
-    assert.equal(directory.stateOf({ name: 'B', typeName: 'Event' }), undefined);
     agent.directories.set('\\D', undefined);
     await assert.rejects(directory.read(agent, operation()), { id: 'object.directory' });
     assert.deepEqual(

@@ -90,20 +90,28 @@ function ofDirectory(path: string, error: unknown): unknown {
   });
 }
 
-/** State, counts and security of each entry, in order. */
-export async function queryObjects(
+/** State, counts and security of each object, in order. */
+export async function queryPaths(
+  client: AgentClient,
+  wanted: readonly { readonly path: string; readonly typeName: string }[],
+  operation: Operation,
+): Promise<QueriedObject[]> {
+  const objects: QueriedObject[] = [];
+  for (let first = 0; first < wanted.length; first += QUERY_ITEMS) {
+    const items = wanted.slice(first, first + QUERY_ITEMS).map(({ path, typeName }) => ({ path, typeName }));
+    const answer = await client.request('object/query', { items }, { signal: operation.signal });
+    objects.push(...answer.objects);
+  }
+  return objects;
+}
+
+/** The same of entries of one directory. */
+export function queryObjects(
   client: AgentClient,
   directory: string,
   listed: readonly DirectoryEntry[],
   operation: Operation,
 ): Promise<QueriedObject[]> {
-  const objects: QueriedObject[] = [];
-  for (let first = 0; first < listed.length; first += QUERY_ITEMS) {
-    const items = listed
-      .slice(first, first + QUERY_ITEMS)
-      .map(({ name, typeName }) => ({ path: entryPath(directory, name), typeName }));
-    const answer = await client.request('object/query', { items }, { signal: operation.signal });
-    objects.push(...answer.objects);
-  }
-  return objects;
+  const items = listed.map(({ name, typeName }) => ({ path: entryPath(directory, name), typeName }));
+  return queryPaths(client, items, operation);
 }
