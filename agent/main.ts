@@ -15,6 +15,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isMainThread, workerData } from 'node:worker_threads';
 import { CallPool, type WorkerRole } from './call-pool.js';
 import { runCallWorker } from './call-worker.js';
+import { runDebugWorker, type DebugWorkerRole } from './debug-worker.js';
 import { openLog } from './log.js';
 import { GetCurrentProcess, GetCurrentProcessId, TerminateProcess } from './native/common-native.js';
 import { enablePrivileges } from './privileges.js';
@@ -131,9 +132,11 @@ function main(): void {
 if (isMainThread) {
   main();
 } else {
-  const role = workerData as WorkerRole | TraceWorkerRole;
+  const role = workerData as WorkerRole | TraceWorkerRole | DebugWorkerRole;
   if (role.role === 'call') {
     runCallWorker(role.flag);
+  } else if (role.role === 'debug') {
+    runDebugWorker(role);
   } else {
     runTraceWorker(role);
   }

@@ -8,6 +8,7 @@ import { BulkKind } from '../protocol/agent-wire.js';
 import type { CallPool } from './call-pool.js';
 import { Credits, FRAME_COST_BYTES } from './credit.js';
 import { DbgPrintLog } from './dbgprint.js';
+import { Debugger } from './debugger.js';
 import { hashFile, makeFolder, readFilePiece, removeFile, renameFile, statFile, writeFilePiece } from './files.js';
 import { agentInformation, qpcFrequency, sessionDirectory } from './information.js';
 import { Locks } from './locks.js';
@@ -22,6 +23,23 @@ const LIST_TIMEOUT_MS = 120_000;
 const GRACE_MS = 1_000;
 const ABANDON_MS = 2_000;
 const MAX_CONTROL_OUTPUT_BYTES = 4 * 1024 * 1024;
+
+/** What the debug thread answers by itself. */
+const DEBUG_REQUESTS = [
+  'debug/attach',
+  'debug/configure',
+  'debug/read',
+  'debug/write',
+  'debug/registers',
+  'debug/setRegisters',
+  'debug/setBreakpoints',
+  'debug/removeBreakpoints',
+  'debug/resume',
+  'debug/step',
+  'debug/pause',
+  'debug/detach',
+  'debug/terminate',
+] as const satisfies readonly RequestName[];
 
 export interface SessionOptions {
   /** Path of the agent's own script, which workers run. */
@@ -44,6 +62,7 @@ export class Session {
   readonly #traces: Traces;
   readonly #locks: Locks;
   readonly #dbgPrint: DbgPrintLog;
+  readonly #debugger: Debugger;
 
   constructor(socket: Socket, options: SessionOptions) {
     this.#options = options;
@@ -53,17 +72,20 @@ export class Session {
     this.#traces = new Traces(options.bundle, this.connection, this.#credits, qpcFrequency());
     this.#locks = new Locks(options.calls);
     this.#dbgPrint = new DbgPrintLog(options.dbgPrintLog, this.connection, options.log);
+    this.#debugger = new Debugger(options.bundle, this.connection, options.log);
     this.#handleAgent();
     this.#handleServices();
     this.#handleProcesses();
     this.#handleFiles();
     this.#handleObjects();
     this.#handleTraces();
+    this.#handleDebugging();
     this.connection.listen();
   }
 
   /** Puts back what this client began. Bounded. */
   async end(): Promise<void> {
+    await this.#debugger.end(ABANDON_MS);
     this.#processes.endAll();
     await this.#traces.abandon(ABANDON_MS);
     await this.#dbgPrint.stop().catch(() => {});
@@ -125,6 +147,15 @@ export class Session {
       return status === undefined ? {} : { status };
     });
     this.#handle('service/list', (params, signal) => this.#calls.run('service/list', params, bounded(signal)));
+    this.#handle('driver/image', async (params, signal) => {
+      const { image } = await this.#calls.run('driver/image', params, bounded(signal));
+      if (image === undefined) {
+        return {};
+      }
+      const { process, base, size } = image;
+      const hidden = { unavailable: 'The target hides kernel addresses from this agent: it is not elevated' };
+      return { image: { process, base: base ?? hidden, size } };
+    });
     this.#handle('device/control', (params, signal) => {
       if (params.outputBytes > MAX_CONTROL_OUTPUT_BYTES) {
         throw new AgentRequestError('device/control', `At most ${MAX_CONTROL_OUTPUT_BYTES} output bytes`, undefined);
@@ -213,5 +244,12 @@ export class Session {
   #handleTraces(): void {
     this.#handle('trace/start', (params) => this.#traces.start(params));
     this.#handle('trace/stop', (params) => this.#traces.stop(params));
+  }
+
+  #handleDebugging(): void {
+    this.#handle('debug/launch', (params) => this.#debugger.launch(params));
+    for (const name of DEBUG_REQUESTS) {
+      this.#handle(name, (params) => this.#debugger.call(name, params));
+    }
   }
 }

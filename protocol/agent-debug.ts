@@ -4,14 +4,18 @@
  * on together.
  */
 import * as v from 'valibot';
-import { bytes, ok, text, u32, u64 } from './rpc-values.js';
+import { ok, text, u32, u64 } from './rpc-values.js';
 
+const bytes = v.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const space = u32;
 const thread = u32;
 const breakpointId = u32;
 
 /** CONTEXT of x64: machine/x64-context.ts. */
-const registers = v.pipe(bytes, v.length(1_232));
+const registers = v.pipe(
+  bytes,
+  v.check((context) => context.length === 1_232, 'A CONTEXT has 1,232 bytes'),
+);
 
 /** Of one request: bytes read. */
 export const MAX_READ_BYTES = 16 * 1024 * 1024;

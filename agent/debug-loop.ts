@@ -1,0 +1,794 @@
+/**
+ * What happens at each debug event, and what the client asks for between them. One state for all debugged processes: they run, or they
+ * are stopped. Runs on the debug thread, which alone may make these calls.
+ *
+ * Going on over a breakpoint: the instruction under the INT3 is emulated where that is possible, so that the INT3 is never out. Else the
+ * other threads of that process are held for one hardware step. What another thread met meanwhile waits: its event is kept, or it is
+ * put back before its INT3 and meets it again when it is let go.
+ */
+import {
+  CONTEXT_ALL,
+  CONTEXT_CONTROL,
+  CONTEXT_DEBUG_REGISTERS,
+  CONTEXT_INTEGER,
+  EFLAGS,
+  type X64Context,
+} from '../machine/x64-context.js';
+import type { DebugBreakpoint, DebugEvent, DebugStopReason } from '../protocol/agent-debug.js';
+import { Breakpoints, type Breakpoint } from './debug-breakpoints.js';
+import {
+  closeHandle,
+  type DebugObject,
+  type NativeDebugEvent,
+  queryPerformanceCounter,
+  STATUS_BREAKPOINT,
+  STATUS_SINGLE_STEP,
+  threadDescription,
+} from './debug-events.js';
+import { DebuggedProcess, DebuggedThread } from './debug-process.js';
+import { NtRemoveProcessDebug } from './debug-native.js';
+import { TerminateProcess } from './native/common-native.js';
+import { NativeError, plainError } from './native/native-error.js';
+import type { Handle } from './native/memory.js';
+
+const STACK_BYTES = 4_096;
+const CODE_BYTES = 256;
+const MAX_OUTPUT_BYTES = 8_192;
+/** Raised by programs to name a thread for a debugger. */
+const MS_VC_EXCEPTION = 0x406d_1388;
+const CODE_CONTEXT = CONTEXT_CONTROL | CONTEXT_INTEGER;
+
+type ExceptionEvent = Extract<NativeDebugEvent, { kind: 'exception' }>;
+
+interface Stopped {
+  readonly thread: DebuggedThread;
+  /** Not continued yet; undefined after a pause. */
+  event: NativeDebugEvent | undefined;
+  readonly from: bigint;
+}
+
+/** One instruction of one thread by the trap flag. */
+interface HardwareStep {
+  readonly thread: DebuggedThread;
+  /** INT3 that is out meanwhile. */
+  readonly lifted: bigint | undefined;
+  readonly held: readonly DebuggedThread[];
+}
+
+export interface StepRequest {
+  readonly thread: DebuggedThread;
+  readonly range: { readonly from: bigint; readonly to: bigint } | undefined;
+  readonly stepOverCalls: boolean;
+  readonly runOthers: boolean;
+}
+
+export class DebugLoop {
+  readonly breakpoints = new Breakpoints();
+  freezeOthers = true;
+  stopOnLoad: ReadonlySet<string> = new Set();
+  stopOnExceptions: ReadonlySet<number> = new Set();
+  readonly #processes = new Map<number, DebuggedProcess>();
+  readonly #threads = new Map<number, DebuggedThread>();
+  readonly #steps = new Map<DebuggedProcess, HardwareStep>();
+  /** Events that came while all stood still. */
+  #kept: NativeDebugEvent[] = [];
+  #stopped: Stopped | undefined;
+  #userStep: StepRequest | undefined;
+  #nextSpace = 1;
+  #nextThread = 1;
+
+  constructor(
+    readonly object: DebugObject,
+    readonly emit: (event: DebugEvent) => void,
+  ) {}
+
+  // ---- what is there
+
+  processOf(space: number): DebuggedProcess {
+    for (const process of this.#processes.values()) {
+      if (process.space === space) {
+        return process;
+      }
+    }
+    throw plainError(`The process is not debugged any more`);
+  }
+
+  thread(id: number): DebuggedThread {
+    const thread = this.#threads.get(id);
+    if (thread === undefined) {
+      throw plainError('The thread has ended');
+    }
+    return thread;
+  }
+
+  get processes(): readonly DebuggedProcess[] {
+    return [...this.#processes.values()];
+  }
+  get isStopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+  requireStopped(): void {
+    if (this.#stopped === undefined) {
+      throw plainError('The target is running');
+    }
+  }
+
+  addProcess(processId: number, handle: Handle, name: string): DebuggedProcess {
+    const process = new DebuggedProcess(this.#nextSpace++, processId, handle, name);
+    this.#processes.set(processId, process);
+    return process;
+  }
+
+  // ---- events
+
+  /** Takes every event that waits. */
+  takeEvents(): void {
+    for (let event = this.object.next(); event !== undefined; event = this.object.next()) {
+      if (this.#stopped !== undefined && event.kind === 'exception') {
+        this.#kept.push(event);
+      } else {
+        this.#handle(event);
+      }
+    }
+  }
+
+  #handle(event: NativeDebugEvent): void {
+    const process = this.#processes.get(event.processId);
+    if (process === undefined) {
+      this.object.continue(event);
+      return;
+    }
+    switch (event.kind) {
+      case 'exception':
+        this.#exception(process, event);
+        return;
+      case 'createProcess':
+        this.emit({ type: 'processStarted', space: process.space, process: process.processId, name: process.name });
+        this.emit({ type: 'moduleLoaded', module: process.addModule(event.base, event.file) });
+        closeHandle(event.file);
+        this.#addThread(process, event.threadId, event.thread, event.start);
+        break;
+      case 'createThread':
+        this.#addThread(process, event.threadId, event.thread, event.start);
+        break;
+      case 'exitThread':
+        this.#threadGone(process, event.threadId, event.exitCode);
+        break;
+      case 'exitProcess':
+        this.#processGone(process, event.exitCode);
+        break;
+      case 'loadModule':
+        if (this.#moduleLoaded(process, event)) {
+          return;
+        }
+        break;
+      case 'unloadModule':
+        this.#moduleUnloaded(process, event.base);
+        break;
+      case 'debugString':
+        this.#debugString(process, event);
+        break;
+      case 'other':
+        break;
+    }
+    this.object.continue(event);
+  }
+
+  #addThread(process: DebuggedProcess, threadId: number, handle: Handle, start: bigint): void {
+    const thread = new DebuggedThread(this.#nextThread++, process, threadId, handle, start);
+    process.threads.set(threadId, thread);
+    this.#threads.set(thread.id, thread);
+    if (this.breakpoints.usesRegisters(process)) {
+      this.breakpoints.applyDebugRegisters(thread);
+    }
+    if (this.#steps.has(process)) {
+      thread.hold();
+      const step = this.#steps.get(process);
+      (step?.held as DebuggedThread[] | undefined)?.push(thread);
+    }
+    thread.name = threadDescription(handle);
+    this.emit({
+      type: 'threadStarted',
+      space: process.space,
+      thread: thread.id,
+      threadId,
+      startAddress: start,
+      ...(thread.name === undefined ? {} : { name: thread.name }),
+    });
+  }
+
+  #threadGone(process: DebuggedProcess, threadId: number, exitCode: number): void {
+    const thread = process.threads.get(threadId);
+    if (thread === undefined) {
+      return;
+    }
+    if (this.#steps.get(process)?.thread === thread) {
+      this.#endHardwareStep(process);
+    }
+    if (this.#userStep?.thread === thread) {
+      this.#userStep = undefined;
+    }
+    process.threads.delete(threadId);
+    this.#threads.delete(thread.id);
+    this.emit({ type: 'threadExited', thread: thread.id, exitCode });
+  }
+
+  #processGone(process: DebuggedProcess, exitCode: number): void {
+    this.#forget(process, exitCode);
+    this.emit({ type: 'processExited', space: process.space, exitCode });
+  }
+
+  #forget(process: DebuggedProcess, exitCode: number): void {
+    this.#steps.delete(process);
+    for (const thread of [...process.threads.values()]) {
+      this.#threadGone(process, thread.threadId, exitCode);
+    }
+    for (const breakpoint of this.breakpoints.of(process)) {
+      this.breakpoints.remove(breakpoint);
+      this.emit({ type: 'breakpointLost', breakpoint: breakpoint.id, why: `${process.name} is not debugged any more` });
+    }
+    this.#processes.delete(process.processId);
+    this.#kept = this.#kept.filter((event) => event.processId !== process.processId);
+    if (this.#stopped?.thread.process === process) {
+      // What stopped is gone: nothing is left to look at there, and the others go on.
+      this.#stopped.event = undefined;
+      this.resume(true);
+    }
+  }
+
+  /** @returns whether its event is kept, because it stops */
+  #moduleLoaded(process: DebuggedProcess, event: Extract<NativeDebugEvent, { kind: 'loadModule' }>): boolean {
+    const module = process.addModule(event.base, event.file);
+    closeHandle(event.file);
+    this.emit({ type: 'moduleLoaded', module });
+    const thread = process.threads.get(event.threadId);
+    if (thread === undefined || this.#stopped !== undefined || !this.stopOnLoad.has(module.name.toLowerCase())) {
+      return false;
+    }
+    this.#stop(thread, { kind: 'moduleLoad', module }, event);
+    return true;
+  }
+
+  #moduleUnloaded(process: DebuggedProcess, base: bigint): void {
+    const module = process.modules.get(base);
+    if (module === undefined) {
+      return;
+    }
+    process.modules.delete(base);
+    const end = base + BigInt(module.size);
+    process.forgetPatches(base, end);
+    for (const breakpoint of this.breakpoints.of(process)) {
+      if (breakpoint.request.address >= base && breakpoint.request.address < end) {
+        this.breakpoints.remove(breakpoint);
+        this.emit({ type: 'breakpointLost', breakpoint: breakpoint.id, why: `${module.name} was unloaded` });
+      }
+    }
+    this.emit({ type: 'moduleUnloaded', space: process.space, base });
+  }
+
+  #debugString(process: DebuggedProcess, event: Extract<NativeDebugEvent, { kind: 'debugString' }>): void {
+    const data = process.read(event.address, Math.min(event.bytes, MAX_OUTPUT_BYTES));
+    if (data !== undefined) {
+      const text = Buffer.from(data).toString(event.wide ? 'utf16le' : 'utf8');
+      this.emit({ type: 'output', space: process.space, text: text.replace(/\0[^]*$/, '') });
+    }
+  }
+
+  // ---- exceptions
+
+  #exception(process: DebuggedProcess, event: ExceptionEvent): void {
+    const thread = process.threads.get(event.threadId);
+    if (thread === undefined) {
+      this.object.continue(event, false);
+      return;
+    }
+    const { code, address } = event.exception;
+    if (code === STATUS_BREAKPOINT) {
+      this.#int3(thread, address, event);
+    } else if (code === STATUS_SINGLE_STEP) {
+      this.#trap(thread, event);
+    } else if (code === MS_VC_EXCEPTION && event.exception.firstChance) {
+      this.#nameThread(thread, event);
+    } else {
+      this.#fault(thread, event);
+    }
+  }
+
+  #fault(thread: DebuggedThread, event: ExceptionEvent): void {
+    if (this.#steps.get(thread.process)?.thread === thread) {
+      this.#endHardwareStep(thread.process);
+      const context = thread.readContext(CONTEXT_CONTROL);
+      context.eflags &= ~EFLAGS.trap;
+      thread.writeContext(context, CONTEXT_CONTROL);
+    }
+    const { exception } = event;
+    if (exception.firstChance && !this.stopOnExceptions.has(exception.code)) {
+      this.object.continue(event, false);
+      return;
+    }
+    this.#stop(thread, { kind: 'exception', ...exception, parameters: [...exception.parameters] }, event);
+  }
+
+  #nameThread(thread: DebuggedThread, event: ExceptionEvent): void {
+    const [kind, text] = event.exception.parameters;
+    if (kind === 0x1000n && text !== undefined) {
+      const data = thread.process.read(text, 64);
+      if (data !== undefined) {
+        this.#setName(
+          thread,
+          Buffer.from(data)
+            .toString('utf8')
+            .replace(/\0[^]*$/, ''),
+        );
+      }
+    }
+    this.object.continue(event);
+  }
+
+  #setName(thread: DebuggedThread, name: string): void {
+    if (name !== '' && thread.name !== name) {
+      thread.name = name;
+      this.emit({ type: 'threadNamed', thread: thread.id, name });
+    }
+  }
+
+  #int3(thread: DebuggedThread, address: bigint, event: ExceptionEvent): void {
+    const { process } = thread;
+    if (process.isPatched(address)) {
+      const context = thread.readContext(CODE_CONTEXT);
+      context.rip = address;
+      thread.writeContext(context, CODE_CONTEXT);
+      const passed = thread.passOnce === address;
+      thread.passOnce = undefined;
+      if (!passed && this.#meet(thread, context, event)) {
+        return;
+      }
+      this.#goOn(thread, context, event);
+      return;
+    }
+    if (process.wasPatched(address) && process.readRaw(address, 1)?.[0] !== 0xcc) {
+      // Met before the INT3 was taken out: the instruction itself is still to be run.
+      const context = thread.readContext(CONTEXT_CONTROL);
+      context.rip = address;
+      thread.writeContext(context, CONTEXT_CONTROL);
+      this.object.continue(event);
+      return;
+    }
+    if (process.awaitsEntry) {
+      process.awaitsEntry = false;
+      this.#stop(thread, { kind: 'entry' }, event);
+      return;
+    }
+    this.#stop(thread, { kind: 'foreignBreakpoint' }, event);
+  }
+
+  /** A thread stands before a breakpoint of ours. @returns whether that stopped the target */
+  #meet(thread: DebuggedThread, context: X64Context, event: NativeDebugEvent | undefined): boolean {
+    const step = this.#userStep;
+    if (step !== undefined && this.#stepReturn?.address === context.rip && step.thread === thread) {
+      if (context.rsp > this.#stepReturn.rsp) {
+        this.#clearStepReturn();
+        this.#advance(step, context, event);
+        return true;
+      }
+    }
+    const stopping = this.breakpoints
+      .softwareAt(thread.process, context.rip)
+      .filter((breakpoint) => this.#passes(breakpoint, thread));
+    if (stopping.length === 0) {
+      return false;
+    }
+    this.#stopAtBreakpoints('breakpoint', thread, stopping, event);
+    return true;
+  }
+
+  #stopAtBreakpoints(
+    kind: 'breakpoint' | 'data',
+    thread: DebuggedThread,
+    breakpoints: readonly Breakpoint[],
+    event: NativeDebugEvent | undefined,
+  ): void {
+    this.#stop(thread, { kind, breakpoints: breakpoints.map(({ id }) => id) }, event);
+    for (const breakpoint of breakpoints) {
+      if (breakpoint.request.once === true) {
+        this.removeBreakpoint(breakpoint.id);
+      }
+    }
+  }
+
+  /** Counts a hit and decides it. */
+  #passes(breakpoint: Breakpoint, thread: DebuggedThread): boolean {
+    const { request } = breakpoint;
+    if (request.thread !== undefined && request.thread !== thread.id) {
+      return false;
+    }
+    this.breakpoints.count(breakpoint, true);
+    return breakpoint.hits > BigInt(request.ignoreCount ?? 0);
+  }
+
+  // ---- going on
+
+  /** Lets a thread go on from its event, over the breakpoint that it may stand before. */
+  #goOn(thread: DebuggedThread, context: X64Context, event: NativeDebugEvent | undefined): void {
+    if (thread.process.isPatched(context.rip)) {
+      this.#beginHardwareStep(thread, context, true);
+    }
+    if (event !== undefined) {
+      this.object.continue(event);
+    }
+  }
+
+  #beginHardwareStep(thread: DebuggedThread, context: X64Context, holdOthers: boolean): void {
+    const { process } = thread;
+    const lifted = process.isPatched(context.rip) ? context.rip : undefined;
+    const held: DebuggedThread[] = [];
+    if (holdOthers || lifted !== undefined) {
+      for (const other of process.threads.values()) {
+        if (other !== thread && !other.held) {
+          other.hold();
+          held.push(other);
+        }
+      }
+    }
+    if (lifted !== undefined) {
+      process.lift(lifted);
+    }
+    context.eflags |= EFLAGS.trap;
+    thread.writeContext(context, CODE_CONTEXT);
+    this.#steps.set(process, { thread, lifted, held });
+  }
+
+  #endHardwareStep(process: DebuggedProcess): void {
+    const step = this.#steps.get(process);
+    if (step === undefined) {
+      return;
+    }
+    this.#steps.delete(process);
+    if (step.lifted !== undefined) {
+      process.lower(step.lifted);
+    }
+    for (const other of step.held) {
+      other.release();
+    }
+  }
+
+  #trap(thread: DebuggedThread, event: ExceptionEvent): void {
+    const { process } = thread;
+    const stepped = this.#steps.get(process)?.thread === thread;
+    const context = thread.readContext(CONTEXT_ALL);
+    const dr6 = context.get('dr6');
+    const met = dr6 === 0n ? [] : this.breakpoints.inRegisters(process, dr6);
+    if (met.length > 0) {
+      this.breakpoints.applyDebugRegisters(thread);
+    }
+    if (!stepped && met.length === 0) {
+      // The program's own single step.
+      this.#fault(thread, event);
+      return;
+    }
+    if (stepped) {
+      this.#endHardwareStep(process);
+      context.eflags &= ~EFLAGS.trap;
+    }
+    if (met.some(({ request }) => request.kind === 'execute')) {
+      context.eflags |= EFLAGS.resume;
+    }
+    thread.writeContext(context, CODE_CONTEXT);
+    const stopping = met.filter((breakpoint) => this.#passes(breakpoint, thread));
+    if (stopping.length > 0) {
+      this.#stopAtBreakpoints('data', thread, stopping, event);
+      return;
+    }
+    const step = this.#userStep;
+    if (stepped && step?.thread === thread) {
+      this.#stepped(step, context, event);
+      return;
+    }
+    this.object.continue(event);
+  }
+
+  // ---- steps that the user asked for
+
+  #stepReturn: { readonly address: bigint; readonly rsp: bigint; readonly own: boolean } | undefined;
+
+  #clearStepReturn(): void {
+    this.#stepReturn = undefined;
+  }
+
+  #advance(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
+    this.#stepped(step, context, event);
+  }
+
+  #stepped(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
+    const { thread, range } = step;
+    if (thread.process.isPatched(context.rip) && this.#meet(thread, context, event)) {
+      return;
+    }
+    if (range !== undefined && context.rip >= range.from && context.rip < range.to) {
+      this.#beginHardwareStep(thread, context, !step.runOthers);
+      if (event !== undefined) {
+        this.object.continue(event);
+      }
+      return;
+    }
+    this.#stop(thread, { kind: 'step' }, event);
+  }
+
+  step(request: StepRequest): void {
+    this.requireStopped();
+    const context = request.thread.readContext(CODE_CONTEXT);
+    const event = this.#endStop();
+    this.#userStep = request;
+    this.#beginHardwareStep(request.thread, context, !request.runOthers);
+    if (event !== undefined) {
+      this.object.continue(event);
+    }
+    this.#thawAll();
+  }
+
+  // ---- stopping and going on
+
+  #stop(thread: DebuggedThread, reason: DebugStopReason, event: NativeDebugEvent | undefined): void {
+    this.#userStep = undefined;
+    const from = queryPerformanceCounter();
+    this.#stopped = { thread, event, from };
+    if (this.freezeOthers) {
+      for (const process of this.#processes.values()) {
+        if (process !== thread.process || event === undefined) {
+          process.freeze();
+        }
+      }
+    }
+    const registers = thread.readContext();
+    this.emit({
+      type: 'stopped',
+      thread: thread.id,
+      reason,
+      registers: registers.bytes,
+      memory: memoryAround(thread.process, registers),
+      allStopped: this.freezeOthers || this.#processes.size === 1,
+      qpc: from,
+    });
+    this.#refreshNames();
+  }
+
+  #refreshNames(): void {
+    for (const thread of this.#threads.values()) {
+      this.#setName(thread, threadDescription(thread.handle) ?? '');
+    }
+  }
+
+  /** @returns the event that is still to be continued */
+  #endStop(): NativeDebugEvent | undefined {
+    const stopped = this.#stopped;
+    this.#stopped = undefined;
+    if (stopped === undefined) {
+      return undefined;
+    }
+    this.emit({ type: 'resumed', from: stopped.from, until: queryPerformanceCounter() });
+    return stopped.event;
+  }
+
+  #thawAll(): void {
+    for (const process of this.#processes.values()) {
+      process.thaw();
+    }
+  }
+
+  resume(passException: boolean): void {
+    const stopped = this.#stopped;
+    if (stopped === undefined) {
+      throw plainError('The target is running');
+    }
+    const event = this.#endStop();
+    if (event !== undefined) {
+      const { thread } = stopped;
+      if (event.kind === 'exception' && isFault(event)) {
+        this.object.continue(event, !passException);
+      } else {
+        this.#goOn(thread, thread.readContext(CODE_CONTEXT), event);
+      }
+    }
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const next of kept) {
+      if (this.isStopped) {
+        this.#kept.push(next);
+      } else {
+        this.#handle(next);
+      }
+    }
+    if (!this.isStopped) {
+      this.#thawAll();
+    }
+  }
+
+  pause(): void {
+    if (this.#stopped !== undefined) {
+      return;
+    }
+    const [thread] = this.#threads.values();
+    if (thread === undefined) {
+      throw plainError('Nothing is debugged');
+    }
+    for (const process of this.#processes.values()) {
+      process.freeze();
+    }
+    this.#stop(thread, { kind: 'pause' }, undefined);
+  }
+
+  // ---- leaving
+
+  /** An attach that came to nothing. */
+  abandon(process: DebuggedProcess): void {
+    this.#processes.delete(process.processId);
+  }
+
+  /** Takes out what was inserted, and lets them go on. */
+  detach(processes: readonly DebuggedProcess[]): void {
+    for (const process of processes) {
+      this.#detach(process);
+    }
+    if (this.#stopped !== undefined && !this.#processes.has(this.#stopped.thread.process.processId)) {
+      this.#endStop();
+      this.#thawAll();
+    }
+  }
+
+  #detach(process: DebuggedProcess): void {
+    process.freeze();
+    // A thread that is on its way into a breakpoint has its event queued before its registers can be read.
+    for (const thread of process.threads.values()) {
+      this.#leaveThread(thread);
+    }
+    this.#steps.delete(process);
+    for (const breakpoint of this.breakpoints.of(process)) {
+      this.breakpoints.remove(breakpoint);
+    }
+    for (const [address] of [...process.patches()]) {
+      process.unpatch(address);
+    }
+    this.#settleEvents(process);
+    for (const thread of process.threads.values()) {
+      thread.release();
+      this.#threads.delete(thread.id);
+    }
+    NtRemoveProcessDebug(process.handle, this.object.handle);
+    process.thaw();
+    this.#processes.delete(process.processId);
+    this.emit({ type: 'detached', space: process.space });
+    closeHandle(process.handle);
+  }
+
+  /** No debug registers of ours, no trap flag of ours. */
+  #leaveThread(thread: DebuggedThread): void {
+    try {
+      const context = thread.readContext(CONTEXT_CONTROL | CONTEXT_DEBUG_REGISTERS);
+      if (this.breakpoints.usesRegisters(thread.process)) {
+        for (const name of ['dr0', 'dr1', 'dr2', 'dr3', 'dr6', 'dr7']) {
+          context.set(name, 0n);
+        }
+        thread.writeContext(context, CONTEXT_DEBUG_REGISTERS);
+      }
+      if (this.#steps.get(thread.process)?.thread === thread) {
+        context.eflags &= ~EFLAGS.trap;
+        thread.writeContext(context, CONTEXT_CONTROL);
+      }
+    } catch (error) {
+      if (!(error instanceof NativeError)) {
+        throw error;
+      }
+      // It has ended.
+    }
+  }
+
+  /** Continues every event of a process that is being left: threads behind an INT3 that was ours go back to its instruction. */
+  #settleEvents(process: DebuggedProcess): void {
+    const own = this.#kept.filter((event) => event.processId === process.processId);
+    this.#kept = this.#kept.filter((event) => event.processId !== process.processId);
+    const stopped = this.#stopped;
+    if (stopped?.thread.process === process && stopped.event !== undefined) {
+      const { event } = stopped;
+      stopped.event = undefined;
+      // Its thread stands before its breakpoint already.
+      this.object.continue(event, !(event.kind === 'exception' && isFault(event)));
+    }
+    for (const event of own) {
+      this.#settle(process, event);
+    }
+    for (let event = this.object.next(); event !== undefined; event = this.object.next()) {
+      if (event.processId === process.processId) {
+        this.#settle(process, event);
+      } else if (this.#stopped !== undefined && event.kind === 'exception') {
+        this.#kept.push(event);
+      } else {
+        this.#handle(event);
+      }
+    }
+  }
+
+  #settle(process: DebuggedProcess, event: NativeDebugEvent): void {
+    if (event.kind !== 'exception') {
+      this.#handle(event);
+      return;
+    }
+    const { code, address } = event.exception;
+    const thread = process.threads.get(event.threadId);
+    if (code === STATUS_BREAKPOINT && thread !== undefined && process.wasPatched(address)) {
+      const context = thread.readContext(CONTEXT_CONTROL);
+      context.rip = address;
+      thread.writeContext(context, CONTEXT_CONTROL);
+    }
+    this.object.continue(event, !isFault(event));
+  }
+
+  /** Ends what was launched, leaves the rest. */
+  terminate(): void {
+    const launched = this.processes.filter((process) => process.launched);
+    this.detach(this.processes.filter((process) => !process.launched));
+    for (const process of launched) {
+      TerminateProcess(process.handle, 1);
+    }
+    if (this.#stopped !== undefined) {
+      this.resume(true);
+    }
+  }
+
+  tellHits(): void {
+    const counts = [...this.breakpoints.changed].map(({ id, hits, filtered }) => ({ breakpoint: id, hits, filtered }));
+    this.breakpoints.changed.clear();
+    this.emit({ type: 'hits', counts });
+  }
+
+  // ---- breakpoints
+
+  setBreakpoint(request: DebugBreakpoint): Breakpoint | string {
+    const process = this.processOf(request.space);
+    const breakpoint = this.breakpoints.add(request, process);
+    if (typeof breakpoint === 'object' && breakpoint.register !== undefined) {
+      this.#applyDebugRegisters(process);
+    }
+    return breakpoint;
+  }
+
+  removeBreakpoint(id: number): void {
+    const breakpoint = this.breakpoints.get(id);
+    if (breakpoint === undefined) {
+      return;
+    }
+    this.breakpoints.remove(breakpoint);
+    if (breakpoint.register !== undefined) {
+      this.#applyDebugRegisters(breakpoint.process);
+    }
+  }
+
+  #applyDebugRegisters(process: DebuggedProcess): void {
+    const wasFrozen = process.frozen;
+    process.freeze();
+    for (const thread of process.threads.values()) {
+      this.breakpoints.applyDebugRegisters(thread);
+    }
+    if (!wasFrozen) {
+      process.thaw();
+    }
+  }
+}
+
+/** An exception of the program's own, that its handlers may be given. */
+function isFault({ exception }: ExceptionEvent): boolean {
+  return exception.code !== STATUS_BREAKPOINT && exception.code !== STATUS_SINGLE_STEP;
+}
+
+function memoryAround(
+  process: DebuggedProcess,
+  registers: X64Context,
+): { readonly address: bigint; readonly data: Uint8Array }[] {
+  const code = registers.rip - BigInt(CODE_BYTES);
+  return [
+    { address: registers.rsp, length: STACK_BYTES },
+    { address: code, length: 2 * CODE_BYTES },
+  ].flatMap(({ address, length }) => {
+    const data = process.read(address, length);
+    return data === undefined ? [] : [{ address, data }];
+  });
+}
