@@ -1,0 +1,41 @@
+/** Leaves of type and id records (cvinfo.h LEAF_ENUM_e). */
+export const Leaf = {
+  Modifier: 0x1001,
+  Pointer: 0x1002,
+  Procedure: 0x1008,
+  MemberFunction: 0x1009,
+  ArgumentList: 0x1201,
+  FieldList: 0x1203,
+  BitField: 0x1205,
+  Array: 0x1503,
+  Class: 0x1504,
+  Structure: 0x1505,
+  Union: 0x1506,
+  Enum: 0x1507,
+  Alias: 0x150a,
+  Interface: 0x1519,
+  FunctionId: 0x1601,
+  MemberFunctionId: 0x1602,
+  SubstringList: 0x1604,
+  StringId: 0x1605,
+} as const;
+
+/** Leaves inside of a field list. */
+export const FieldLeaf = {
+  BaseClass: 0x1400,
+  VirtualBaseClass: 0x1401,
+  IndirectVirtualBaseClass: 0x1402,
+  Index: 0x1404,
+  VirtualFunctionTable: 0x1409,
+  FriendClass: 0x140a,
+  VirtualFunctionOffset: 0x140c,
+  Enumerate: 0x1502,
+  FriendFunction: 0x150c,
+  Member: 0x150d,
+  StaticMember: 0x150e,
+  Method: 0x150f,
+  NestedType: 0x1510,
+  OneMethod: 0x1511,
+  NestedTypeEx: 0x1512,
+  BaseInterface: 0x151a,
+} as const;
