@@ -48,7 +48,7 @@ export function readSetting<N extends SettingName>(name: N, scope?: vscode.Confi
   const value: unknown = vscode.workspace.getConfiguration(SECTION, scope).get(name);
   const { schema, fallback } = SETTINGS[name];
   const result = v.safeParse(schema, value);
-  return result.success ? result.output : (fallback);
+  return result.success ? result.output : fallback;
 }
 
 /** Why a value is wrong; undefined when it is not. */

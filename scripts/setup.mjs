@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { installMissingPackages, SetupError } from './system-packages.mjs';
+import { installVscodeHost } from './vscode-host.mjs';
 
 export { SetupError };
 
@@ -82,6 +83,8 @@ export async function setup(purpose) {
   npmInstall(path.join(ROOT, 'agent', 'runtime'), forWindows, 'Node for Windows, on which the agent runs');
   const made = await makeBundles();
   if (made.length > 0) say(`Bundled ${made.join(', ')}`);
+  // What the tests in VS Code run in; the benchmark of the extension too.
+  if (purpose !== 'demo') installVscodeHost(say);
 }
 
 /** Runs a script's main function; problems of the machine are printed as they are. */

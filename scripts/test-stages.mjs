@@ -9,4 +9,5 @@ export const STAGES = [
   { name: 'unit', specs: UNIT_TESTS, minutes: 5 },
   { name: 'native', specs: ['test/native/**/*.test.ts'], minutes: 15 },
   { name: 'integration', specs: ['test/integration/**/*.test.ts'], minutes: 25 },
+  { name: 'vscode', specs: ['test/vscode/*.test.ts'], minutes: 15 },
 ];

@@ -1,0 +1,1 @@
+export function bundle(names?: string[], options?: { force?: boolean }): Promise<string[]>;
