@@ -55,10 +55,7 @@ export const debugOperations: Operations = {
   },
   'debug/write': (loop, { space, address, data }) => {
     const refused = loop.processOf(space).write(address, data);
-    if (refused !== undefined) {
-      throw plainError(`0x${refused.toString(16)} cannot be written`, 'WriteProcessMemory');
-    }
-    return {};
+    return refused === undefined ? {} : { refused };
   },
   'debug/registers': (loop, { threads }) => {
     loop.requireStopped();

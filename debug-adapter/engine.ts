@@ -95,6 +95,8 @@ export type StopReason =
   | { readonly kind: 'data'; readonly breakpoints: readonly BreakpointId[] }
   | { readonly kind: 'step' }
   | { readonly kind: 'pause' }
+  /** Launched, with its modules loaded, before its first instruction. */
+  | { readonly kind: 'entry' }
   /** A module of interest was loaded and has not run yet (asked for by stopOnLoad). */
   | { readonly kind: 'moduleLoad'; readonly module: EngineModule }
   | {
@@ -125,13 +127,18 @@ export interface Stop {
 export type EngineEvent =
   | { readonly type: 'processStarted'; readonly process: EngineProcess }
   | { readonly type: 'processExited'; readonly process: EngineProcess; readonly exitCode: number }
+  /** The debugger has left it, and it goes on. */
+  | { readonly type: 'processDetached'; readonly process: EngineProcess }
   | { readonly type: 'threadStarted'; readonly thread: EngineThread }
   | { readonly type: 'threadExited'; readonly thread: EngineThread }
   | { readonly type: 'moduleLoaded'; readonly module: EngineModule }
   | { readonly type: 'moduleUnloaded'; readonly module: EngineModule }
   | { readonly type: 'stopped'; readonly stop: Stop }
-  /** The target went on, by us or by itself (a reboot). */
-  | { readonly type: 'resumed' }
+  /**
+   * The target went on, by us or by itself (a reboot). frozen: from when to when it stood still, in ticks of its performance counter,
+   * where that is known; it is no latency of the program's.
+   */
+  | { readonly type: 'resumed'; readonly frozen?: { readonly from: bigint; readonly until: bigint } }
   | {
       readonly type: 'output';
       readonly category: 'debug' | 'stdout' | 'stderr' | 'console';

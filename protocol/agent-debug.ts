@@ -143,7 +143,11 @@ export const debugRequests = {
     params: v.strictObject({ space, ranges }),
     result: v.strictObject({ data: v.array(v.nullable(bytes)) }),
   },
-  'debug/write': { params: v.strictObject({ space, address: u64, data: bytes }), result: ok },
+  /** All or nothing. refused: the first address that cannot be written. */
+  'debug/write': {
+    params: v.strictObject({ space, address: u64, data: bytes }),
+    result: v.strictObject({ refused: v.optional(u64) }),
+  },
   'debug/registers': {
     params: v.strictObject({ threads: v.pipe(v.array(thread), v.maxLength(1_024)) }),
     result: v.strictObject({ registers: v.array(registers) }),
