@@ -1,6 +1,5 @@
 /** What the suites inside the extension host share. */
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { ExtensionServices } from '../../../extension/context.js';
@@ -79,4 +78,6 @@ export async function withoutError(work: () => Promise<unknown>): Promise<void> 
   );
 }
 
-export const relative = (uri: vscode.Uri): string => path.relative(workspace().uri.fsPath, uri.fsPath);
+/** Of an error for people, its id. The extension's bundle has a class of its own: instanceof tells nothing here. */
+export const idOf = (error: Error): string =>
+  'id' in error && typeof error.id === 'string' ? error.id : String(error);
