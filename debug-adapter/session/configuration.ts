@@ -1,0 +1,137 @@
+/**
+ * The launch configuration of type `eventscope`: the one place that says which fields there are, what they mean and what they are when
+ * they are not given. The extension's manifest describes the same fields for launch.json.
+ */
+import * as v from 'valibot';
+import { EventscopeError } from '../../protocol/errors.js';
+
+export const DEBUG_TYPE = 'eventscope';
+
+const line = v.pipe(v.string('must be a text'), v.nonEmpty('must not be empty'), v.maxLength(4_096, 'is too long'));
+const flag = v.boolean('must be true or false');
+const path = line;
+
+const applicationLaunch = v.strictObject(
+  {
+    /** Windows path or a name under the target's folder; default: the project's application. */
+    program: v.optional(line),
+    /** Arguments, one text each; of the sample its command first, such as ["signals", "--count", "3"]. */
+    arguments: v.optional(v.array(v.string('must be a text'), 'must be a list of texts'), []),
+    environment: v.optional(v.record(v.string(), v.string('must be a text'), 'must be an object of texts'), {}),
+    workingFolder: v.optional(line),
+  },
+  'must be an object',
+);
+const applicationAttach = v.strictObject(
+  {
+    /** File name of the running process, such as eventapp.exe. */
+    name: v.optional(line),
+    processId: v.optional(v.pipe(v.number('must be a number'), v.integer('must be a whole number'), v.minValue(1))),
+  },
+  'must be an object',
+);
+
+/** What a first-chance exception, or another happening that is not a breakpoint, stops at when nobody says otherwise. */
+const common = {
+  /** Put there by the editor. */
+  type: v.optional(v.literal(DEBUG_TYPE)),
+  name: v.optional(v.string()),
+  /** Folder of the project; the editor gives the workspace folder. */
+  project: v.optional(path),
+  /** Name of a target of the settings; default: the first one. */
+  target: v.optional(line),
+  /** Debug the driver (its host process under Wine, the kernel elsewhere). */
+  driver: v.optional(flag, true),
+  /** A stop on one side holds the other debugged side too. */
+  freezeOtherSide: v.optional(flag, true),
+  /** Folders and `srv*` entries with symbols, besides the binaries' own folders and _NT_SYMBOL_PATH. */
+  symbolPath: v.optional(v.array(line, 'must be a list of texts'), []),
+  /** Path that a PDB names (or its beginning) -> path on this machine. */
+  sourceMap: v.optional(v.record(v.string(), line, 'must be an object of texts'), {}),
+  /** Log requests and answers to this file. */
+  trace: v.optional(path),
+};
+
+const launchSchema = v.strictObject({
+  ...common,
+  request: v.optional(v.literal('launch'), 'launch'),
+  /** false: debug the driver alone. */
+  application: v.optional(v.union([applicationLaunch, v.literal(false)], 'must be an object, or false'), {}),
+  build: v.optional(flag, true),
+  deploy: v.optional(flag, true),
+  /** Stop at the application's first line. */
+  stopOnEntry: v.optional(flag, false),
+  /** Load the driver anew, stopped at the first line of DriverEntry. */
+  stopAtDriverEntry: v.optional(flag, false),
+});
+const attachSchema = v.strictObject({
+  ...common,
+  request: v.optional(v.literal('attach'), 'attach'),
+  /** Default: the project's application when it runs; false: the driver alone. */
+  application: v.optional(v.union([applicationAttach, v.literal(false)], 'must be an object, or false'), {}),
+});
+
+export type LaunchConfiguration = v.InferOutput<typeof launchSchema>;
+export type AttachConfiguration = v.InferOutput<typeof attachSchema>;
+export type Configuration = LaunchConfiguration | AttachConfiguration;
+
+/** Fields that VS Code adds to every configuration; they are not ours. */
+const EDITORS_FIELDS = /^(?:__.*|noDebug|preLaunchTask|postDebugTask|internalConsoleOptions|presentation|debugServer|serverReadyAction|suppressMultipleSessionWarning|windows|linux|osx)$/; // prettier-ignore
+
+/**
+ * Checks the arguments of a launch or attach request and fills in the defaults.
+ * @throws EventscopeError `debug.configuration` with the field's name in `what` and in data.field
+ */
+export function readConfiguration(request: 'launch' | 'attach', given: unknown): Configuration {
+  const own: Record<string, unknown> = {};
+  if (typeof given === 'object' && given !== null) {
+    for (const [key, value] of Object.entries(given)) if (!EDITORS_FIELDS.test(key)) own[key] = value;
+  }
+  const result = request === 'launch' ? v.safeParse(launchSchema, own) : v.safeParse(attachSchema, own);
+  if (result.success) {
+    const wrong = contradictionIn(result.output);
+    if (wrong === undefined) return result.output;
+    throw wrong;
+  }
+  const issue = deepest(result.issues[0]);
+  const field = (issue.path ?? []).map((item) => String(item.key)).join('.');
+  const isUnknown = issue.type === 'strict_object' && issue.expected === 'never';
+  throw wrongField(
+    field,
+    isUnknown ? 'there is no such field' : issue.message,
+    isUnknown ? `Known fields: ${knownFields(request, issue.path?.length ?? 1)}.` : undefined,
+  );
+}
+
+/** A union's own message hides what is wrong in the alternative that was meant. */
+function deepest(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
+  const inner = issue.issues?.find((candidate) => (candidate.path?.length ?? 0) > 0);
+  if (inner === undefined) return issue;
+  return { ...deepest(inner), path: [...(issue.path ?? []), ...(inner.path ?? [])] as v.BaseIssue<unknown>['path'] };
+}
+
+function contradictionIn(configuration: Configuration): EventscopeError | undefined {
+  if (configuration.application === false && !configuration.driver) {
+    return wrongField('driver', 'is false, and so is application: nothing is left to debug');
+  }
+  if (configuration.request === 'launch' && configuration.stopAtDriverEntry && !configuration.driver) {
+    return wrongField('stopAtDriverEntry', 'is true, but driver is false');
+  }
+  return undefined;
+}
+
+function wrongField(field: string, why: string, next?: string): EventscopeError {
+  return new EventscopeError({
+    id: 'debug.configuration',
+    what: `"${field}" in the launch configuration is not right`,
+    why,
+    next: next ?? 'Correct it in launch.json.',
+    data: { field },
+  });
+}
+
+function knownFields(request: 'launch' | 'attach', depth: number): string {
+  const schema = request === 'launch' ? launchSchema : attachSchema;
+  const inner = request === 'launch' ? applicationLaunch : applicationAttach;
+  return Object.keys(depth > 1 ? inner.entries : schema.entries).join(', ');
+}

@@ -1,0 +1,443 @@
+/**
+ * Running and stopping: takes the engines' events one after the other, decides at each stop whether the user wants it, and tells the
+ * client. What is not wanted (a condition that does not hold, a log point, a module that loads) goes on by itself.
+ */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { describeNtstatus } from '../../machine/status.js';
+import { CancelledError, EventscopeError } from '../../protocol/errors.js';
+import type { Engine, EngineEvent, EngineModule, Stop, StopReason } from '../engine.js';
+import { hexAddress } from '../variables/value.js';
+import type { SessionBreakpoint } from './breakpoint.js';
+import type { BreakpointJudge } from './breakpoint-judge.js';
+import type { Breakpoints } from './breakpoints.js';
+import type { SymbolLoader } from './debuggee.js';
+import type { EntryStops } from './entry-stops.js';
+import type { ExceptionSettings } from './exceptions.js';
+import type { Inspector } from './inspector.js';
+import { dapModule, type Inventory, type SessionThread } from './inventory.js';
+import { runningError } from './protocol-error.js';
+import { LineStep, type StepRequest } from './stepping.js';
+
+/** What the execution tells, and whom. */
+export interface ExecutionListener {
+  event(name: string, body?: object): void;
+  /** The target goes on: questions about the last stop are stale. */
+  cancelInspections(): void;
+  /** A process has ended; the session decides whether it ends too. */
+  processExited(engine: Engine, side: 'kernel' | 'user', name: string, exitCode: number): void;
+  /** An engine has ended. */
+  ended(error: Error | undefined): void;
+  defect(error: unknown): void;
+}
+
+export interface ReportedStop {
+  readonly engine: Engine;
+  readonly stop: Stop;
+  readonly thread: SessionThread | undefined;
+  /** The client's breakpoints that it is of. */
+  readonly breakpoints: readonly SessionBreakpoint[];
+}
+
+interface Told {
+  readonly reason: string;
+  readonly description?: string;
+  readonly text?: string;
+  readonly breakpoints?: readonly SessionBreakpoint[];
+}
+
+export interface ExecutionParts {
+  readonly inventory: Inventory;
+  readonly inspector: Inspector;
+  readonly breakpoints: Breakpoints;
+  readonly judge: BreakpointJudge;
+  readonly exceptions: ExceptionSettings;
+  readonly entries: EntryStops;
+  readonly symbols: SymbolLoader;
+  readonly freezeOtherSide: boolean;
+}
+
+export class Execution {
+  readonly #parts: ExecutionParts;
+  readonly #listener: ExecutionListener;
+  readonly #engines: Engine[] = [];
+  readonly #unsubscribe: (() => void)[] = [];
+  /** Engines whose target is held now. */
+  readonly #held = new Map<Engine, Stop>();
+  readonly #loading = new Map<string, Promise<void>>();
+  readonly #end = new AbortController();
+  #last: Promise<void> = Promise.resolve();
+  #step: LineStep | undefined;
+  #pauseWanted = false;
+  #reported: ReportedStop | undefined;
+
+  constructor(parts: ExecutionParts, listener: ExecutionListener) {
+    this.#parts = parts;
+    this.#listener = listener;
+  }
+
+  /** The stop that the client was told of last, while it lasts. */
+  get stop(): ReportedStop | undefined {
+    return this.#reported;
+  }
+
+  /** @throws EventscopeError `debug.running` */
+  requireStopped(): ReportedStop {
+    if (this.#reported === undefined) throw runningError();
+    return this.#reported;
+  }
+
+  /** Follows an engine from now on, and what it has already. */
+  follow(engine: Engine): void {
+    this.#engines.push(engine);
+    for (const thread of engine.threads()) this.#parts.inventory.addThread(engine, thread);
+    this.#unsubscribe.push(engine.onEvent((event) => this.#take(engine, event)));
+    for (const process of engine.processes()) {
+      for (const module of engine.modules(process.space)) this.#take(engine, { type: 'moduleLoaded', module });
+    }
+  }
+
+  /** Nothing of the engines is heard any more. */
+  close(): void {
+    this.#end.abort(new CancelledError());
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+    this.#reported = undefined;
+    this.#held.clear();
+  }
+
+  async continue(): Promise<void> {
+    const { stop } = this.requireStopped();
+    await this.#goOn(async () => {
+      await this.#endStep();
+      await this.#resumeAll(stop.reason);
+    });
+  }
+
+  async step(request: StepRequest, signal: AbortSignal): Promise<void> {
+    this.requireStopped();
+    await this.#goOn(async () => {
+      await this.#endStep();
+      for (const engine of this.#held.keys()) {
+        // A step of one engine's thread lets the other engines' targets run.
+        if (engine === request.thread.engine) continue;
+        this.#held.delete(engine);
+        await engine.resume();
+      }
+      this.#held.delete(request.thread.engine);
+      this.#step = await LineStep.begin(request, this.#parts.inspector, signal);
+    });
+  }
+
+  async pause(): Promise<void> {
+    if (this.#reported !== undefined) return;
+    this.#pauseWanted = true;
+    const [engine] = this.#engines;
+    if (engine === undefined) {
+      throw new EventscopeError({ id: 'debug.pause', what: 'There is nothing to pause yet' });
+    }
+    await engine.pause();
+  }
+
+  /** The instruction pointer was moved: the client looks again. */
+  moved(thread: SessionThread): void {
+    const { stop } = this.requireStopped();
+    this.#listener.event('stopped', { reason: 'goto', threadId: thread.id, allThreadsStopped: stop.allStopped });
+  }
+
+  /** When all events that came so far have been dealt with. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
+  #take(engine: Engine, event: EngineEvent): void {
+    switch (event.type) {
+      case 'output':
+        this.#listener.event('output', {
+          category: event.category === 'debug' ? 'console' : event.category,
+          output: event.text.endsWith('\n') || event.category !== 'debug' ? event.text : `${event.text}\n`,
+        });
+        return;
+      case 'hits':
+        return;
+      case 'moduleLoaded':
+        // Symbols are looked for at once; who comes after in the queue waits for them.
+        this.#loading.set(moduleKey(engine, event.module), this.#load(engine, event.module));
+        break;
+      case 'threadStarted':
+        this.#parts.inventory.addThread(engine, event.thread);
+        break;
+      case 'processStarted':
+      case 'processExited':
+      case 'processDetached':
+      case 'threadExited':
+      case 'moduleUnloaded':
+      case 'stopped':
+      case 'resumed':
+      case 'breakpointLost':
+      case 'ended':
+        break;
+    }
+    this.#enqueue(() => this.#handle(engine, event)).catch((error: unknown) => {
+      if (!(error instanceof CancelledError)) this.#listener.defect(error);
+    });
+  }
+
+  /** One thing at a time: a stop that comes while the user's last wish is carried out is dealt with after it. */
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work);
+    this.#last = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+
+  async #handle(engine: Engine, event: EngineEvent): Promise<void> {
+    const { inventory, breakpoints } = this.#parts;
+    switch (event.type) {
+      case 'threadStarted':
+        this.#tellThread(inventory.threadOf(engine, event.thread.thread), 'started');
+        return;
+      case 'threadExited':
+        if (this.#step?.thread.thread === event.thread.thread) await this.#endStep();
+        this.#tellThread(inventory.removeThread(engine, event.thread.thread), 'exited');
+        return;
+      case 'moduleLoaded':
+        await this.#loading.get(moduleKey(engine, event.module));
+        return;
+      case 'moduleUnloaded': {
+        const { space, base } = event.module;
+        this.#loading.delete(moduleKey(engine, event.module));
+        const gone = inventory.removeModule(engine, space, base);
+        if (gone === undefined) return;
+        await breakpoints.unbind(gone);
+        this.#listener.event('module', { reason: 'removed', module: dapModule(gone) });
+        await gone.symbols.close();
+        return;
+      }
+      case 'processExited': {
+        const { space, name, side } = event.process;
+        await this.#forgetProcess(engine, space);
+        this.#listener.processExited(engine, side, name, event.exitCode);
+        return;
+      }
+      case 'stopped':
+        await this.#stopped(engine, event.stop);
+        return;
+      case 'breakpointLost':
+        breakpoints.lost(engine, event.breakpoint, event.why);
+        return;
+      case 'resumed':
+        this.#resumedByItself(engine);
+        return;
+      case 'ended':
+        this.#held.delete(engine);
+        this.#reported = undefined;
+        this.#listener.ended(event.error);
+        return;
+      case 'processDetached':
+        await this.#forgetProcess(engine, event.process.space);
+        return;
+      case 'processStarted':
+      case 'output':
+      case 'hits':
+        return;
+    }
+  }
+
+  async #load(engine: Engine, module: EngineModule): Promise<void> {
+    const { inventory, symbols, breakpoints, inspector } = this.#parts;
+    const memory = inspector.memory(engine).access(module.space, this.#end.signal);
+    const found = await symbols.load(module, memory, this.#end.signal);
+    const loaded = inventory.addModule(engine, module, found);
+    this.#listener.event('module', { reason: 'new', module: dapModule(loaded) });
+    await breakpoints.bind(loaded);
+  }
+
+  async #forgetProcess(engine: Engine, space: string): Promise<void> {
+    const { inventory, breakpoints } = this.#parts;
+    for (const thread of inventory.threads()) {
+      if (thread.engine === engine && thread.space === space) {
+        this.#tellThread(inventory.removeThread(engine, thread.thread), 'exited');
+      }
+    }
+    for (const { module } of [...inventory.modulesOf(engine, space)]) {
+      const gone = inventory.removeModule(engine, space, module.base);
+      if (gone === undefined) continue;
+      await breakpoints.unbind(gone);
+      await gone.symbols.close();
+    }
+  }
+
+  // ---- stops
+
+  async #stopped(engine: Engine, stop: Stop): Promise<void> {
+    const { inventory, inspector } = this.#parts;
+    this.#held.set(engine, stop);
+    if (this.#reported !== undefined) return;
+    inspector.forget();
+    const thread = inventory.threadOf(engine, stop.thread);
+    inspector.stopped(engine, thread, stop);
+    const told = await this.#decide(engine, stop, thread);
+    if (told === undefined) return;
+    await this.#endStep();
+    this.#pauseWanted = false;
+    this.#reported = { engine, stop, thread, breakpoints: told.breakpoints ?? [] };
+    if (this.#parts.freezeOtherSide) await this.#holdOthers(engine);
+    this.#listener.event('stopped', {
+      reason: told.reason,
+      ...(told.description === undefined ? {} : { description: told.description }),
+      ...(told.text === undefined ? {} : { text: told.text }),
+      ...(thread === undefined ? {} : { threadId: thread.id }),
+      allThreadsStopped: stop.allStopped && (this.#engines.length === 1 || this.#parts.freezeOtherSide),
+      ...(told.breakpoints === undefined ? {} : { hitBreakpointIds: told.breakpoints.map(({ id }) => id) }),
+    } satisfies DebugProtocol.StoppedEvent['body']);
+  }
+
+  /** What to tell; undefined when the target goes on (and does already). */
+  async #decide(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<Told | undefined> {
+    const { reason } = stop;
+    switch (reason.kind) {
+      case 'breakpoint':
+      case 'data':
+        return this.#decideBreakpoint(engine, stop, thread, reason.breakpoints);
+      case 'step':
+        return this.#stepStopped(engine, stop, thread);
+      case 'pause':
+        if (this.#pauseWanted || this.#step === undefined) return { reason: 'pause', description: 'Paused' };
+        return this.#passBy(engine, stop);
+      case 'entry':
+        await this.#parts.entries.reached(engine, stop.thread, this.#parts.inventory);
+        return this.#passBy(engine, stop);
+      case 'moduleLoad':
+        await this.#loading.get(moduleKey(engine, reason.module));
+        await this.#parts.entries.loaded(engine, reason.module, this.#parts.inventory);
+        return this.#passBy(engine, stop);
+      case 'exception': {
+        const told = this.#parts.exceptions.describe(reason);
+        return told ?? this.#passBy(engine, stop);
+      }
+      case 'foreignBreakpoint':
+        return { reason: 'exception', description: 'A breakpoint instruction of the program itself', text: 'int 3' };
+      case 'bugcheck':
+        return {
+          reason: 'exception',
+          description: `Bug check ${hexAddress(BigInt(reason.code))}`,
+          text: reason.parameters.map(hexAddress).join(', '),
+        };
+    }
+  }
+
+  async #decideBreakpoint(
+    engine: Engine,
+    stop: Stop,
+    thread: SessionThread | undefined,
+    ids: readonly number[],
+  ): Promise<Told | undefined> {
+    const { breakpoints, judge, entries } = this.#parts;
+    const entry = await entries.hit(engine, ids);
+    if (entry !== undefined) return { reason: 'entry', description: entry };
+    const wanted: SessionBreakpoint[] = [];
+    const notes: string[] = [];
+    for (const breakpoint of breakpoints.hitBy(engine, ids)) {
+      const verdict = await judge.judge(breakpoint, thread, this.#end.signal);
+      if (verdict.output !== undefined) this.#listener.event('output', verdict.output);
+      if (verdict.stops) wanted.push(breakpoint);
+      if (verdict.note !== undefined) notes.push(verdict.note);
+    }
+    if (wanted.length > 0) return { ...tellBreakpoints(wanted, notes), breakpoints: wanted };
+    if (this.#step?.isReturn(ids) === true && thread?.id === this.#step.thread.id) {
+      return this.#stepStopped(engine, stop, thread);
+    }
+    return this.#passBy(engine, stop);
+  }
+
+  async #stepStopped(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<Told | undefined> {
+    const step = this.#step;
+    if (step === undefined || thread?.id !== step.thread.id) return { reason: 'step' };
+    this.#held.delete(engine);
+    if ((await step.stopped()) === 'goesOn') return undefined;
+    this.#held.set(engine, stop);
+    return { reason: 'step' };
+  }
+
+  /** Not of interest: goes on with what went on before. */
+  async #passBy(engine: Engine, stop: Stop): Promise<undefined> {
+    this.#held.delete(engine);
+    const step = this.#step;
+    if (step !== undefined && step.thread.engine === engine && step.thread.thread === stop.thread) {
+      await step.proceed();
+    } else {
+      await engine.resume({ passException: true });
+    }
+    return undefined;
+  }
+
+  async #holdOthers(stopped: Engine): Promise<void> {
+    await Promise.all(
+      this.#engines
+        .filter((engine) => engine !== stopped && !this.#held.has(engine))
+        .map((engine) => engine.pause().catch((error: unknown) => this.#listener.defect(error))),
+    );
+  }
+
+  // ---- going on
+
+  /** What is shown of the last stop is over from the moment on in which the target is let go. */
+  async #goOn(work: () => Promise<void>): Promise<void> {
+    const before = this.#reported;
+    this.#listener.cancelInspections();
+    this.#reported = undefined;
+    await this.#enqueue(async () => {
+      try {
+        await work();
+      } catch (error) {
+        // It did not go on: the client still looks at the same stop.
+        if (before !== undefined) this.#held.set(before.engine, before.stop);
+        this.#reported = before;
+        throw error;
+      }
+    });
+  }
+
+  async #resumeAll(reason: StopReason): Promise<void> {
+    const engines = [...this.#held.keys()];
+    this.#held.clear();
+    for (const engine of engines) await engine.resume({ passException: reason.kind === 'exception' });
+  }
+
+  async #endStep(): Promise<void> {
+    const step = this.#step;
+    this.#step = undefined;
+    if (step !== undefined) await step.end();
+  }
+
+  #resumedByItself(engine: Engine): void {
+    if (this.#reported?.engine !== engine || this.#held.has(engine)) return;
+    this.#reported = undefined;
+    this.#listener.event('continued', { threadId: 0, allThreadsContinued: true });
+  }
+
+  #tellThread(thread: SessionThread | undefined, reason: 'started' | 'exited'): void {
+    if (thread !== undefined) this.#listener.event('thread', { reason, threadId: thread.id });
+  }
+}
+
+const moduleKey = (engine: Engine, module: EngineModule): string => `${engine.kind}/${module.space}/${module.base}`;
+
+const REASONS: Readonly<Record<SessionBreakpoint['spec']['kind'], string>> = {
+  source: 'breakpoint',
+  function: 'function breakpoint',
+  instruction: 'instruction breakpoint',
+  data: 'data breakpoint',
+};
+
+function tellBreakpoints(wanted: readonly SessionBreakpoint[], notes: readonly string[]): Told {
+  const kind = wanted[0]?.spec.kind ?? 'source';
+  const told = { reason: REASONS[kind] };
+  return notes.length === 0 ? told : { ...told, description: notes.join('; '), text: notes.join('; ') };
+}
+
+/** Of an exception, for descriptions. */
+export function describeException(code: number, address: bigint): string {
+  return `${describeNtstatus(code)}, at ${hexAddress(address)}`;
+}
