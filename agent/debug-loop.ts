@@ -14,6 +14,7 @@ import {
   EFLAGS,
   type X64Context,
 } from '../machine/x64-context.js';
+import { callLength, emulate } from '../machine/emulate/emulate.js';
 import type { DebugBreakpoint, DebugEvent, DebugStopReason } from '../protocol/agent-debug.js';
 import { Breakpoints, type Breakpoint } from './debug-breakpoints.js';
 import {
@@ -34,6 +35,9 @@ import type { Handle } from './native/memory.js';
 const STACK_BYTES = 4_096;
 const CODE_BYTES = 256;
 const MAX_OUTPUT_BYTES = 8_192;
+const INSTRUCTION_BYTES = 15;
+/** A loop inside a range must leave the debug thread time for other events. */
+const EMULATED_AT_ONCE = 5_000;
 /** Raised by programs to name a thread for a debugger. */
 const MS_VC_EXCEPTION = 0x406d_1388;
 const CODE_CONTEXT = CONTEXT_CONTROL | CONTEXT_INTEGER;
@@ -74,6 +78,10 @@ export class DebugLoop {
   #kept: NativeDebugEvent[] = [];
   #stopped: Stopped | undefined;
   #userStep: StepRequest | undefined;
+  /** Behind the call that the step goes over. */
+  #stepReturn: { readonly process: DebuggedProcess; readonly address: bigint; readonly rsp: bigint } | undefined;
+  #pauseWanted = false;
+  #lastStopped: DebuggedThread | undefined;
   #nextSpace = 1;
   #nextThread = 1;
 
@@ -130,6 +138,7 @@ export class DebugLoop {
         this.#handle(event);
       }
     }
+    this.#pauseIfWanted();
   }
 
   #handle(event: NativeDebugEvent): void {
@@ -365,12 +374,10 @@ export class DebugLoop {
   /** A thread stands before a breakpoint of ours. @returns whether that stopped the target */
   #meet(thread: DebuggedThread, context: X64Context, event: NativeDebugEvent | undefined): boolean {
     const step = this.#userStep;
-    if (step !== undefined && this.#stepReturn?.address === context.rip && step.thread === thread) {
-      if (context.rsp > this.#stepReturn.rsp) {
-        this.#clearStepReturn();
-        this.#advance(step, context, event);
-        return true;
-      }
+    if (step !== undefined && this.#isBack(thread, context)) {
+      this.#clearStepReturn();
+      this.#afterStep(step, context, event);
+      return true;
     }
     const stopping = this.breakpoints
       .softwareAt(thread.process, context.rip)
@@ -411,11 +418,29 @@ export class DebugLoop {
   /** Lets a thread go on from its event, over the breakpoint that it may stand before. */
   #goOn(thread: DebuggedThread, context: X64Context, event: NativeDebugEvent | undefined): void {
     if (thread.process.isPatched(context.rip)) {
-      this.#beginHardwareStep(thread, context, true);
+      if (this.#emulate(thread, context)) {
+        thread.writeContext(context, CODE_CONTEXT);
+      } else {
+        this.#beginHardwareStep(thread, context, true);
+      }
     }
     if (event !== undefined) {
       this.object.continue(event);
     }
+  }
+
+  /** Runs one instruction on the context, not on the thread. @returns whether it could be */
+  #emulate({ process }: DebuggedThread, context: X64Context): boolean {
+    const code = process.read(context.rip, INSTRUCTION_BYTES);
+    if (code === undefined) {
+      return false;
+    }
+    // What a debug register watches is the processor's to see.
+    const watched = (address: bigint, length: number): boolean => this.breakpoints.watches(process, address, length);
+    return emulate(context, code, {
+      read: (address, length) => (watched(address, length) ? undefined : process.read(address, length)),
+      write: (address, data) => !watched(address, data.length) && process.write(address, data) === undefined,
+    });
   }
 
   #beginHardwareStep(thread: DebuggedThread, context: X64Context, holdOthers: boolean): void {
@@ -481,7 +506,7 @@ export class DebugLoop {
     }
     const step = this.#userStep;
     if (stepped && step?.thread === thread) {
-      this.#stepped(step, context, event);
+      this.#afterStep(step, context, event);
       return;
     }
     this.object.continue(event);
@@ -489,47 +514,174 @@ export class DebugLoop {
 
   // ---- steps that the user asked for
 
-  #stepReturn: { readonly address: bigint; readonly rsp: bigint; readonly own: boolean } | undefined;
-
-  #clearStepReturn(): void {
-    this.#stepReturn = undefined;
+  /** @throws NativeError when the target runs */
+  step(request: StepRequest): void {
+    this.requireStopped();
+    const { thread } = request;
+    const context = thread.readContext(CODE_CONTEXT);
+    const stopped = this.#stopped;
+    const event = this.#endStop();
+    this.#userStep = request;
+    if (stopped !== undefined && stopped.thread !== thread) {
+      this.#leaveStopTo(thread, stopped.thread, event);
+      this.#runStep(request, context, undefined);
+      return;
+    }
+    this.#runStep(request, context, event);
   }
 
-  #advance(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
-    this.#stepped(step, context, event);
+  /** Another thread than the one that stopped is to run alone: the stop's own event goes, its thread stands still. */
+  #leaveStopTo(thread: DebuggedThread, stopped: DebuggedThread, event: NativeDebugEvent | undefined): void {
+    if (event === undefined) {
+      return;
+    }
+    const { rip } = stopped.readContext(CONTEXT_CONTROL);
+    stopped.passOnce = stopped.process.isPatched(rip) ? rip : undefined;
+    stopped.process.freeze();
+    if (thread.process !== stopped.process) {
+      thread.process.freeze();
+    }
+    this.object.continue(event);
   }
 
-  #stepped(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
+  /** Runs instructions of one thread until the step ends, or until the processor has to run one. */
+  #runStep(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
+    const { thread } = step;
+    const { process } = thread;
+    for (let budget = EMULATED_AT_ONCE; budget > 0; budget--) {
+      const code = process.read(context.rip, INSTRUCTION_BYTES);
+      const call = code !== undefined && step.stepOverCalls ? callLength(context, code) : undefined;
+      if (call !== undefined) {
+        this.#runOverCall(step, context, context.rip + BigInt(call), event);
+        return;
+      }
+      if (!this.#emulate(thread, context)) {
+        break;
+      }
+      if (this.#stepEnds(step, context)) {
+        thread.writeContext(context, CODE_CONTEXT);
+        this.#endStep(step, context, event);
+        return;
+      }
+    }
+    this.#takeKept(process);
+    if (this.isStopped) {
+      return;
+    }
+    this.#beginHardwareStep(thread, context, !step.runOthers);
+    if (event !== undefined) {
+      this.object.continue(event);
+    }
+    if (step.runOthers) {
+      this.#thawAll();
+    } else {
+      process.thaw();
+    }
+  }
+
+  #stepEnds({ range, thread }: StepRequest, { rip }: X64Context): boolean {
+    return range === undefined || rip < range.from || rip >= range.to || thread.process.isPatched(rip);
+  }
+
+  /** Behind an instruction of a step: it ends here, or goes on. */
+  #afterStep(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
+    if (this.#stepEnds(step, context)) {
+      this.#endStep(step, context, event);
+    } else {
+      this.#runStep(step, context, event);
+    }
+  }
+
+  #endStep(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
     const { thread, range } = step;
     if (thread.process.isPatched(context.rip) && this.#meet(thread, context, event)) {
       return;
     }
     if (range !== undefined && context.rip >= range.from && context.rip < range.to) {
-      this.#beginHardwareStep(thread, context, !step.runOthers);
-      if (event !== undefined) {
-        this.object.continue(event);
-      }
+      // A breakpoint inside the range that did not want to stop.
+      this.#runStep(step, context, event);
       return;
     }
     this.#stop(thread, { kind: 'step' }, event);
   }
 
-  step(request: StepRequest): void {
-    this.requireStopped();
-    const context = request.thread.readContext(CODE_CONTEXT);
-    const event = this.#endStop();
-    this.#userStep = request;
-    this.#beginHardwareStep(request.thread, context, !request.runOthers);
-    if (event !== undefined) {
-      this.object.continue(event);
+  /** The called function may wait for others: everything runs until this thread is back. */
+  #runOverCall(step: StepRequest, context: X64Context, back: bigint, event: NativeDebugEvent | undefined): void {
+    const { thread } = step;
+    if (!thread.process.patch(back)) {
+      this.#stop(thread, { kind: 'step' }, event);
+      return;
     }
-    this.#thawAll();
+    this.#stepReturn = { process: thread.process, address: back, rsp: context.rsp };
+    thread.writeContext(context, CODE_CONTEXT);
+    this.#goOn(thread, context, event);
+    this.#takeKept(undefined);
+    if (!this.isStopped) {
+      this.#thawAll();
+    }
+  }
+
+  /** Whether this thread has come back from the call that a step goes over. */
+  #isBack(thread: DebuggedThread, { rip, rsp }: X64Context): boolean {
+    const back = this.#stepReturn;
+    return (
+      back !== undefined &&
+      this.#userStep?.thread === thread &&
+      back.address === rip &&
+      // A deeper call of the same function comes by here first.
+      rsp >= back.rsp
+    );
+  }
+
+  #clearStepReturn(): void {
+    const back = this.#stepReturn;
+    this.#stepReturn = undefined;
+    if (back !== undefined && this.breakpoints.softwareAt(back.process, back.address).length === 0) {
+      back.process.unpatch(back.address);
+    }
+  }
+
+  /**
+   * Events that were kept while all stood still. Before one thread of `alone` runs alone, the others there that met a breakpoint are
+   * put back before it: they meet it when they run again. Everything else is handled, and may stop.
+   */
+  #takeKept(alone: DebuggedProcess | undefined): void {
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const event of kept) {
+      const process = this.#processes.get(event.processId);
+      if (this.isStopped) {
+        this.#kept.push(event);
+      } else if (alone === undefined || process === undefined || !this.#putBack(process, event)) {
+        this.#handle(event);
+      }
+    }
+  }
+
+  #putBack(process: DebuggedProcess, event: NativeDebugEvent): boolean {
+    if (event.kind !== 'exception' || event.exception.code !== STATUS_BREAKPOINT) {
+      return false;
+    }
+    const { address } = event.exception;
+    const thread = process.threads.get(event.threadId);
+    if (thread === undefined || !(process.isPatched(address) || process.wasPatched(address))) {
+      return false;
+    }
+    const context = thread.readContext(CONTEXT_CONTROL);
+    context.rip = address;
+    thread.writeContext(context, CONTEXT_CONTROL);
+    process.freeze();
+    this.object.continue(event);
+    return true;
   }
 
   // ---- stopping and going on
 
   #stop(thread: DebuggedThread, reason: DebugStopReason, event: NativeDebugEvent | undefined): void {
     this.#userStep = undefined;
+    this.#clearStepReturn();
+    this.#pauseWanted = false;
+    this.#lastStopped = thread;
     const from = queryPerformanceCounter();
     this.#stopped = { thread, event, from };
     if (this.freezeOthers) {
@@ -589,32 +741,42 @@ export class DebugLoop {
         this.#goOn(thread, thread.readContext(CODE_CONTEXT), event);
       }
     }
-    const kept = this.#kept;
-    this.#kept = [];
-    for (const next of kept) {
-      if (this.isStopped) {
-        this.#kept.push(next);
-      } else {
-        this.#handle(next);
-      }
-    }
+    this.#takeKept(undefined);
     if (!this.isStopped) {
       this.#thawAll();
     }
   }
 
   pause(): void {
-    if (this.#stopped !== undefined) {
+    if (this.#threads.size === 0) {
+      throw plainError('Nothing is debugged');
+    }
+    // An instruction that is being stepped over ends first: its INT3 is out.
+    this.#pauseWanted = !this.isStopped;
+    this.#pauseIfWanted();
+  }
+
+  #pauseIfWanted(): void {
+    if (!this.#pauseWanted || this.#steps.size > 0 || this.isStopped) {
       return;
     }
-    const [thread] = this.#threads.values();
+    const thread = this.#pausedThread();
     if (thread === undefined) {
-      throw plainError('Nothing is debugged');
+      return;
     }
     for (const process of this.#processes.values()) {
       process.freeze();
     }
     this.#stop(thread, { kind: 'pause' }, undefined);
+  }
+
+  /** The one that stopped last; else the first of a program rather than of a driver host. */
+  #pausedThread(): DebuggedThread | undefined {
+    if (this.#lastStopped !== undefined && this.#threads.get(this.#lastStopped.id) === this.#lastStopped) {
+      return this.#lastStopped;
+    }
+    const threads = [...this.#threads.values()];
+    return threads.find(({ process }) => process.launched) ?? threads[0];
   }
 
   // ---- leaving
