@@ -1,0 +1,148 @@
+/** The programs that run on the test target: a little kernel, a driver and an application that share events. */
+import { Assembler } from './assembler.js';
+import type { ImageFunction } from './image.js';
+
+/** What code asks of the model: what a real kernel does in code that nobody debugs here. */
+export const Hypercall = {
+  /** rcx: a dispatcher object that has become signaled. */
+  WakeWaiters: 1,
+  /** rcx: object; r8: wait mode. Returns the wait status in rax, perhaps much later. */
+  Wait: 2,
+  /** rcx: handle of the current process, becomes the object. */
+  ReferenceHandle: 3,
+  /** Gives the processor to the next ready thread. */
+  Yield: 4,
+  /** From user mode: r10 first argument, eax service number. */
+  SystemCall: 5,
+  SystemReturn: 6,
+  /** rcx: text that ends with 0. */
+  Print: 7,
+  /** rcx: rounds of the clock to sleep. */
+  Delay: 8,
+} as const;
+
+export const SERVICE_NT_WAIT = 4;
+export const SERVICE_NT_SET_EVENT = 14;
+
+const assemble = (write: (code: Assembler) => void): Assembler => {
+  const code = new Assembler();
+  write(code);
+  return code;
+};
+
+const framed = (
+  name: string,
+  stackBytes: number,
+  write: (code: Assembler) => void,
+  exported = true,
+): ImageFunction => ({
+  name,
+  stackBytes,
+  exported,
+  code: assemble((code) => {
+    code.subRsp(stackBytes);
+    write(code);
+    code.addRsp(stackBytes).ret();
+  }),
+});
+
+const leaf = (name: string, write: (code: Assembler) => void, exported = true): ImageFunction => ({
+  name,
+  stackBytes: 0,
+  exported,
+  code: assemble(write),
+});
+
+export function kernelFunctions(): ImageFunction[] {
+  return [
+    framed('KeSetEvent', 0x28, (code) => {
+      code.read32('rax', 'rcx', 4).load32('rdx', 1).write32('rcx', 4, 'rdx').hypercall(Hypercall.WakeWaiters);
+    }),
+    leaf('KeResetEvent', (code) => code.read32('rax', 'rcx', 4).load32('rdx', 0).write32('rcx', 4, 'rdx').ret()),
+    framed('KeWaitForSingleObject', 0x48, (code) => code.hypercall(Hypercall.Wait)),
+    framed('KeDelayExecutionThread', 0x28, (code) => code.hypercall(Hypercall.Delay)),
+    framed('NtSetEvent', 0x28, (code) => code.hypercall(Hypercall.ReferenceHandle).call('KeSetEvent').load32('rax', 0)),
+    framed('NtWaitForSingleObject', 0x48, (code) => {
+      code.hypercall(Hypercall.ReferenceHandle).load32('r8', 1).call('KeWaitForSingleObject');
+    }),
+    framed('DbgPrint', 0x28, (code) => code.hypercall(Hypercall.Print).load32('rax', 0)),
+    leaf('DbgBreakPointWithStatus', (code) => code.int3().ret()),
+    {
+      name: 'KiSystemCall64',
+      stackBytes: 0,
+      exported: false,
+      // The model has built the trap frame: 0x168 bytes below the machine frame at its end; rax is the service's address.
+      code: assemble((code) => code.bytes(0xff, 0xd0).hypercall(Hypercall.SystemReturn)),
+      unwindInfo: [1, 0, 3, 0, 0, 0x01, 0x2d, 0, 0, 0x0a, 0, 0],
+    },
+    leaf('KiIdleLoop', (code) => code.label('idle').pause().hypercall(Hypercall.Yield).jump('idle'), false),
+    leaf('KiThreadExit', (code) => code.label('end').pause().hypercall(Hypercall.Yield).jump('end'), false),
+  ];
+}
+
+export interface DriverObjects {
+  /** The event that the timer's routine sets and the application waits for. */
+  readonly sharedEvent: bigint;
+  /** Work and done: the driver's worker waits for the one and sets the other. */
+  readonly workEvent: bigint;
+  readonly doneEvent: bigint;
+  readonly message: bigint;
+  /** Two counters of eight bytes. */
+  readonly counters: bigint;
+}
+
+export function driverFunctions(objects: DriverObjects): ImageFunction[] {
+  const set = (code: Assembler, event: bigint): Assembler =>
+    code.load('rcx', event).load32('rdx', 0).load32('r8', 0).callSlot('__imp_KeSetEvent');
+  return [
+    framed('DriverEntry', 0x28, (code) => code.load('rcx', objects.message).callSlot('__imp_DbgPrint'), false),
+    framed('EsTimerDpc', 0x28, (code) => set(code, objects.sharedEvent), false),
+    framed(
+      'EsTimerThread',
+      0x28,
+      (code) => {
+        code.label('again').call('EsTimerDpc').load('rbx', objects.counters).increment('rbx', 0);
+        set(code, objects.workEvent);
+        code.load('rcx', 3n).callSlot('__imp_KeDelayExecutionThread').jump('again');
+      },
+      false,
+    ),
+    framed(
+      'EsWorker',
+      0x38,
+      (code) => {
+        code.label('again').load('rcx', objects.workEvent).load32('rdx', 0).load32('r8', 0).load32('r9', 0);
+        code.callSlot('__imp_KeWaitForSingleObject').load('rbx', objects.counters).increment('rbx', 8);
+        set(code, objects.doneEvent).jump('again');
+      },
+      false,
+    ),
+    leaf('EsDispatch', (code) => code.load32('rax', 0).ret(), false),
+    leaf('EsUnload', (code) => code.ret(), false),
+  ];
+}
+
+export function ntdllFunctions(): ImageFunction[] {
+  const service = (name: string, number: number): ImageFunction =>
+    leaf(name, (code) => code.move('r10', 'rcx').load32('rax', number).hypercall(Hypercall.SystemCall).ret());
+  return [service('NtWaitForSingleObject', SERVICE_NT_WAIT), service('NtSetEvent', SERVICE_NT_SET_EVENT)];
+}
+
+export function applicationFunctions(handle: bigint, counter: bigint): ImageFunction[] {
+  return [
+    framed(
+      'main',
+      0x28,
+      (code) => {
+        code
+          .label('again')
+          .load('rcx', handle)
+          .load32('rdx', 0)
+          .load32('r8', 0)
+          .callSlot('__imp_NtWaitForSingleObject');
+        code.load('rbx', counter).increment('rbx', 0).jump('again');
+      },
+      false,
+    ),
+  ];
+}
