@@ -1,8 +1,175 @@
-/** The views of the container `eventscope`, each with its commands. */
+/** The views of the sidebar with their commands, and what the editor shows of signal and wait points. */
 import * as vscode from 'vscode';
+import * as v from 'valibot';
+import type { LockRole } from '../../protocol/agent-rpc.js';
+import type { ListedEntry } from '../../target/namespace-directory.js';
+import type { Operation } from '../../target/target.js';
+import { asError } from '../../target/operation.js';
+import { registerPointEditors } from '../source/point-lenses.js';
+import { WorkspacePoints } from '../source/workspace-points.js';
+import { driverFacts } from './driver-facts.js';
+import { DriverWatch } from './driver-watch.js';
+import type { Fact } from './facts.js';
+import { FactsView } from './facts-view.js';
+import { OBJECT_COMMANDS } from './object-commands.js';
+import { ObjectNode } from './object-nodes.js';
+import { ObjectsRefresh } from './objects-refresh.js';
+import { ObjectsView } from './objects-view.js';
+import { openPoint, PointsView } from './points-view.js';
 import type { ViewServices } from './services.js';
+import { targetFacts } from './target-facts.js';
 
-export function registerViews(services: ViewServices): vscode.Disposable {
-  services.log.trace('No view is registered yet');
-  return vscode.Disposable.from();
+/** What the tests of the views look at. */
+export interface Views {
+  dispose(): void;
+  readonly target: FactsView;
+  readonly objects: ObjectsView;
+  readonly objectsRefresh: ObjectsRefresh;
+  readonly driver: FactsView;
+  readonly points: PointsView;
+}
+
+export function registerViews(services: ViewServices): Views {
+  const watch = new DriverWatch(services);
+  const target = new FactsView('eventscope.target', services, (operation) => loadTarget(services, operation));
+  const objects = new ObjectsView(services, watch);
+  const driver = new FactsView('eventscope.driver', services, (operation) => loadDriver(services, watch, operation));
+  const objectsRefresh = new ObjectsRefresh(services, objects, watch);
+  objectsRefresh.driverVisible = () => driver.tree.visible;
+  const sources = new WorkspacePoints(services.context, services.log);
+  const points = new PointsView(sources, services.context.workspaceState);
+  const refreshAll = (): void => {
+    target.refresh();
+    watchAgain(services, watch, objects);
+    objects.refreshAll();
+    driver.refresh();
+    sources.searchAgain();
+  };
+  const subscriptions = vscode.Disposable.from(
+    ...[watch, target, objects, objectsRefresh, driver, points, sources],
+    registerPointEditors(services.context, sources, services.log),
+    services.onDidChangeTarget(() => {
+      target.refresh();
+      watchAgain(services, watch, objects);
+    }),
+    watch.onDidChange(() => driver.refresh()),
+    services.dbgPrint.onDidAppend(() => driver.refresh()),
+    driver.tree.onDidChangeVisibility(({ visible }) => {
+      if (visible) watchAgain(services, watch, objects);
+      objectsRefresh.schedule();
+    }),
+    target.tree.onDidChangeVisibility(({ visible }) => {
+      if (visible) target.refresh();
+    }),
+    ...viewCommands(services, { objects, objectsRefresh, points, refreshAll }),
+  );
+  return { target, objects, objectsRefresh, driver, points, dispose: () => void subscriptions.dispose() };
+}
+
+/** The driver may have changed: what it tells is asked anew, when one of the views that show it can be seen. */
+function watchAgain(services: ViewServices, watch: DriverWatch, objects: ObjectsView): void {
+  if (services.connection === undefined) {
+    watch.refresh(objects.operation).catch(() => undefined);
+    return;
+  }
+  watch.refresh(objects.operation).catch((error: unknown) => {
+    services.log.warn(`The driver could not be asked: ${asError(error).message}`);
+  });
+}
+
+async function loadTarget(services: ViewServices, operation: Operation): Promise<readonly Fact[]> {
+  const { project, target, connection } = services;
+  const settings = project?.targets.find(({ name }) => name === target?.name);
+  if (project === undefined || target === undefined || settings === undefined) return [];
+  const problem = services.problem?.message;
+  if (connection === undefined) {
+    return targetFacts({ settings, health: undefined, agent: undefined, problem, holders: [] });
+  }
+  const { client } = connection;
+  const roles: readonly LockRole[] = ['tracer', 'deployer', 'debugger'];
+  const [health, agent, ...held] = await Promise.all([
+    target.health(operation),
+    client.request('agent/info', {}, { signal: operation.signal }),
+    ...roles.map((role) =>
+      client.request('lock/query', { role, subject: project.driver.service }, { signal: operation.signal }),
+    ),
+  ]);
+  const holders = held.flatMap(({ holder }, index) => {
+    const role = roles[index];
+    return holder === undefined || role === undefined ? [] : [{ role, holder }];
+  });
+  return targetFacts({ settings, health, agent, problem, holders });
+}
+
+async function loadDriver(services: ViewServices, watch: DriverWatch, operation: Operation): Promise<readonly Fact[]> {
+  if (services.connection === undefined) return [];
+  if (watch.snapshot === undefined) await watch.refresh(operation);
+  const { snapshot } = watch;
+  if (snapshot === undefined) return [];
+  const { project, target } = snapshot.connection;
+  return driverFacts({
+    ...snapshot,
+    name: project.driver.name,
+    serviceName: project.driver.service,
+    device: project.driver.device,
+    onWine: target.kind === 'wine',
+    lines: services.dbgPrint.lines,
+  });
+}
+
+interface ViewParts {
+  readonly objects: ObjectsView;
+  readonly objectsRefresh: ObjectsRefresh;
+  readonly points: PointsView;
+  readonly refreshAll: () => void;
+}
+
+const factObject = v.object({ object: v.object({ name: v.string(), typeName: v.string(), path: v.string() }) });
+const moreNode = v.object({ kind: v.literal('more') });
+const filePoint = v.object({
+  file: v.string(),
+  at: v.object({ line: v.number(), column: v.number(), endColumn: v.number() }),
+});
+
+/** A command of a menu gets the item, of the tree of objects or of the driver; from anywhere else what is selected in the tree. */
+function entryOf(objects: ObjectsView, argument: unknown): ListedEntry | undefined {
+  if (argument instanceof ObjectNode) return argument.entry;
+  if (v.is(factObject, argument)) return argument.object;
+  const [selected] = objects.tree.selection;
+  return argument === undefined && selected instanceof ObjectNode ? selected.entry : undefined;
+}
+
+function viewCommands(services: ViewServices, parts: ViewParts): vscode.Disposable[] {
+  const { objects, objectsRefresh, points, refreshAll } = parts;
+  const register = (name: string, work: (argument: unknown) => unknown): vscode.Disposable =>
+    vscode.commands.registerCommand(`eventscope.${name}`, async (argument: unknown) => {
+      try {
+        return await work(argument);
+      } catch (error) {
+        services.showError(error);
+        return undefined;
+      }
+    });
+  const ofObjects = Object.entries(OBJECT_COMMANDS).map(([name, command]) =>
+    register(name, async (argument) => {
+      const entry = entryOf(objects, argument);
+      return entry === undefined ? undefined : command(objects, services, entry);
+    }),
+  );
+  return [
+    ...ofObjects,
+    register('views.refresh', refreshAll),
+    register('objects.filter', () => objects.filter.ask()),
+    register('objects.filterByType', () => objects.filter.askTypes()),
+    register('objects.clearFilter', () => objects.filter.clear()),
+    register('objects.toggleAutoRefresh', () => objectsRefresh.toggle()),
+    register('objects.showMore', (argument) => {
+      if (v.is(moreNode, argument)) objects.showMore(argument as Parameters<typeof objects.showMore>[0]);
+    }),
+    register('points.groupByObject', () => points.group('object')),
+    register('points.groupBySide', () => points.group('side')),
+    register('point.open', (argument) =>
+      v.is(filePoint, argument) ? openPoint(argument as Parameters<typeof openPoint>[0]) : undefined,
+    ),
+  ];
 }
