@@ -87,6 +87,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'dbgPrint.open': (services) => services.dbgPrint.show(),
   'dbgPrint.filter': filterDbgPrint,
   'actions.show': showActions,
+  'job.cancel': (services) => services.jobs.cancel(services.requireFolder().folder.uri),
 };
 
 export function registerCommands(services: ExtensionServices): vscode.Disposable {

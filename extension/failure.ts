@@ -63,6 +63,8 @@ function waysOut(error: EventscopeError): Way[] {
     case 'installation.incomplete':
     case 'toolchain.missing':
       return [{ label: vscode.l10n.t('Set Up This Machine'), go: command('eventscope.machine.setUp') }];
+    case 'job.busy':
+      return [{ label: vscode.l10n.t('Cancel It'), go: command('eventscope.job.cancel') }];
     case 'build.failed':
       return [{ label: vscode.l10n.t('Show Problems'), go: command('workbench.actions.view.problems') }];
     case 'build.missing':

@@ -3,7 +3,8 @@ import * as vscode from 'vscode';
 import { EventscopeError } from '../protocol/errors.js';
 import { asError } from '../target/operation.js';
 import type { DbgPrintLine } from '../target/target.js';
-import { onSettingChanged, parseLineFilter, readSetting } from './settings.js';
+import { parseLineFilter } from './line-filter.js';
+import { onSettingChanged, readSetting } from './settings.js';
 import type { Connection } from './views/services.js';
 
 /** Of the kernel's debug output, for the views. */

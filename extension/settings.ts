@@ -4,6 +4,7 @@
  */
 import * as vscode from 'vscode';
 import * as v from 'valibot';
+import { parseLineFilter } from './line-filter.js';
 
 const SECTION = 'eventscope';
 
@@ -66,20 +67,4 @@ export function onSettingChanged(names: readonly SettingName[], listener: () => 
   return vscode.workspace.onDidChangeConfiguration((event) => {
     if (names.some((name) => event.affectsConfiguration(`${SECTION}.${name}`))) listener();
   });
-}
-
-/** Lines that hold a text, or that match `/expression/`; undefined when the expression cannot be read. */
-export function parseLineFilter(text: string): ((line: string) => boolean) | undefined {
-  if (text === '') return () => true;
-  const expression = /^\/(.+)\/(i?)$/.exec(text);
-  if (expression === null) {
-    const wanted = text.toLowerCase();
-    return (line) => line.toLowerCase().includes(wanted);
-  }
-  try {
-    const pattern = new RegExp(expression[1] ?? '', expression[2]);
-    return (line) => pattern.test(line);
-  } catch {
-    return undefined;
-  }
 }

@@ -152,7 +152,7 @@ describe('commands', () => {
     assert.equal(own.connection, undefined);
     assert.equal(own.folder?.state, 'stopped');
     await runWell('target.start');
-    assert.ok(own.connection !== undefined);
+    assert.equal(await driverState(), undefined);
   });
 
   it('Set Up This Machine finds that nothing is missing', async () => {

@@ -1,0 +1,109 @@
+/** As a new user would: the sample's folder is open, the extension is installed, nothing else is done yet. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { VscodeHost } from './host.js';
+import { Workbench, WORK_TIMEOUT_MS } from './workbench.js';
+
+describe('end to end', function () {
+  this.timeout(WORK_TIMEOUT_MS + 60_000);
+
+  let host: VscodeHost;
+  let folder: string;
+  let workbench: Workbench;
+  let failed = false;
+
+  before(async () => {
+    host = await VscodeHost.start({ name: 'end-to-end' });
+    folder = await host.sample('sample');
+    workbench = new Workbench(await host.open(folder));
+  });
+  afterEach(function () {
+    failed ||= this.currentTest?.state === 'failed';
+  });
+  after(async function () {
+    this.timeout(60_000);
+    await host.stop(failed);
+  });
+
+  it('the side bar has the extension, and its views say what comes next', async () => {
+    await workbench.contributed();
+    await workbench.showViews();
+    const objects = await workbench.openPane('Named Objects');
+    await objects.getByText('Build and Deploy').waitFor();
+  });
+
+  it('Build and Deploy shows what it does now, and the status bar says when it is connected', async () => {
+    await workbench.command('Eventscope: Build and Deploy');
+    const progress = workbench.notification('Building and deploying');
+    await progress.waitFor();
+    await progress.getByText(/Compiling|Starting|Making|Linking|Copying|Waiting/).waitFor();
+    await progress.waitFor({ state: 'detached', timeout: WORK_TIMEOUT_MS });
+    await workbench.page.locator('.statusbar-item').filter({ hasText: 'wine' }).waitFor();
+    const errors = await workbench.notification(/Open Log/).count();
+    assert.equal(errors, 0);
+  });
+
+  it('a click on the status bar offers what makes sense now', async () => {
+    await workbench.page.locator('.statusbar-item').filter({ hasText: 'wine' }).click();
+    const rows = workbench.page.locator('.quick-input-list .monaco-list-row');
+    await rows.filter({ hasText: 'Run Application' }).waitFor();
+    assert.equal(await rows.filter({ hasText: 'Start Target' }).count(), 0, 'it is started already');
+    await workbench.page.keyboard.press('Escape');
+  });
+
+  it('a compiler error is told and stands under Problems; corrected, it goes', async () => {
+    const source = path.join(folder, 'driver', 'sys', 'pool.c');
+    const before = await readFile(source, 'utf8');
+    await appendFile(source, 'int broken = nothing_of_that_name;\n');
+    await workbench.command('Eventscope: Build Driver');
+    const message = workbench.notification('The build failed with 1 error');
+    await message.waitFor({ timeout: WORK_TIMEOUT_MS });
+    await message.getByText('Show Problems').click();
+    const problem = workbench.page
+      .locator('.markers-panel .monaco-list-row')
+      .filter({ hasText: 'nothing_of_that_name' });
+    await problem.waitFor();
+    await problem.dblclick();
+    await workbench.page.locator('.tab.active[data-resource-name="pool.c"]').waitFor();
+    await writeFile(source, before);
+    await workbench.command('Eventscope: Build Driver');
+    await workbench.said('The build is done.');
+    assert.equal(await problem.count(), 0);
+  });
+
+  it('the application’s run is shown in a terminal, with what released what', async () => {
+    await workbench.command('Eventscope: Run Application');
+    const input = workbench.page.locator('.quick-input-widget .quick-input-box input');
+    await input.fill('signals --type synchronization --from dpc --count 3 --period 20');
+    await workbench.page.keyboard.press('Enter');
+    const progress = workbench.notification('Running eventapp');
+    await progress.waitFor();
+    await progress.waitFor({ state: 'detached', timeout: WORK_TIMEOUT_MS });
+    await workbench.page
+      .locator('.terminal-tabs-entry, .single-terminal-tab')
+      .filter({ hasText: 'eventapp' })
+      .first()
+      .waitFor();
+  });
+
+  it('a failure says what to do next, and its button does it', async () => {
+    await workbench.command('Eventscope: Undeploy');
+    await workbench.said('Nothing of it is left.');
+    await workbench.command('Tasks: Run Task');
+    await workbench.pick('eventscope');
+    await workbench.pick('clean');
+    const built = path.join(folder, '.eventscope', 'build', 'default');
+    while (existsSync(built)) await delay(50);
+    await workbench.command('Eventscope: Deploy Driver');
+    const message = workbench.notification('has not been built yet');
+    await message.waitFor({ timeout: WORK_TIMEOUT_MS });
+    await message.getByText('Build and Deploy').click();
+    await workbench.notification('Building and deploying').waitFor();
+    await workbench.notification('Building and deploying').waitFor({ state: 'detached', timeout: WORK_TIMEOUT_MS });
+  });
+
+  it('no promise was rejected unseen', async () => assert.deepEqual(await host.hostErrors(), []));
+});

@@ -1,0 +1,92 @@
+/** The workbench as a person uses it: by what is shown, never by fixed times. */
+import type { Locator, Page } from 'playwright-core';
+
+/** Of something that the extension does with a target. */
+export const WORK_TIMEOUT_MS = 120_000;
+const SHOWN_TIMEOUT_MS = 20_000;
+
+export class Workbench {
+  constructor(readonly page: Page) {}
+
+  /** The extension's contributions are in: before that the palette does not know its commands. */
+  async contributed(): Promise<void> {
+    await this.viewContainer.waitFor({ timeout: 60_000 });
+  }
+
+  get viewContainer(): Locator {
+    return this.page.locator('.activitybar a.action-label[aria-label="Eventscope"]');
+  }
+
+  /** Shows the extension's side bar. */
+  async showViews(): Promise<void> {
+    const shown = this.page.locator('.sidebar .composite.title h2', { hasText: 'Eventscope' });
+    if (!(await shown.isVisible())) await this.viewContainer.click();
+    await shown.waitFor({ timeout: SHOWN_TIMEOUT_MS });
+  }
+
+  /** Runs a command by its words in the palette, such as "Eventscope: Build and Deploy". */
+  async command(words: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    const input = this.page.locator('.quick-input-widget .quick-input-box input');
+    await input.fill(`>${words}`);
+    await this.pick(words);
+  }
+
+  /** Whether the palette offers a command. */
+  async offers(words: string): Promise<boolean> {
+    await this.page.keyboard.press('F1');
+    await this.page.locator('.quick-input-widget .quick-input-box input').fill(`>${words}`);
+    const rows = this.page.locator('.quick-input-list .monaco-list-row');
+    await rows.first().waitFor({ timeout: SHOWN_TIMEOUT_MS });
+    const found = await rows.filter({ hasText: words }).count();
+    await this.page.keyboard.press('Escape');
+    return found > 0;
+  }
+
+  /** Chooses a row of the quick pick that is open. */
+  async pick(text: string): Promise<void> {
+    const row = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: text }).first();
+    await row.waitFor({ timeout: SHOWN_TIMEOUT_MS });
+    await row.click();
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notifications-toasts .notification-list-item').filter({ hasText: text });
+  }
+
+  /** What the status bar says for a moment when a command has done its work. */
+  async said(text: string): Promise<void> {
+    const message = this.page.locator('.statusbar-item').filter({ hasText: text });
+    await message.waitFor({ timeout: WORK_TIMEOUT_MS });
+  }
+
+  /** The extension's item of the status bar. */
+  get status(): Locator {
+    return this.page.locator('.statusbar-item[id$="eventscope.status"]');
+  }
+
+  treeItem(text: string | RegExp): Locator {
+    return this.page.locator('.pane-body [role=treeitem]').filter({ hasText: text });
+  }
+
+  /** A section of the side bar by its title, opened when it is closed. */
+  async openPane(title: string): Promise<Locator> {
+    const pane = this.page.locator('.pane').filter({ has: this.page.locator(`.pane-header[aria-label^="${title}"]`) });
+    const header = pane.locator('.pane-header').first();
+    await header.waitFor({ timeout: SHOWN_TIMEOUT_MS });
+    if ((await header.getAttribute('aria-expanded')) !== 'true') await header.click();
+    return pane;
+  }
+
+  /** Opens a file of the window's folder by its name. */
+  async openFile(name: string): Promise<void> {
+    await this.page.keyboard.press('Control+P');
+    await this.page.locator('.quick-input-widget .quick-input-box input').fill(name);
+    await this.pick(name);
+    await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: SHOWN_TIMEOUT_MS });
+  }
+
+  async closeNotifications(): Promise<void> {
+    await this.command('Notifications: Clear All Notifications');
+  }
+}
