@@ -1,79 +1,99 @@
-/** Drawing of the lanes. Every lane is walked by pixel columns, so that the cost follows pixels, not events. */
-import { drawEdge, drawGap, drawPointer } from './draw/edges.js';
+/** Drawing of a frame. Every lane is walked by pixel columns, so that the cost follows pixels, not events. */
+import {
+  drawBox,
+  drawCurrentStop,
+  drawEdge,
+  drawGap,
+  drawPointer,
+  drawRange,
+  drawRangeLabel,
+  drawStop,
+} from './draw/edges.js';
 import { drawAxis, drawLabel } from './draw/labels.js';
+import { drawMiniMap } from './draw/mini-map.js';
 import { drawObject } from './draw/objects.js';
-import { laneX, type Scene } from './draw/scene.js';
+import { laneX, type Pen, type Scene } from './draw/scene.js';
 import { drawThread } from './draw/threads.js';
-import { AXIS_HEIGHT, type Lane } from './lanes.js';
+import { LANES_TOP, keyOf, type Lane } from './lanes.js';
+import { sameLane } from './view-index.js';
 
-export function drawScene(context: CanvasRenderingContext2D, scene: Scene): void {
-  const { theme, width, height, gutter } = scene;
-  context.fillStyle = theme.background;
-  context.fillRect(0, 0, width, height);
-  context.save();
-  context.beginPath();
-  context.rect(0, AXIS_HEIGHT, width, height - AXIS_HEIGHT);
-  context.clip();
+export function drawScene(pen: Pen, scene: Scene): void {
+  const { theme, width, height, gutter, view } = scene;
+  pen.fillStyle = theme.background;
+  pen.fillRect(0, 0, width, height);
   const visible = scene.layout.lanes.filter(
-    (lane) => lane.top + lane.height > scene.scrollTop && lane.top < scene.scrollTop + height,
+    (lane) => lane.top + lane.height > scene.scrollTop + LANES_TOP && lane.top < scene.scrollTop + height,
   );
-  visible.forEach((lane) => drawLaneBackground(context, scene, lane));
-  context.save();
-  context.beginPath();
-  context.rect(gutter, AXIS_HEIGHT, width - gutter, height - AXIS_HEIGHT);
-  context.clip();
-  drawGridLines(context, scene);
-  for (const lane of visible) {
-    if (lane.type === 'object') drawObject(context, scene, lane.object, lane.top - scene.scrollTop);
-    else if (lane.type === 'thread') drawThread(context, scene, lane.thread, lane.top - scene.scrollTop);
-    else if (typeof lane.group === 'number')
-      drawRun(context, scene, lane.group, lane.top - scene.scrollTop, lane.height);
-  }
-  scene.view.data.gaps.forEach((gap) => drawGap(context, scene, gap));
-  scene.edges.forEach((edge) => drawEdge(context, scene, edge));
-  drawPointer(context, scene);
-  context.restore();
-  visible.forEach((lane) => drawLabel(context, scene, lane));
-  context.restore();
-  drawAxis(context, scene);
+  clipped(pen, { left: 0, top: LANES_TOP, width, height: height - LANES_TOP }, () => {
+    visible.forEach((lane) => drawLaneBackground(pen, scene, lane));
+    clipped(pen, { left: gutter, top: LANES_TOP, width: scene.scale.width, height: height - LANES_TOP }, () => {
+      drawGridLines(pen, scene);
+      for (const lane of visible) drawLane(pen, scene, lane);
+      view.data.columns.gaps.forEach((gap) => drawGap(pen, scene, gap));
+      view.data.columns.stops.forEach((stop) => drawStop(pen, scene, stop));
+      drawRange(pen, scene);
+      scene.edges.forEach((edge) => drawEdge(pen, scene, edge));
+      drawBox(pen, scene);
+    });
+    visible.forEach((lane) => drawLabel(pen, scene, lane));
+  });
+  drawAxis(pen, scene);
+  drawCurrentStop(pen, scene);
+  drawRangeLabel(pen, scene);
+  drawPointer(pen, scene);
+  drawMiniMap(pen, scene);
 }
 
-function drawLaneBackground(context: CanvasRenderingContext2D, scene: Scene, lane: Lane): void {
+function clipped(
+  pen: Pen,
+  { left, top, width, height }: { left: number; top: number; width: number; height: number },
+  draw: () => void,
+): void {
+  pen.save();
+  pen.beginPath();
+  pen.rect(left, top, width, height);
+  pen.clip();
+  draw();
+  pen.restore();
+}
+
+function drawLane(pen: Pen, scene: Scene, lane: Lane): void {
+  const top = lane.top - scene.scrollTop;
+  if (lane.type === 'object') drawObject(pen, scene, lane.object, top);
+  else if (lane.type === 'thread') drawThread(pen, scene, lane.thread, top);
+  else if (lane.run >= 0) drawRun(pen, scene, lane.run, top, lane.height);
+}
+
+function drawLaneBackground(pen: Pen, scene: Scene, lane: Lane): void {
   const { theme } = scene;
   const top = lane.top - scene.scrollTop;
-  const chosen = scene.selection ?? scene.hover;
-  const isChosen =
-    chosen !== undefined &&
-    ((lane.type === 'object' && chosen.lane === 'object' && lane.object.id === chosen.id) ||
-      (lane.type === 'thread' && chosen.lane === 'thread' && lane.thread.id === chosen.id));
-  if (lane.type === 'heading' || isChosen) {
-    context.fillStyle = theme.stripe;
-    context.fillRect(0, top, scene.width, lane.height);
+  if (lane.type === 'heading' || sameLane(keyOf(lane), scene.selection ?? scene.hover)) {
+    pen.fillStyle = theme.stripe;
+    pen.fillRect(0, top, scene.width, lane.height);
   }
-  context.fillStyle = theme.line;
-  context.fillRect(0, Math.round(top + lane.height) - 1, scene.width, 1);
+  pen.fillStyle = theme.line;
+  pen.fillRect(0, Math.round(top + lane.height) - 1, scene.width, 1);
 }
 
 /** On a run's heading: when it ran. */
-function drawRun(context: CanvasRenderingContext2D, scene: Scene, run: number, top: number, height: number): void {
-  const mark = scene.view.data.runs[run];
+function drawRun(pen: Pen, scene: Scene, run: number, top: number, height: number): void {
+  const mark = scene.view.data.columns.runs[run];
   if (mark === undefined) return;
   const from = scene.scale.x(mark.from);
   const left = Math.max(0, from);
   const right = Math.min(scene.scale.width, Math.max(scene.scale.x(mark.until), from + 2));
   if (right <= left) return;
-  context.fillStyle = scene.theme.faint;
-  context.globalAlpha = 0.55;
-  context.fillRect(scene.gutter + left, top + height - 4, right - left, 3);
-  context.globalAlpha = 1;
+  pen.fillStyle = scene.theme.faint;
+  pen.globalAlpha = 0.55;
+  pen.fillRect(scene.gutter + left, top + height - 4, right - left, 3);
+  pen.globalAlpha = 1;
 }
 
-function drawGridLines(context: CanvasRenderingContext2D, scene: Scene): void {
-  context.save();
-  context.globalAlpha = 0.6;
-  context.fillStyle = scene.theme.line;
+function drawGridLines(pen: Pen, scene: Scene): void {
+  pen.globalAlpha = 0.6;
+  pen.fillStyle = scene.theme.line;
   for (const time of scene.scale.marks(110).times) {
-    context.fillRect(Math.round(laneX(scene, time)), AXIS_HEIGHT, 1, scene.height);
+    pen.fillRect(Math.round(laneX(scene, time)), LANES_TOP, 1, scene.height);
   }
-  context.restore();
+  pen.globalAlpha = 1;
 }

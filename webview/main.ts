@@ -1,22 +1,39 @@
-/** Entry of the page's bundle: reads the embedded data and starts the timeline. */
-import { counted, duration } from '../trace/wording.js';
-import { Timeline, element } from './timeline.js';
-import { VIEW_DATA_VERSION, type ViewData } from './view-data.js';
+/** Entry of the bundle. In a page it starts the timeline; the same program in a worker opens recordings for it. */
+import { WEBVIEW_PROTOCOL_VERSION } from '../protocol/webview.js';
+import { App } from './app.js';
+import { findHost } from './host.js';
+import { OpeningWorker, type WorkerRequest } from './worker.js';
 
-function start(): void {
-  const data = JSON.parse(element('data', HTMLScriptElement).textContent) as ViewData;
-  if (data.version !== VIEW_DATA_VERSION) throw new Error(`This page cannot draw data of version ${data.version}.`);
-  element('title', HTMLElement).textContent = `${data.title} on ${data.target}`;
-  const wakes = data.edges.to.length;
-  const gaps = data.gaps.length === 0 ? '' : `, ${counted(data.gaps.length, 'gap')}`;
-  const runs = data.runs.length === 0 ? '' : `${counted(data.runs.length, 'run')}, `;
-  element('summary', HTMLElement).textContent =
-    `${runs}${counted(data.objects.length, 'object')}, ${counted(data.threads.length, 'thread')}, ${counted(wakes, 'wake')} in ${duration(data.end)}${gaps}`;
-  new Timeline(data);
+/** The program's own text: the page holds it inline, so that a worker can be made of it. */
+const script = typeof document === 'undefined' ? undefined : (document.currentScript?.textContent ?? undefined);
+
+function startPage(): void {
+  let app: App | undefined;
+  const host = findHost((why) => app?.tell([why]));
+  app = new App(host, script === '' ? undefined : script);
+  const data = document.getElementById('data')?.textContent ?? '';
+  if (data !== '') app.open(fromBase64(data));
+  host.send({ type: 'ready', version: WEBVIEW_PROTOCOL_VERSION });
 }
 
-try {
-  start();
-} catch (error) {
-  document.body.textContent = `The timeline cannot be shown: ${error instanceof Error ? error.message : String(error)}`;
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
+  return bytes;
+}
+
+function startWorker(): void {
+  const scope = globalThis as unknown as { postMessage(answer: unknown, transfer: ArrayBuffer[]): void };
+  const worker = new OpeningWorker((answer, transfer) => scope.postMessage(answer, transfer));
+  globalThis.addEventListener('message', (event) => worker.take((event as MessageEvent<WorkerRequest>).data));
+}
+
+if (typeof document === 'undefined') startWorker();
+else {
+  try {
+    startPage();
+  } catch (error) {
+    document.body.textContent = `The timeline cannot be shown: ${error instanceof Error ? error.message : String(error)}`;
+  }
 }

@@ -1,19 +1,14 @@
-/** Where keys and links lead: from a transition to the next, from a signal to the wait that it released. */
-import type { Group, Lane } from './lanes.js';
-import { lowerBound } from './search.js';
-import { atOrBehind, momentOf, type Selection, type ViewIndex } from './view-index.js';
-
-export const laneOf = (lane: Lane): Pick<Selection, 'lane' | 'id'> | undefined =>
-  lane.type === 'heading'
-    ? undefined
-    : lane.type === 'object'
-      ? { lane: 'object', id: lane.object.id }
-      : { lane: 'thread', id: lane.thread.id };
+/** Where keys and links lead: from a transition to the next, along wake edges, and back along the critical path. */
+import { lowerBound } from '../trace/columns/columns.js';
+import { Transition } from '../trace/model/transitions.js';
+import { Meeting } from '../trace/model/wakes.js';
+import { keyOf, type Lane } from './lanes.js';
+import { atOrBehind, sameLane, type LaneKey, type Selection, type ViewIndex } from './view-index.js';
 
 /** The next or the one before on the same lane. */
-export function stepped(view: ViewIndex, { index, ...lane }: Selection, by: number): Selection {
-  const last = view.times({ ...lane, index }).length - 1;
-  return { ...lane, index: Math.min(Math.max(index + by, 0), Math.max(0, last)) };
+export function stepped(view: ViewIndex, { lane, at, index }: Selection, by: number): Selection {
+  const last = view.times({ lane, at }).length - 1;
+  return { lane, at, index: Math.min(Math.max(index + by, 0), Math.max(0, last)) };
 }
 
 /** The lane above or below, at about the same time; the first one when nothing is selected. */
@@ -23,60 +18,118 @@ export function onOtherLane(
   current: Selection | undefined,
   by: number,
   from: number,
-): { readonly lane: Lane; readonly selection: Selection } | undefined {
-  const shown = lanes.filter((lane) => lane.type !== 'heading');
-  let at = shown.findIndex((lane) => {
-    const own = laneOf(lane);
-    return own?.lane === current?.lane && own?.id === current?.id;
+): Selection | undefined {
+  const keys = lanes.flatMap((lane): LaneKey[] => {
+    const key = keyOf(lane);
+    return key === undefined ? [] : [key];
   });
-  const time = current === undefined ? from : momentOf(view, current);
+  const time = current === undefined ? from : view.momentOf(current);
   // A thread may have no wait at all: go on to the next lane.
-  for (at = Math.max(at + by, 0); at >= 0 && at < shown.length; at += by) {
-    const lane = shown[at];
-    const own = lane === undefined ? undefined : laneOf(lane);
-    const selection = own === undefined ? undefined : atOrBehind(view, own, time);
-    if (lane !== undefined && selection !== undefined) return { lane, selection };
+  let at = Math.max(keys.findIndex((key) => sameLane(key, current)) + by, 0);
+  for (; at >= 0 && at < keys.length; at += by) {
+    const key = keys[at];
+    const selection = key === undefined ? undefined : atOrBehind(view, key, time);
+    if (selection !== undefined) return selection;
   }
   return undefined;
 }
 
-/** From a signal to the wait that it released, from a wait to its signal. */
+/** From a signal to the wait that it released, from a wait or a take to its signal. */
 export function followed(view: ViewIndex, current: Selection): Selection | undefined {
   const edge = view.edgesOf(current)[0];
   if (edge === undefined) return undefined;
-  return current.lane === 'object' ? waitOfEdge(view, edge) : signalOfEdge(view, edge);
+  return isSignal(view, current) ? view.waitOf(edge) : view.signalOf(edge);
 }
 
-function waitOfEdge(view: ViewIndex, edge: number): Selection | undefined {
-  const { edges } = view.data;
-  const thread = view.thread(edges.toThread[edge]);
-  const begin = edges.begin[edge] ?? NaN;
-  const index = lowerBound(thread?.begin ?? [], begin);
-  return thread?.begin[index] === begin ? { lane: 'thread', id: thread.id, index } : undefined;
-}
+const isSignal = (view: ViewIndex, { lane, at, index }: Selection): boolean =>
+  lane === 'object' && view.object(at)?.what[index] !== Transition.Take;
 
-function signalOfEdge(view: ViewIndex, edge: number): Selection | undefined {
-  const { edges } = view.data;
-  const object = view.object(edges.object[edge]);
-  const from = edges.from[edge] ?? -1;
-  if (object === undefined || from < 0) return undefined;
-  for (let index = lowerBound(object.time, from); object.time[index] === from; index += 1) {
-    if (object.thread[index] === edges.fromThread[edge]) return { lane: 'object', id: object.id, index };
+/**
+ * One step back along the critical path: from a wait to the signal that released it; from a signal to the last wait of
+ * the thread that made it, which is what had released *that* thread.
+ */
+export function releasedBy(view: ViewIndex, current: Selection): Selection | undefined {
+  if (!isSignal(view, current)) {
+    // Of a wait for all, the signal that came last let the thread go.
+    const signals = view.edgesOf(current).flatMap((edge) => view.signalOf(edge) ?? []);
+    return signals.sort((a, b) => view.momentOf(b) - view.momentOf(a))[0];
   }
-  return undefined;
+  const object = view.object(current.at);
+  const thread = view.thread(object?.thread[current.index]);
+  if (thread === undefined) return undefined;
+  return lastWaitBefore(view, thread.at, view.momentOf(current));
+}
+
+/** Waits may lie within one another: of those that began before, so many are looked at. */
+const MAX_NESTED = 8;
+
+function lastWaitBefore(view: ViewIndex, at: number, moment: number): Selection | undefined {
+  const lane = view.thread(at);
+  if (lane === undefined) return undefined;
+  const last = lowerBound(lane.begin, moment) - 1;
+  let found = -1;
+  for (let index = last; index >= 0 && index > last - MAX_NESTED; index -= 1) {
+    const end = lane.end[index] ?? Infinity;
+    if (end <= moment && end > (lane.end[found] ?? -Infinity)) found = index;
+  }
+  return found < 0 ? undefined : { lane: 'thread', at, index: found };
+}
+
+export interface PathStep {
+  readonly selection: Selection;
+  /** ns of this step's beginning, or of the wait's end. */
+  readonly time: number;
+  /** Edge to the step before it in time; undefined from a signal to its thread's last wait. */
+  readonly edge: number | undefined;
+}
+
+const MAX_PATH = 64;
+
+/**
+ * What had to happen before the selection could, latest first: wait, its signal, the wait that had released that signal's
+ * thread, its signal, and on, across threads and sides. Ends where the next step is not known for sure.
+ */
+export function criticalPath(view: ViewIndex, from: Selection): readonly PathStep[] {
+  const path: PathStep[] = [];
+  const { meeting } = view.data.columns.edges;
+  for (let current: Selection | undefined = from; current !== undefined && path.length < MAX_PATH;) {
+    const next = releasedBy(view, current);
+    const backward = isSignal(view, current)
+      ? undefined
+      : view.edgesOf(current).find((edge) => sameEntry(view.signalOf(edge), next));
+    path.push({ selection: current, time: timeOfStep(view, current), edge: backward });
+    // A wait that found its object signaled did not wait for the signal: its own thread decided when.
+    if (backward !== undefined && meeting[backward] === Meeting.FoundSignaled) break;
+    current = next;
+  }
+  return path;
+}
+
+const sameEntry = (a: Selection | undefined, b: Selection | undefined): boolean =>
+  sameLane(a, b) && a?.index === b?.index;
+
+function timeOfStep(view: ViewIndex, selection: Selection): number {
+  if (selection.lane === 'object') return view.momentOf(selection);
+  return view.thread(selection.at)?.end[selection.index] ?? 0;
 }
 
 /** The first wait of a run that a signal of the other side released: what a reader came to see. */
-export function firstWake(view: ViewIndex, run: Group | undefined): Selection | undefined {
-  const { edges } = view.data;
-  let other: number | undefined;
-  for (let edge = 0; edge < edges.to.length; edge += 1) {
-    const to = view.thread(edges.toThread[edge]);
-    const from = view.thread(edges.fromThread[edge]);
-    if (to === undefined || from === undefined || (edges.latency[edge] ?? -1) < 0) continue;
-    if (run !== undefined && to.run !== run) continue;
-    if (to.side !== from.side) return waitOfEdge(view, edge);
-    other ??= edge;
+export function firstWake(view: ViewIndex, run: number | undefined): Selection | undefined {
+  const { edges } = view.data.columns;
+  let best: { readonly wait: Selection; readonly end: number; readonly across: boolean } | undefined;
+  const limit = Math.min(edges.wait.length, 20_000);
+  for (let edge = 0; edge < limit; edge += 1) {
+    if (Number.isNaN(edges.latency[edge] ?? NaN)) continue;
+    const wait = view.waitOf(edge);
+    const to = view.thread(wait.at);
+    const signal = view.signalOf(edge);
+    const by = view.thread(signal === undefined ? undefined : view.object(signal.at)?.thread[signal.index]);
+    if (to === undefined || by === undefined || (run !== undefined && to.head.run !== run)) continue;
+    const across = to.head.side !== by.head.side;
+    const end = to.end[wait.index] ?? 0;
+    if (best === undefined || (across && !best.across) || (across === best.across && end < best.end)) {
+      best = { wait, end, across };
+    }
   }
-  return other === undefined ? undefined : waitOfEdge(view, other);
+  return best?.wait;
 }

@@ -1,16 +1,25 @@
-/** The timeline as one HTML file that needs nothing else: data, code and style inside, and nothing from anywhere else. */
+/** The timeline's page: with a recording inside, as one HTML file that needs nothing else; or empty, for an editor's webview. */
+import type { TimelineColumns } from '../trace/columns/columns.js';
+import { encodeColumns } from '../trace/columns/encode.js';
+import { toColumns } from '../trace/columns/from-model.js';
 import type { TraceModel } from '../trace/model/model.js';
 import { pageBody, pageStyle } from './page.js';
-import { toViewData, type ViewData } from './view-data.js';
 
 /** `bundleText`: the bundle of webview/main.ts. */
 export function renderStandalone(model: TraceModel, bundleText: string): string {
-  return renderPage(toViewData(model), bundleText);
+  return renderPage(toColumns(model), bundleText);
 }
 
-export function renderPage(data: ViewData, bundleText: string): string {
+export const renderPage = (columns: TimelineColumns, bundleText: string): string =>
+  render(columns.title, Buffer.from(encodeColumns(columns)).toString('base64'), bundleText);
+
+/** For a webview: recordings come by messages (protocol/webview.ts). */
+export const renderEmptyPage = (bundleText: string): string => render('Timeline', '', bundleText);
+
+/** Nothing is loaded from anywhere; the worker is made of the page's own script, by a blob. */
+function render(title: string, data: string, bundleText: string): string {
   const nonce = newNonce();
-  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'`;
+  const policy = `default-src 'none'; script-src 'nonce-${nonce}'; style-src 'nonce-${nonce}'; worker-src blob:; base-uri 'none'; form-action 'none'`;
   return [
     '<!doctype html>',
     '<html lang="en">',
@@ -19,25 +28,18 @@ export function renderPage(data: ViewData, bundleText: string): string {
     `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     '<meta name="color-scheme" content="light dark">',
-    `<title>${escapeHtml(`${data.title} - Eventscope`)}</title>`,
+    `<title>${escapeHtml(`${title} - Eventscope`)}</title>`,
     `<style nonce="${nonce}">${pageStyle}</style>`,
     '</head>',
     '<body>',
     pageBody,
-    `<script nonce="${nonce}" type="application/json" id="data">${jsonForScript(data)}</script>`,
+    ...(data === '' ? [] : [`<script nonce="${nonce}" type="application/octet-stream" id="data">${data}</script>`]),
     `<script nonce="${nonce}">${bundleText.replace(/<\/(script)/gi, '<\\/$1').replace(/<!--/g, '<\\!--')}</script>`,
     '</body>',
     '</html>',
     '',
   ].join('\n');
 }
-
-/** Names come from the recorded programs: nothing in them may end the element or begin another. */
-const jsonForScript = (data: ViewData): string =>
-  JSON.stringify(data).replace(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 
 const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 

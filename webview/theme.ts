@@ -10,13 +10,16 @@ export interface Theme {
   readonly reset: string;
   readonly wiped: string;
   readonly wait: string;
+  /** Text on the colour of a wait. */
+  readonly onWait: string;
   readonly edge: string;
   readonly focus: string;
   readonly font: string;
 }
 
 export function readTheme(): Theme {
-  const style = getComputedStyle(document.documentElement);
+  // VS Code sets its variables on the root, and the body's class tells the kind of theme.
+  const style = getComputedStyle(document.body);
   const colour = (name: string): string => style.getPropertyValue(`--es-${name}`).trim();
   return {
     background: colour('background'),
@@ -29,8 +32,9 @@ export function readTheme(): Theme {
     reset: colour('reset'),
     wiped: colour('wiped'),
     wait: colour('wait'),
+    onWait: colour('on-wait'),
     edge: colour('edge'),
     focus: colour('focus'),
-    font: getComputedStyle(document.body).fontFamily,
+    font: style.fontFamily,
   };
 }

@@ -1,360 +1,551 @@
-/** The timeline: reacts to pointer and keys, and draws on the next frame. */
-import { describeSelection } from './describe.js';
+/** The timeline: what is shown and chosen, and its drawing on the next frame. What moves it is in input.ts. */
+import type { ViewState } from '../protocol/webview.js';
+import { callerOfSelection, describePath, describeSelection } from './describe.js';
 import { drawScene } from './draw.js';
-import { AXIS_HEIGHT, laneAt, layOut, type Group, type Lane, type LaneLayout } from './lanes.js';
-import { firstWake, followed, onOtherLane, stepped } from './navigation.js';
-import { lowerBound } from './search.js';
-import { fillTable } from './table.js';
+import type { Pen, Scene, TimeRange } from './draw/scene.js';
+import { element } from './element.js';
+import { isEmpty, nextMatch, parseFilter, type Filter } from './filter.js';
+import { hitAt } from './hit.js';
+import {
+  LANES_TOP,
+  QUIET,
+  keyOf,
+  layOut,
+  nameOf,
+  reordered,
+  runGroup,
+  type Group,
+  type Lane,
+  type LaneLayout,
+} from './lanes.js';
+import { criticalPath, firstWake, followed, onOtherLane, releasedBy, stepped } from './navigation.js';
 import { readTheme, type Theme } from './theme.js';
 import { TimeScale } from './time-scale.js';
-import type { ViewData } from './view-data.js';
-import { ViewIndex, momentOf, type Selection } from './view-index.js';
+import { viewOf } from './view-data.js';
+import { ViewIndex, atOrBehind, sameLane, type LaneKey, type Selection } from './view-index.js';
+import type { Picture } from './opening.js';
 
-/** Pixels around the pointer in which a transition counts as hit. */
-const REACH = 7;
-/** Waits of a thread that can lie within one another. */
-const MAX_NESTED = 4;
+/** What the timeline tells its page. */
+export interface TimelineEvents {
+  /** The range, or what is in sight, is another. */
+  readonly rangeChanged: () => void;
+  readonly stateChanged: () => void;
+  readonly openSource: (caller: string, beside: boolean) => void;
+  readonly revealObject: (object: { readonly label: string; readonly path?: string; readonly kind: string }) => void;
+}
+
+const HINT =
+  'Point at a transition or a wait, or click it to keep it. Wheel: zoom. Drag: move. Shift and drag: measure and count. Ctrl and drag: zoom into a box.';
 
 export class Timeline {
-  readonly #data: ViewData;
-  readonly #view: ViewIndex;
-  readonly #folded = new Set<Group>(['quiet']);
-  readonly #canvas: HTMLCanvasElement;
+  readonly #events: TimelineEvents;
+  readonly #canvas = element('canvas', HTMLCanvasElement);
+  readonly #stage = element('stage', HTMLElement);
   readonly #context: CanvasRenderingContext2D;
-  readonly #stage: HTMLElement;
-  readonly #scale: TimeScale;
+  readonly #folded = new Set<Group>([QUIET]);
+  readonly #pinned = new Set<string>();
+  readonly #names = new Map<string, string>();
+  #order: string[] = [];
+  #view: ViewIndex;
+  #filter: Filter = parseFilter('');
   #layout: LaneLayout;
   #theme: Theme;
+  #scale: TimeScale;
   #width = 0;
   #height = 0;
   #pointer: { x: number; y: number } | undefined;
-  #drag: { x: number; moved: boolean } | undefined;
   #selection: Selection | undefined;
   #hover: Selection | undefined;
+  #range: TimeRange | undefined;
+  #box: Scene['box'];
+  #path: readonly number[] | undefined;
+  #stopsCut = false;
+  #currentStop: number | undefined;
   #frame = 0;
 
-  constructor(data: ViewData) {
-    this.#data = data;
-    this.#view = new ViewIndex(data);
-    this.#canvas = element('canvas', HTMLCanvasElement);
-    this.#stage = element('stage', HTMLElement);
+  constructor(picture: Picture, events: TimelineEvents, state: ViewState | undefined) {
+    this.#events = events;
     const context = this.#canvas.getContext('2d', { alpha: false });
     if (context === null) throw new Error('This browser does not draw on a canvas.');
     this.#context = context;
-    this.#layout = layOut(data, '', this.#folded);
     this.#theme = readTheme();
-    this.#scale = new TimeScale(0, data.end, 1, data.end);
+    this.#view = new ViewIndex(viewOf(picture.columns, picture.index));
+    const { end } = picture.columns;
+    this.#scale = new TimeScale(0, end, 1, end);
+    this.#layout = this.#laidOut();
     this.#resize();
-    this.#listRuns();
-    if (data.runs.length > 0) this.#showRun(0);
-    else {
-      this.showAll();
-      this.#select(firstWake(this.#view, undefined));
-    }
-    this.#listen();
+    if (state === undefined) this.#showFirst();
+    else this.#restore(state);
+    new ResizeObserver(() => this.relayout()).observe(this.#stage);
+    this.#stage.addEventListener('scroll', () => this.draw());
+  }
+
+  get view(): ViewIndex {
+    return this.#view;
+  }
+
+  get scale(): TimeScale {
+    return this.#scale;
+  }
+
+  get layout(): LaneLayout {
+    return this.#layout;
+  }
+
+  get range(): TimeRange | undefined {
+    return this.#range;
+  }
+
+  get selection(): Selection | undefined {
+    return this.#selection;
+  }
+
+  get stopsCut(): boolean {
+    return this.#stopsCut;
+  }
+
+  get gutter(): number {
+    return Math.round(Math.min(330, Math.max(150, this.#width * 0.27)));
+  }
+
+  get scrollTop(): number {
+    return this.#stage.scrollTop;
+  }
+
+  /** The lanes are higher than the room for them. */
+  get scrolls(): boolean {
+    return this.#layout.height > this.#height;
+  }
+
+  /** Another picture of the same recordings: one that grew, or with one more. What is in sight stays. */
+  show(picture: Picture, follow: boolean): void {
+    const before = this.#view.data.columns.end;
+    const selected = this.#selection;
+    const all = this.#scale.from <= 0 && this.#scale.until >= before;
+    this.#view = new ViewIndex(viewOf(picture.columns, picture.index));
+    const { end } = picture.columns;
+    this.#scale.change(end, this.#cuts());
+    if (all) this.#scale.show(-end * 0.03, end * 1.03);
+    else if (follow && this.#scale.until >= before * 0.999) this.#scale.pan((end - before) / this.#scale.perPixel);
+    if (selected !== undefined && selected.index >= this.#view.times(selected).length) this.#selection = undefined;
+    this.#hover = undefined;
+    this.#path = undefined;
+    this.relayout();
+    this.#events.rangeChanged();
   }
 
   /** The whole time, every run unfolded. */
   showAll(): void {
-    this.#data.runs.forEach((_run, index) => this.#folded.delete(index));
-    this.#relayout();
-    this.#choose('');
-    this.#show(0, this.#data.end);
+    const { runs, end } = this.#view.data.columns;
+    runs.forEach((_run, index) => this.#folded.delete(runGroup(index)));
+    this.relayout();
+    this.showTime(0, end);
   }
 
   /** One run, with the first of its wakes selected. */
-  #showRun(run: number): void {
-    this.#data.runs.forEach((_run, index) => this.#folded.add(index));
-    this.#folded.delete(run);
-    this.#relayout();
-    this.#choose(String(run));
-    const { from, until } = whereThingsHappen(this.#data, run);
-    this.#show(from, until);
-    this.#select(firstWake(this.#view, run));
-    const heading = this.#layout.lanes.find((lane) => lane.type === 'heading' && lane.group === run);
-    if (heading !== undefined && this.#layout.height > this.#height) this.#stage.scrollTop = heading.top - AXIS_HEIGHT;
+  showRun(run: number): void {
+    this.#view.data.columns.runs.forEach((_run, index) => this.#folded.add(runGroup(index)));
+    this.#folded.delete(runGroup(run));
+    this.relayout();
+    const { from, until } = this.#whereThingsHappen(run);
+    this.showTime(from, until);
+    this.select(firstWake(this.#view, run));
+    const heading = this.#layout.lanes.find((lane) => lane.type === 'heading' && lane.run === run);
+    if (heading !== undefined && this.scrolls) this.#stage.scrollTop = heading.top - LANES_TOP;
   }
 
-  #show(from: number, until: number): void {
+  showTime(from: number, until: number): void {
     const margin = Math.max(1, until - from) * 0.03;
     this.#scale.show(from - margin, until + margin);
-    this.#draw();
+    this.#moved();
   }
 
-  #fold(group: Group): void {
-    if (typeof group === 'number' && this.#folded.has(group)) {
-      this.#showRun(group);
+  zoom(factor: number, x = this.#middle()): void {
+    this.#scale.zoom(factor, x);
+    this.#moved();
+  }
+
+  pan(pixels: number): void {
+    this.#scale.pan(pixels);
+    this.#moved();
+  }
+
+  /** Moves what is in sight so that this moment is in its middle. */
+  centre(ns: number): void {
+    this.pan(this.#scale.x(ns) - this.#scale.width / 2);
+  }
+
+  fold(lane: Lane): void {
+    if (lane.type !== 'heading') return;
+    if (lane.run >= 0 && lane.folded) {
+      this.showRun(lane.run);
       return;
     }
+    this.foldGroup(lane.group);
+  }
+
+  foldGroup(group: Group): void {
     if (!this.#folded.delete(group)) this.#folded.add(group);
-    this.#relayout();
+    this.relayout();
   }
 
-  #relayout(): void {
-    this.#layout = layOut(this.#data, element('filter', HTMLInputElement).value, this.#folded);
+  setFilter(text: string): Filter {
+    this.#filter = parseFilter(text);
+    this.relayout();
+    return this.#filter;
+  }
+
+  setRange(range: TimeRange | undefined): void {
+    this.#range = range;
+    this.draw();
+    this.#events.rangeChanged();
+  }
+
+  setBox(box: Scene['box']): void {
+    this.#box = box;
+    this.draw();
+  }
+
+  /** Marks one end of a range at the selection, or at the pointer; the next time the other. */
+  mark(): void {
+    const at =
+      this.#pointer !== undefined && this.#pointer.x > this.gutter
+        ? this.#scale.ns(this.#pointer.x - this.gutter)
+        : this.#selection === undefined
+          ? undefined
+          : this.#view.momentOf(this.#selection);
+    if (at === undefined) return;
+    const { from, until } = this.#range ?? { from: at, until: at };
+    const open = this.#range !== undefined && from === until;
+    this.setRange(open ? { from: Math.min(from, at), until: Math.max(from, at) } : { from: at, until: at });
+  }
+
+  setStopsCut(cut: boolean): void {
+    this.#stopsCut = cut;
+    this.#scale.change(this.#view.data.columns.end, this.#cuts());
+    this.#moved();
+  }
+
+  setCurrentStop(ns: number | undefined): void {
+    this.#currentStop = ns;
+    this.draw();
+  }
+
+  setPointer(pointer: { x: number; y: number } | undefined): void {
+    this.#pointer = pointer;
+    const hover = pointer === undefined ? undefined : this.hit(pointer.x, pointer.y);
+    this.#hover = hover;
+    if (this.#path === undefined) this.#say(describeSelection(this.#view, hover ?? this.#selection));
+    this.draw();
+  }
+
+  hit(x: number, y: number): Selection | undefined {
+    if (x < this.gutter || y < LANES_TOP) return undefined;
+    return hitAt(this.#layout, this.#view, this.#scale, x - this.gutter, y + this.#stage.scrollTop);
+  }
+
+  select(selection: Selection | undefined): void {
+    this.#selection = selection;
+    this.#path = undefined;
+    this.#say(describeSelection(this.#view, selection));
+    this.draw();
+    this.#events.stateChanged();
+  }
+
+  /** Selects, and brings into sight. */
+  goTo(selection: Selection | undefined): void {
+    if (selection === undefined) return;
+    this.select(selection);
+    this.#unfoldFor(selection);
+    const lane = (selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread).get(selection.at);
+    const { scrollTop } = this.#stage;
+    if (lane !== undefined && (lane.top < scrollTop + LANES_TOP || lane.top + lane.height > scrollTop + this.#height)) {
+      this.#stage.scrollTop = lane.top - this.#height / 2;
+    }
+    const x = this.#scale.x(this.#view.momentOf(selection));
+    if (x < 20 || x > this.#scale.width - 20) this.pan(x - this.#scale.width / 2);
+  }
+
+  step(by: number): void {
+    const current = this.#selection;
+    if (current === undefined) this.changeLane(1);
+    else this.goTo(stepped(this.#view, current, by));
+  }
+
+  changeLane(by: number): void {
+    this.goTo(onOtherLane(this.#view, this.#layout.lanes, this.#selection, by, this.#scale.from));
+  }
+
+  follow(): void {
+    if (this.#selection !== undefined) this.goTo(followed(this.#view, this.#selection));
+  }
+
+  back(): void {
+    if (this.#selection !== undefined) this.goTo(releasedBy(this.#view, this.#selection));
+  }
+
+  /** Draws and tells the critical path of the selection; again: no more. Returns whether it is shown. */
+  togglePath(): boolean {
+    if (this.#path !== undefined || this.#selection === undefined) {
+      this.select(this.#selection);
+      return false;
+    }
+    const path = criticalPath(this.#view, this.#selection);
+    this.#path = path.flatMap(({ edge }) => edge ?? []);
+    this.#say(describePath(this.#view, path));
+    this.draw();
+    return true;
+  }
+
+  /** The next or previous wait that the filter asks for; without one, the next wake. */
+  nextMatch(by: number): void {
+    const lanes = this.#layout.lanes.flatMap((lane) => (lane.type === 'thread' ? [lane.thread] : []));
+    const current = this.#selection;
+    const begin = current === undefined ? this.#scale.from : this.#view.momentOf(current);
+    let best: Selection | undefined;
+    for (const lane of lanes) {
+      const from =
+        current?.lane === 'thread' && current.at === lane.at
+          ? current.index
+          : (atOrBehind(this.#view, { lane: 'thread', at: lane.at }, begin)?.index ?? 0) - (by > 0 ? 1 : 0);
+      const index = nextMatch(this.#filter, this.#view, lane, from, by);
+      const time = lane.begin[index] ?? NaN;
+      const beyond = by > 0 ? time > begin : time < begin;
+      const nearer = best === undefined || Math.abs(time - begin) < Math.abs(this.#view.momentOf(best) - begin);
+      if (index >= 0 && beyond && nearer) best = { lane: 'thread', at: lane.at, index };
+    }
+    this.goTo(best);
+  }
+
+  openSource(beside: boolean): void {
+    const caller = this.#selection === undefined ? undefined : callerOfSelection(this.#view, this.#selection);
+    if (caller !== undefined) this.#events.openSource(caller, beside);
+  }
+
+  revealObject(): void {
+    if (this.#selection?.lane !== 'object') return;
+    const head = this.#view.object(this.#selection.at)?.head;
+    if (head === undefined) return;
+    const { label, path, kind } = head;
+    this.#events.revealObject({ label, kind, ...(path === undefined ? {} : { path }) });
+  }
+
+  /** Shows an object (by path or label), a caller's next transition, or a moment. Returns false when there is none. */
+  reveal({ object, caller, time }: { object?: string; caller?: string; time?: number }): boolean {
+    const { columns } = this.#view.data;
+    if (object !== undefined) {
+      const lane = this.#view.data.shownObjects.find(({ head }) => head.path === object || head.label === object);
+      if (lane === undefined) return false;
+      const moment = time ?? this.#scale.from;
+      this.goTo(atOrBehind(this.#view, { lane: 'object', at: lane.at }, moment));
+      return true;
+    }
+    if (caller !== undefined) {
+      const row = columns.transitions.caller.indexOf(columns.callers.indexOf(caller));
+      if (!columns.callers.includes(caller) || row < 0) return false;
+      this.goTo(this.#view.transition(row));
+      return true;
+    }
+    if (time !== undefined) this.centre(time);
+    return time !== undefined;
+  }
+
+  togglePin(key: LaneKey | undefined = this.#selection): void {
+    const lane = this.#lane(key);
+    if (lane === undefined) return;
+    if (!this.#pinned.delete(nameOf(lane))) this.#pinned.add(nameOf(lane));
+    this.relayout();
+  }
+
+  /** Puts a lane before another of its kind, or behind it when it was above. */
+  moveLane(moving: LaneKey, target: LaneKey): void {
+    const [from, to] = [this.#lane(moving), this.#lane(target)];
+    if (from === undefined || to?.type !== from.type) return;
+    this.#order = reordered(this.#shownNames(from.type), nameOf(from), nameOf(to));
+    this.relayout();
+  }
+
+  moveSelected(by: number): void {
+    const keys = this.#layout.lanes.flatMap((lane) => keyOf(lane) ?? []);
+    const at = keys.findIndex((key) => sameLane(key, this.#selection));
+    const [moving, target] = [keys[at], keys[at + by]];
+    if (moving !== undefined && target !== undefined) this.moveLane(moving, target);
+  }
+
+  /** Gives a lane a name of its own; an empty one takes it away. */
+  rename(key: LaneKey, name: string): void {
+    const lane = this.#lane(key);
+    if (lane === undefined) return;
+    if (name.trim() === '' || name === lane.head.label) this.#names.delete(nameOf(lane));
+    else this.#names.set(nameOf(lane), name.trim().slice(0, 200));
+    this.relayout();
+  }
+
+  relayout(): void {
+    this.#layout = this.#laidOut();
     this.#resize();
-    this.#draw();
+    this.draw();
+    this.#events.stateChanged();
   }
 
-  /** Runs by name, for those who look for one, and for those who use no pointer. */
-  #listRuns(): void {
-    const list = element('runs', HTMLSelectElement);
-    list.hidden = this.#data.runs.length === 0;
-    list.append(new Option('All runs', ''), ...this.#data.runs.map(({ label }, run) => new Option(label, String(run))));
-    list.addEventListener('change', () => {
-      if (list.value === '') this.showAll();
-      else this.#showRun(Number(list.value));
+  repaint(): void {
+    this.#theme = readTheme();
+    this.draw();
+  }
+
+  draw(): void {
+    if (this.#frame !== 0) return;
+    // The page is at rest when nothing is to be drawn: who makes pictures waits for that.
+    document.body.dataset['drawn'] = 'no';
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.drawOn(this.#context, true);
+      document.body.dataset['drawn'] = 'yes';
     });
   }
 
-  #choose(run: string): void {
-    element('runs', HTMLSelectElement).value = run;
+  /** Draws a frame now, also on something else than the canvas. Returns its size in pixels of the page. */
+  drawOn(pen: Pen, withPointer: boolean): { readonly width: number; readonly height: number } {
+    const edges = this.#path ?? [...this.#view.edgesOf(this.#selection), ...this.#view.edgesOf(this.#hover)];
+    drawScene(pen, {
+      ...{ view: this.#view, layout: this.#layout, scale: this.#scale, theme: this.#theme, filter: this.#filter },
+      ...{ gutter: this.gutter, width: this.#width, height: this.#height, scrollTop: this.#stage.scrollTop },
+      ...{ selection: this.#selection, hover: withPointer ? this.#hover : undefined, box: this.#box },
+      ...{ pointer: withPointer ? this.#pointer : undefined, edges: [...new Set(edges)].slice(0, 64) },
+      ...{ range: this.#range, stopsCut: this.#stopsCut, currentStop: this.#currentStop },
+      arrangement: this.#arrangement(),
+    });
+    return { width: this.#width, height: this.#height };
   }
 
-  get #gutter(): number {
-    return Math.round(Math.min(330, Math.max(150, this.#width * 0.27)));
-  }
-
-  #listen(): void {
-    const canvas = this.#canvas;
-    new ResizeObserver(() => {
-      this.#resize();
-      this.#draw();
-    }).observe(this.#stage);
-    const repaint = (): void => {
-      this.#theme = readTheme();
-      this.#draw();
+  get state(): ViewState {
+    return {
+      ...{ from: this.#scale.from, until: this.#scale.until, filter: element('filter', HTMLInputElement).value },
+      ...{ folded: [...this.#folded], pinned: [...this.#pinned], order: this.#order, names: [...this.#names] },
+      ...{ stopsCut: this.#stopsCut, scrollTop: this.#stage.scrollTop, range: this.#range ?? null },
+      selection: this.#selection ?? null,
     };
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
-    // VS Code changes the class of the body with its theme.
-    new MutationObserver(repaint).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-    this.#stage.addEventListener('scroll', () => this.#draw());
-    canvas.addEventListener('wheel', (event) => this.#wheel(event), { passive: false });
-    canvas.addEventListener('pointerdown', (event) => {
-      this.#drag = { x: event.offsetX, moved: false };
-      canvas.setPointerCapture(event.pointerId);
-    });
-    canvas.addEventListener('pointermove', (event) => this.#move(event));
-    canvas.addEventListener('pointerup', () => this.#release());
-    canvas.addEventListener('pointerleave', () => {
-      this.#pointer = undefined;
-      this.#setHover(undefined);
-    });
-    canvas.addEventListener('keydown', (event) => this.#key(event));
-    element('fit', HTMLButtonElement).addEventListener('click', () => this.showAll());
-    element('in', HTMLButtonElement).addEventListener('click', () => this.#zoom(0.5));
-    element('out', HTMLButtonElement).addEventListener('click', () => this.#zoom(2));
-    const filter = element('filter', HTMLInputElement);
-    filter.addEventListener('input', () => this.#relayout());
-    const details = element('table-details', HTMLDetailsElement);
-    details.addEventListener('toggle', () => {
-      if (details.open) fillTable(element('table', HTMLElement), this.#view, this.#scale.from, this.#scale.until);
-    });
+  }
+
+  #restore(state: ViewState): void {
+    this.#folded.clear();
+    state.folded.forEach((group) => this.#folded.add(group));
+    state.pinned.forEach((name) => this.#pinned.add(name));
+    state.names.forEach(([name, label]) => this.#names.set(name, label));
+    this.#order = [...state.order];
+    this.#stopsCut = state.stopsCut;
+    this.#range = state.range ?? undefined;
+    element('filter', HTMLInputElement).value = state.filter;
+    this.#filter = parseFilter(state.filter);
+    const { selection } = state;
+    const known = selection !== null && selection.index < this.#view.times(selection).length;
+    this.#scale.change(this.#view.data.columns.end, this.#cuts());
+    this.relayout();
+    if (state.until > state.from) this.#scale.show(state.from, state.until);
+    this.select(known ? selection : undefined);
+    this.#stage.scrollTop = state.scrollTop;
+  }
+
+  #showFirst(): void {
+    if (this.#view.data.columns.runs.length > 0) this.showRun(0);
+    else {
+      this.showAll();
+      this.select(firstWake(this.#view, undefined));
+    }
+  }
+
+  #laidOut(): LaneLayout {
+    return layOut(this.#view, this.#filter, this.#arrangement());
+  }
+
+  #arrangement(): Scene['arrangement'] {
+    return { folded: this.#folded, pinned: this.#pinned, order: this.#order, names: this.#names };
+  }
+
+  #cuts(): readonly TimeRange[] {
+    return this.#stopsCut ? this.#view.data.columns.stops : [];
+  }
+
+  #lane(key: LaneKey | undefined): ReturnType<ViewIndex['object']> | ReturnType<ViewIndex['thread']> {
+    return key === undefined
+      ? undefined
+      : key.lane === 'object'
+        ? this.#view.object(key.at)
+        : this.#view.thread(key.at);
+  }
+
+  #shownNames(type: 'object' | 'thread'): string[] {
+    const names = this.#layout.lanes.flatMap((lane) =>
+      lane.type === 'object' && type === 'object'
+        ? [nameOf(lane.object)]
+        : lane.type === 'thread' && type === 'thread'
+          ? [nameOf(lane.thread)]
+          : [],
+    );
+    const others = this.#order.filter((name) => !name.startsWith(`${type} `));
+    return [...others, ...new Set(names)];
+  }
+
+  /** Unfolds until the lane is shown; a filter is left as it is. */
+  #unfoldFor(selection: Selection): void {
+    const shown = selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread;
+    if (shown.has(selection.at) || !isEmpty(this.#filter)) return;
+    const folded = this.#layout.lanes.flatMap((lane) => (lane.type === 'heading' && lane.folded ? [lane.group] : []));
+    for (const group of folded) {
+      this.#folded.delete(group);
+      this.#layout = this.#laidOut();
+      const now = selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread;
+      if (now.has(selection.at)) break;
+      // A run unfolded shows groups that are folded themselves: only when it does not hold the lane, fold it again.
+      const inner = this.#layout.lanes.flatMap((lane) => (lane.type === 'heading' && lane.folded ? [lane.group] : []));
+      if (inner.every((one) => folded.includes(one))) this.#folded.add(group);
+    }
+    this.relayout();
+  }
+
+  #middle(): number {
+    const pointer = this.#pointer;
+    return pointer !== undefined && pointer.x > this.gutter ? pointer.x - this.gutter : this.#scale.width / 2;
+  }
+
+  #moved(): void {
+    this.draw();
+    this.#events.stateChanged();
+    if (this.#range === undefined) this.#events.rangeChanged();
   }
 
   #resize(): void {
     const ratio = window.devicePixelRatio || 1;
     this.#width = this.#stage.clientWidth;
-    this.#height = Math.max(160, Math.min(this.#stage.clientHeight, Math.max(this.#layout.height, 160)));
-    this.#canvas.width = Math.round(this.#width * ratio);
-    this.#canvas.height = Math.round(this.#height * ratio);
-    this.#canvas.style.width = `${this.#width}px`;
-    this.#canvas.style.height = `${this.#height}px`;
-    element('height', HTMLElement).style.height = `${this.#layout.height}px`;
+    this.#height = Math.max(160, this.#stage.clientHeight);
+    const [width, height] = [Math.round(this.#width * ratio), Math.round(this.#height * ratio)];
+    // Setting a canvas' size clears it, also to the same size.
+    if (this.#canvas.width !== width || this.#canvas.height !== height) {
+      this.#canvas.width = width;
+      this.#canvas.height = height;
+      this.#canvas.style.width = `${this.#width}px`;
+      this.#canvas.style.height = `${this.#height}px`;
+    }
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const from = this.#scale.from;
-    const until = this.#scale.until;
-    this.#scale.width = Math.max(1, this.#width - this.#gutter - 12);
-    this.#scale.show(from, until);
+    element('height', HTMLElement).style.height = `${this.#layout.height}px`;
+    this.#scale.resize(this.#width - this.gutter - 12);
   }
 
-  #draw(): void {
-    if (this.#frame !== 0) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      drawScene(this.#context, {
-        ...{ view: this.#view, layout: this.#layout, scale: this.#scale, theme: this.#theme },
-        ...{ gutter: this.#gutter, width: this.#width, height: this.#height, scrollTop: this.#stage.scrollTop },
-        ...{ selection: this.#selection, hover: this.#hover, pointer: this.#pointer },
-        edges: [...new Set([...this.#view.edgesOf(this.#selection), ...this.#view.edgesOf(this.#hover)])].slice(0, 64),
-      });
-      document.body.dataset['drawn'] = 'yes';
-    });
-  }
-
-  // ---- pointer
-
-  #wheel(event: WheelEvent): void {
-    if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-      event.preventDefault();
-      this.#scale.pan(event.deltaX + (event.shiftKey ? event.deltaY : 0));
-      this.#draw();
-      return;
-    }
-    const scrolls = this.#layout.height > this.#height && !event.ctrlKey && event.offsetX < this.#gutter;
-    if (scrolls) return;
-    event.preventDefault();
-    this.#scale.zoom(Math.exp(Math.max(-1, Math.min(1, event.deltaY / 250))), event.offsetX - this.#gutter);
-    this.#draw();
-  }
-
-  #zoom(factor: number): void {
-    const x =
-      this.#pointer !== undefined && this.#pointer.x > this.#gutter
-        ? this.#pointer.x - this.#gutter
-        : this.#scale.width / 2;
-    this.#scale.zoom(factor, x);
-    this.#draw();
-  }
-
-  #move(event: PointerEvent): void {
-    this.#pointer = { x: event.offsetX, y: event.offsetY };
-    if (this.#drag !== undefined && (event.buttons & 1) !== 0) {
-      const moved = this.#drag.x - event.offsetX;
-      if (this.#drag.moved || Math.abs(moved) > 3) {
-        this.#scale.pan(moved);
-        this.#drag = { x: event.offsetX, moved: true };
-      }
-    }
-    const lane = laneAt(this.#layout, event.offsetY + this.#stage.scrollTop);
-    this.#canvas.style.cursor = lane?.type === 'heading' && lane.group !== undefined ? 'pointer' : '';
-    this.#setHover(this.#hit(event.offsetX, event.offsetY));
-  }
-
-  #release(): void {
-    if (this.#drag?.moved === false && this.#pointer !== undefined) {
-      const lane = laneAt(this.#layout, this.#pointer.y + this.#stage.scrollTop);
-      if (lane?.type === 'heading' && lane.group !== undefined) this.#fold(lane.group);
-      else this.#select(this.#hit(this.#pointer.x, this.#pointer.y));
-    }
-    this.#drag = undefined;
-  }
-
-  #setHover(hover: Selection | undefined): void {
-    this.#hover = hover;
-    this.#say(hover ?? this.#selection);
-    this.#draw();
-  }
-
-  #select(selection: Selection | undefined): void {
-    this.#selection = selection;
-    this.#say(selection);
-    this.#draw();
-  }
-
-  #say(selection: Selection | undefined): void {
-    const text = describeSelection(this.#view, selection);
+  #say(text: string): void {
     const detail = element('detail', HTMLElement);
-    const words =
-      text === '' ? 'Point at a transition or a wait, or click it to keep it. Wheel: zoom. Drag: move.' : text;
+    const words = text === '' ? HINT : text;
     if (detail.textContent !== words) detail.textContent = words;
   }
 
-  /** The transition or wait at a place of the canvas. */
-  #hit(x: number, y: number): Selection | undefined {
-    if (x < this.#gutter) return undefined;
-    const lane = laneAt(this.#layout, y + this.#stage.scrollTop);
-    return lane === undefined ? undefined : this.#hitLane(lane, x - this.#gutter);
-  }
-
-  #hitLane(lane: Lane, x: number): Selection | undefined {
-    const scale = this.#scale;
-    if (lane.type === 'object') {
-      const { time } = lane.object;
-      const after = lowerBound(time, scale.ns(x));
-      const nearest = [after - 1, after]
-        .filter((index) => index >= 0 && index < time.length)
-        .map((index) => ({ index, distance: Math.abs(scale.x(time[index] ?? 0) - x) }))
-        .sort((a, b) => a.distance - b.distance)[0];
-      if (nearest === undefined || nearest.distance > REACH) return undefined;
-      return { lane: 'object', id: lane.object.id, index: nearest.index };
-    }
-    if (lane.type === 'heading') return undefined;
-    const { begin, end, id } = lane.thread;
-    const last = lowerBound(begin, scale.ns(x + REACH)) - 1;
-    for (let index = last; index >= 0 && index > last - MAX_NESTED; index -= 1) {
-      if (scale.x(end[index] ?? 0) >= x - 3) return { lane: 'thread', id, index };
-    }
-    return undefined;
-  }
-
-  // ---- keys
-
-  #key(event: KeyboardEvent): void {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = this.#scale.width / 8;
-    const actions: Readonly<Record<string, () => void>> = {
-      a: () => this.#scale.pan(-step),
-      d: () => this.#scale.pan(step),
-      w: () => this.#zoom(0.7),
-      s: () => this.#zoom(1 / 0.7),
-      0: () => this.showAll(),
-      arrowleft: () => this.#step(-1),
-      arrowright: () => this.#step(1),
-      arrowup: () => this.#changeLane(-1),
-      arrowdown: () => this.#changeLane(1),
-      f: () => this.#follow(),
-      t: () => this.#fold('quiet'),
-      escape: () => this.#select(undefined),
+  /** From the first transition of an object of interest to the last of a run, or of all when it has none. */
+  #whereThingsHappen(run: number): TimeRange {
+    const { columns, shownObjects } = this.#view.data;
+    const lanes = shownObjects.filter(({ head }) => head.run === run && !head.quiet);
+    const mark = columns.runs[run];
+    if (lanes.length === 0) return { from: mark?.from ?? 0, until: mark?.until ?? columns.end };
+    return {
+      from: Math.min(...lanes.map(({ time }) => time[0] ?? 0)),
+      until: Math.max(...lanes.map(({ time }) => time.at(-1) ?? 0)),
     };
-    const action = actions[event.key.toLowerCase()];
-    if (action === undefined) return;
-    event.preventDefault();
-    action();
-    this.#draw();
   }
-
-  #step(by: number): void {
-    const current = this.#selection;
-    const next = current === undefined ? this.#onOtherLane(1) : stepped(this.#view, current, by);
-    if (next !== undefined) this.#goTo(next);
-  }
-
-  #changeLane(by: number): void {
-    const next = this.#onOtherLane(by);
-    if (next !== undefined) this.#goTo(next);
-  }
-
-  #onOtherLane(by: number): Selection | undefined {
-    return onOtherLane(this.#view, this.#layout.lanes, this.#selection, by, this.#scale.from)?.selection;
-  }
-
-  #follow(): void {
-    const next = this.#selection === undefined ? undefined : followed(this.#view, this.#selection);
-    if (next !== undefined) this.#goTo(next);
-  }
-
-  /** Selects, and brings into sight. */
-  #goTo(selection: Selection): void {
-    this.#select(selection);
-    const lane = (selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread).get(selection.id);
-    const { scrollTop } = this.#stage;
-    if (lane !== undefined && (lane.top < scrollTop + 40 || lane.top + lane.height > scrollTop + this.#height)) {
-      this.#stage.scrollTop = lane.top - this.#height / 2;
-    }
-    this.#reveal(momentOf(this.#view, selection));
-  }
-
-  #reveal(ns: number): void {
-    const x = this.#scale.x(ns);
-    if (x < 20 || x > this.#scale.width - 20) this.#scale.pan(x - this.#scale.width / 2);
-    this.#draw();
-  }
-}
-
-/** From the first transition of an object of interest to the last of a run, or of all when it has none. */
-function whereThingsHappen({ objects, runs, end }: ViewData, run: number): { from: number; until: number } {
-  const lanes = objects.filter((lane) => lane.run === run && !lane.quiet);
-  const mark = runs[run];
-  if (lanes.length === 0) return { from: mark?.from ?? 0, until: mark?.until ?? end };
-  return {
-    from: Math.min(...lanes.map(({ time }) => time[0] ?? 0)),
-    until: Math.max(...lanes.map(({ time }) => time.at(-1) ?? 0)),
-  };
-}
-
-export function element<T extends HTMLElement>(id: string, type: abstract new () => T): T {
-  const found = document.getElementById(id);
-  if (found instanceof type) return found;
-  throw new Error(`The page has no ${id}.`);
 }

@@ -1,5 +1,5 @@
 /** Transitions of many lanes merged by time, as many as are asked for. */
-import { lowerBound } from './search.js';
+import { lowerBound } from '../trace/columns/columns.js';
 import type { ObjectLane } from './view-data.js';
 
 export const ROWS_PER_PAGE = 200;

@@ -29,6 +29,7 @@ export function checkRows(columns: TimelineColumns): string | undefined {
     inRange('transitions.wait', transitions.wait, -1, waitCount) ??
     inRange('waits.outcome', waits.outcome, 0, OUTCOME_WORDS.length) ??
     inRange('waits.object', waits.object, -1, objects.length) ??
+    inRange('waits.caller', waits.caller, -1, callers.length) ??
     notBefore('waits.end', waits.end, waits.begin) ??
     inRange('edges.wait', edges.wait, 0, waitCount) ??
     inRange('edges.object', edges.object, -1, objects.length) ??

@@ -100,6 +100,8 @@ export interface WaitColumns {
   readonly status: Uint32Array;
   /** Object that satisfied it, or the first that it waits for; -1 unknown. */
   readonly object: Int32Array;
+  /** Index in `callers`, -1 unknown. */
+  readonly caller: Int32Array;
 }
 
 /** Times of a thread's calls other than waits: `first[t]` to `first[t + 1]`. */
@@ -154,7 +156,7 @@ export const TABLES = {
   },
   waits: {
     ...{ first: Uint32Array, begin: Float64Array, end: Float64Array, outcome: Uint8Array, status: Uint32Array },
-    object: Int32Array,
+    ...{ object: Int32Array, caller: Int32Array },
   },
   calls: { first: Uint32Array, time: Float64Array },
   edges: {

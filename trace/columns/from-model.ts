@@ -19,11 +19,12 @@ import type {
 
 export function toColumns(model: TraceModel): TimelineColumns {
   const runOf = runsOfSources(model);
-  const waits = waitColumns(model);
+  const callers = new Callers(model);
+  const waits = waitColumns(model, callers);
   const calls = callColumns(model);
   const threads = threadHeads(model, runOf, waits);
   const runs = runMarks(model, threads);
-  const { columns: transitions, rowOf, callers } = transitionColumns(model, waits.rowOf);
+  const { columns: transitions, rowOf } = transitionColumns(model, waits.rowOf, callers);
   return {
     title: printable(model.recording.metadata.title ?? 'recording'),
     target: printable(model.recording.metadata.target),
@@ -34,7 +35,7 @@ export function toColumns(model: TraceModel): TimelineColumns {
     threads,
     gaps: model.gaps.map((gap) => gapMark(model, gap)),
     stops: stopMarks(model),
-    ...{ callers, transitions, waits: waits.columns, calls, edges: edgeColumns(model, waits, rowOf) },
+    ...{ callers: callers.list, transitions, waits: waits.columns, calls, edges: edgeColumns(model, waits, rowOf) },
   };
 }
 
@@ -150,7 +151,7 @@ interface WaitRows {
   readonly rowOf: Uint32Array;
 }
 
-function waitColumns(model: TraceModel): WaitRows {
+function waitColumns(model: TraceModel, callers: Callers): WaitRows {
   const { waits } = model;
   const first = firstRows(model.threads.length, waits.count, (wait) => waits.thread[wait] ?? 0);
   const order = new Uint32Array(waits.count);
@@ -169,7 +170,7 @@ function waitColumns(model: TraceModel): WaitRows {
   const columns = {
     ...{ first, begin: new Float64Array(waits.count), end: new Float64Array(waits.count) },
     ...{ outcome: new Uint8Array(waits.count), status: new Uint32Array(waits.count) },
-    object: new Int32Array(waits.count),
+    ...{ object: new Int32Array(waits.count), caller: new Int32Array(waits.count) },
   };
   for (let row = 0; row < waits.count; row += 1) {
     const wait = order[row] ?? 0;
@@ -179,6 +180,8 @@ function waitColumns(model: TraceModel): WaitRows {
     columns.outcome[row] = waits.outcome[wait] ?? Outcome.Unknown;
     columns.status[row] = waits.status[wait] ?? 0;
     columns.object[row] = objectOfWait(model, wait);
+    const began = waits.beginRecord[wait] ?? -1;
+    columns.caller[row] = callers.indexOf(began >= 0 ? began : (waits.endRecord[wait] ?? -1));
   }
   return { columns, rowOf };
 }
@@ -231,11 +234,11 @@ function callColumns(model: TraceModel): CallColumns {
 function transitionColumns(
   model: TraceModel,
   waitRowOf: Uint32Array,
-): { readonly columns: TransitionColumns; readonly rowOf: Int32Array; readonly callers: readonly string[] } {
+  callers: Callers,
+): { readonly columns: TransitionColumns; readonly rowOf: Int32Array } {
   const { transitions, records, waits } = model;
   const { count } = transitions;
   const rowOf = new Int32Array(records.count).fill(-1);
-  const callers = new Callers(model);
   const columns = {
     ...{ first: transitions.first.slice(), time: transitions.time.slice(), what: transitions.kind.slice() },
     ...{ state: transitions.stateAfter.slice(), previous: new Int8Array(count), thread: new Int32Array(count) },
@@ -258,7 +261,7 @@ function transitionColumns(
     columns.caller[row] = callers.indexOf(record);
     columns.duration[row] = records.kind[record] === Kind.TimerExpire ? 0 : (records.duration[record] ?? 0);
   }
-  return { columns, rowOf, callers: callers.list };
+  return { columns, rowOf };
 }
 
 /** Callers by index, each named once. */

@@ -113,6 +113,7 @@ const OFFSETS: Readonly<Record<string, (place: Place, shift: number) => number>>
   'transitions.wait': ({ wait }) => wait,
   'waits.first': ({ wait }) => wait,
   'waits.object': ({ object }) => object,
+  'waits.caller': ({ caller }) => caller,
   'calls.first': ({ call }) => call,
   'edges.wait': ({ wait }) => wait,
   'edges.object': ({ object }) => object,

@@ -1,6 +1,8 @@
 /** Transitions as rows: JSON lines and CSV. */
+import { lowerBound, type TimelineColumns } from '../columns/columns.js';
+import type { ColumnIndex } from '../columns/index-columns.js';
 import { callerOf, type TraceModel } from '../model/model.js';
-import { FATE_WORDS, State, TRANSITION_WORDS } from '../model/transitions.js';
+import { FATE_WORDS, Fate, State, TRANSITION_WORDS, Transition } from '../model/transitions.js';
 import { threadName } from '../wording.js';
 
 export interface TransitionRow {
@@ -61,4 +63,45 @@ function csvCell(value: string | number | null): string {
   if (typeof value === 'number') return String(value);
   const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Rows of [from, until), by object, in order of time; the same columns as a recording's own CSV has. */
+export function* csvLinesOf(
+  columns: TimelineColumns,
+  index: ColumnIndex,
+  from: number,
+  until: number,
+): Generator<string> {
+  yield `${COLUMNS.join(',')}\r\n`;
+  const { transitions: t } = columns;
+  for (const [object, { id, label }] of columns.objects.entries()) {
+    const low = lowerBound(t.time, from, t.first[object], t.first[object + 1]);
+    const high = lowerBound(t.time, until, low, t.first[object + 1]);
+    for (let row = low; row < high; row += 1) {
+      const state = t.state[row];
+      const thread = columns.threads[t.thread[row] ?? -1];
+      const cells = [
+        ...[t.time[row] ?? 0, id, label, TRANSITION_WORDS[t.what[row] ?? 0] ?? ''],
+        state === State.Signaled ? 'signaled' : state === State.NotSignaled ? 'not signaled' : 'unknown',
+        ...[thread?.label ?? 'unknown', thread?.process ?? null, thread?.thread ?? null],
+        ...[columns.callers[t.caller[row] ?? -1] ?? null, fateWord(columns, index, row)],
+      ];
+      yield `${cells.map(csvCell).join(',')}\r\n`;
+    }
+  }
+}
+
+/** As far as the columns tell: taken by a wait, coalesced, missed; empty for what is no signal or is not known. */
+function fateWord(
+  { transitions, edges }: TimelineColumns,
+  { signalRow, signalEdge }: ColumnIndex,
+  row: number,
+): string {
+  const what = transitions.what[row];
+  if (what === Transition.CoalescedSet) return FATE_WORDS[Fate.Coalesced];
+  if (what === Transition.MissedPulse) return FATE_WORDS[Fate.Missed];
+  for (let at = lowerBound(signalRow, row); signalRow[at] === row; at += 1) {
+    if (edges.signal[signalEdge[at] ?? 0] === row) return FATE_WORDS[Fate.Taken];
+  }
+  return '';
 }

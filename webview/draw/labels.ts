@@ -1,66 +1,75 @@
 /** Names and headings at the left, and the axis of time. */
-import { AXIS_HEIGHT, type Lane } from '../lanes.js';
+import { AXIS_HEIGHT, LANES_TOP, MINIMAP_HEIGHT, labelOf, type Lane } from '../lanes.js';
 import { axisLabel } from '../time-scale.js';
-import { laneX, type Scene } from './scene.js';
+import { laneX, type Pen, type Scene } from './scene.js';
 import { fitStart, fitText } from './text.js';
 
-export function drawLabel(context: CanvasRenderingContext2D, scene: Scene, lane: Lane): void {
-  const { theme, gutter } = scene;
+const INDENT = 14;
+
+export function drawLabel(pen: Pen, scene: Scene, lane: Lane): void {
+  const { theme, gutter, arrangement } = scene;
   const top = lane.top - scene.scrollTop;
-  context.textBaseline = 'middle';
+  pen.textBaseline = 'middle';
   if (lane.type === 'heading') {
-    const foldable = lane.group !== undefined;
-    context.font = `600 ${foldable ? 12 : 11}px ${theme.font}`;
-    context.fillStyle = foldable ? theme.foreground : theme.faint;
+    const left = 16 + lane.depth * INDENT;
+    pen.font = `600 ${lane.depth === 0 ? 12 : 11}px ${theme.font}`;
+    pen.fillStyle = lane.depth === 0 && lane.run >= 0 ? theme.foreground : theme.faint;
     const middle = top + lane.height / 2 + 1;
-    if (foldable) drawFold(context, 16, middle - 1, lane.folded);
-    context.fillText(lane.label, foldable ? 27 : 12, middle);
+    drawFold(pen, left, middle - 1, lane.folded);
+    pen.fillText(lane.label, left + 11, middle);
     return;
   }
-  context.fillStyle = theme.line;
-  context.fillRect(gutter - 1, top, 1, lane.height);
-  context.font = `12px ${theme.font}`;
-  context.fillStyle = theme.foreground;
+  pen.fillStyle = theme.line;
+  pen.fillRect(gutter - 1, top, 1, lane.height);
+  if (lane.pinned) drawPin(pen, theme.focus, top + lane.height / 2);
+  pen.font = `12px ${theme.font}`;
+  pen.fillStyle = theme.foreground;
   if (lane.type === 'thread') {
-    context.fillText(fitText(context, lane.thread.label, gutter - 24), 12, top + lane.height / 2);
+    pen.fillText(fitText(pen, labelOf(lane.thread, arrangement), gutter - 28), 16, top + lane.height / 2);
     return;
   }
-  context.fillText(fitStart(context, lane.object.label, gutter - 24), 12, top + 13);
-  context.font = `10.5px ${theme.font}`;
-  context.fillStyle = theme.faint;
-  context.fillText(fitText(context, `${lane.object.kind}: ${lane.object.summary}`, gutter - 24), 12, top + 29);
+  const { head } = lane.object;
+  pen.fillText(fitStart(pen, labelOf(lane.object, arrangement), gutter - 28), 16, top + 13);
+  pen.font = `10.5px ${theme.font}`;
+  pen.fillStyle = theme.faint;
+  pen.fillText(fitText(pen, `${head.kind}: ${head.summary}`, gutter - 28), 16, top + 29);
+}
+
+function drawPin(pen: Pen, colour: string, middle: number): void {
+  pen.fillStyle = colour;
+  pen.fillRect(4, middle - 6, 3, 12);
 }
 
 /** A triangle that points at what is there, or to the side when that is folded away. */
-function drawFold(context: CanvasRenderingContext2D, x: number, y: number, folded: boolean): void {
-  context.beginPath();
+function drawFold(pen: Pen, x: number, y: number, folded: boolean): void {
+  pen.beginPath();
   if (folded) {
-    context.moveTo(x - 3, y - 4.5);
-    context.lineTo(x + 3, y);
-    context.lineTo(x - 3, y + 4.5);
+    pen.moveTo(x - 3, y - 4.5);
+    pen.lineTo(x + 3, y);
+    pen.lineTo(x - 3, y + 4.5);
   } else {
-    context.moveTo(x - 4.5, y - 3);
-    context.lineTo(x + 4.5, y - 3);
-    context.lineTo(x, y + 3);
+    pen.moveTo(x - 4.5, y - 3);
+    pen.lineTo(x + 4.5, y - 3);
+    pen.lineTo(x, y + 3);
   }
-  context.closePath();
-  context.fill();
+  pen.closePath();
+  pen.fill();
 }
 
-export function drawAxis(context: CanvasRenderingContext2D, scene: Scene): void {
+export function drawAxis(pen: Pen, scene: Scene): void {
   const { theme, gutter, scale } = scene;
   const { step, times } = scale.marks(110);
-  context.fillStyle = theme.background;
-  context.fillRect(0, 0, scene.width, AXIS_HEIGHT);
-  context.fillStyle = theme.line;
-  context.fillRect(0, AXIS_HEIGHT - 1, scene.width, 1);
-  context.font = `11px ${theme.font}`;
-  context.textBaseline = 'middle';
-  context.fillStyle = theme.faint;
+  pen.fillStyle = theme.background;
+  pen.fillRect(0, MINIMAP_HEIGHT, scene.width, AXIS_HEIGHT);
+  pen.fillStyle = theme.line;
+  pen.fillRect(0, LANES_TOP - 1, scene.width, 1);
+  pen.font = `11px ${theme.font}`;
+  pen.textBaseline = 'middle';
+  pen.fillStyle = theme.faint;
   for (const time of times) {
     const x = laneX(scene, time);
     if (x < gutter) continue;
-    context.fillRect(Math.round(x), AXIS_HEIGHT - 6, 1, 5);
-    context.fillText(axisLabel(time, step), Math.round(x) + 4, 11);
+    pen.fillRect(Math.round(x), LANES_TOP - 6, 1, 5);
+    pen.fillText(axisLabel(time, step), Math.round(x) + 4, MINIMAP_HEIGHT + 11);
   }
 }

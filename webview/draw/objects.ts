@@ -1,196 +1,140 @@
 /** An object's lane: its state as a band, its transitions as glyphs above it. */
+import { lowerBound } from '../../trace/columns/columns.js';
 import { State, Transition } from '../../trace/model/transitions.js';
-import { lowerBound } from '../search.js';
+import { drawGlyph } from './glyphs.js';
 import type { Theme } from '../theme.js';
 import type { ObjectLane } from '../view-data.js';
-import type { Scene } from './scene.js';
-
-export function drawObject(context: CanvasRenderingContext2D, scene: Scene, lane: ObjectLane, top: number): void {
-  const bandTop = top + 24;
-  const bandHeight = 10;
-  drawBand(context, scene, lane, bandTop, bandHeight);
-  const { scale } = scene;
-  const lastColumn = scale.width;
-  let at = lowerBound(lane.time, scale.ns(-8));
-  while (at < lane.time.length) {
-    const x = scale.x(lane.time[at] ?? 0);
-    if (x > lastColumn + 8) break;
-    // Of all that would be drawn over one another, the most telling: zooming in shows the others.
-    const next = lowerBound(lane.time, scale.ns(x + GLYPH_WIDTH), at + 1);
-    const telling = mostTelling(lane, at, next);
-    drawGlyph(context, scene, lane.what[telling] ?? 0, scene.gutter + scale.x(lane.time[telling] ?? 0), top);
-    at = next;
-  }
-}
+import type { Pen, Scene } from './scene.js';
 
 const GLYPH_WIDTH = 8;
+const BAND_TOP = 24;
+const BAND_HEIGHT = 10;
+const GLYPH_MIDDLE = 13;
+
+export function drawObject(pen: Pen, scene: Scene, lane: ObjectLane, top: number): void {
+  drawBand(pen, scene, lane, top + BAND_TOP);
+  drawTransitions(pen, scene, lane, top);
+}
 
 /** Wiped before coalesced before plain ones; the life cycle last. */
 const TELLING: readonly number[] = [
   ...[Transition.Wipe, Transition.MissedPulse, Transition.CoalescedSet, Transition.Pulse, Transition.Set],
-  ...[Transition.Complete, Transition.Release, Transition.Expire, Transition.Reset, Transition.Take, Transition.Create],
+  ...[Transition.Complete, Transition.Release, Transition.Expire, Transition.Reset, Transition.Clear, Transition.Take],
+  ...[Transition.Create, Transition.Open, Transition.Close, Transition.Reference, Transition.Dereference],
+  Transition.Duplicate,
 ];
 
-/** Index of the one to draw, of a group; of groups too large to look through, of their beginning. */
-function mostTelling(lane: ObjectLane, from: number, until: number): number {
-  let best = from;
-  let bestRank = TELLING.length;
-  for (let at = from; at < Math.min(until, from + 64); at += 1) {
-    const rank = TELLING.indexOf(lane.what[at] ?? 0);
-    if (rank < 0 || rank >= bestRank) continue;
-    best = at;
-    bestRank = rank;
+/**
+ * Of all that would lie on one another the most telling is drawn, where it is, with a bar for how many there are: zooming
+ * in shows the others. Groups keep to the grid of the time axis, so that they stay the same while it moves.
+ */
+function drawTransitions(pen: Pen, scene: Scene, lane: ObjectLane, top: number): void {
+  const { scale, view, theme } = scene;
+  const { summary } = view.data;
+  let at = lowerBound(lane.time, scale.ns(-GLYPH_WIDTH));
+  while (at < lane.count) {
+    const x = scale.x(lane.time[at] ?? 0);
+    if (x > scale.width + GLYPH_WIDTH) break;
+    const next = lowerBound(lane.time, scale.ns(x + GLYPH_WIDTH), at + 1);
+    let telling = at;
+    if (next - at > 1) {
+      const kinds = summary.kinds(lane, at, next);
+      const kind = TELLING.find((one) => ((kinds >>> one) & 1) === 1) ?? 0;
+      telling = summary.firstOf(lane, 1 << kind, at, next);
+      drawCount(pen, theme, scene.gutter + x, top, next - at);
+    }
+    drawGlyph(pen, theme, lane.what[telling] ?? 0, scene.gutter + scale.x(lane.time[telling] ?? 0), top + GLYPH_MIDDLE);
+    at = next;
   }
-  return best;
 }
 
-/** The state: filled while signaled, a line while not, dots while unknown; shades where a column holds both. */
-function drawBand(
-  context: CanvasRenderingContext2D,
-  scene: Scene,
-  lane: ObjectLane,
-  top: number,
-  height: number,
-): void {
-  const { theme, scale, gutter } = scene;
+/** Higher for more: a pixel for every doubling. */
+function drawCount(pen: Pen, theme: Theme, x: number, top: number, count: number): void {
+  if (count < 4) return;
+  const height = Math.min(12, Math.log2(count));
+  pen.globalAlpha = 0.35;
+  pen.fillStyle = theme.signal;
+  pen.fillRect(x - 3, top + BAND_TOP - 1 - height, GLYPH_WIDTH - 1, height);
+  pen.globalAlpha = 1;
+}
+
+/** Shades of a column that holds both states: so many are told apart. */
+const SHADES = 8;
+
+/** Filled while signaled, a line while not, dots while unknown; shaded by its share where a column holds both. */
+function drawBand(pen: Pen, scene: Scene, lane: ObjectLane, top: number): void {
+  const { scale, gutter, theme, view } = scene;
   const first = lane.time[0] ?? 0;
-  const left = Math.max(0, Math.floor(scale.x(Math.max(first, scale.from))));
-  const right = Math.min(scale.width, Math.ceil(scale.x(Math.min(lane.until, scene.view.data.end))));
+  const left = Math.max(0, Math.floor(scale.x(first)));
+  const right = Math.min(scale.width, Math.ceil(scale.x(Math.min(lane.head.until, view.data.columns.end))));
+  const band = new BandPainter(pen, theme, gutter, top);
   let at = lowerBound(lane.time, scale.ns(left));
-  let state = at === 0 ? lane.initial : (lane.state[at - 1] ?? lane.initial);
   for (let x = left; x < right;) {
-    const changes = at < lane.time.length ? Math.max(x, Math.floor(scale.x(lane.time[at] ?? 0))) : right;
-    if (changes > x) {
-      fillState(context, theme, state, gutter + x, Math.min(changes, right) - x, top, height);
-      x = changes;
+    const state = at === 0 ? lane.head.initial : (lane.state[at - 1] ?? State.Unknown);
+    const change = at < lane.count ? Math.max(x, Math.floor(scale.x(lane.time[at] ?? 0))) : right;
+    if (change > x) {
+      const until = Math.min(change, right);
+      band.add(x, until, state === State.Signaled ? SHADES : state === State.Unknown ? UNKNOWN : 0);
+      x = until;
       continue;
     }
-    const next = lowerBound(lane.time, scale.ns(x + 1), at);
-    let signaled = 0;
-    const looked = Math.min(next, at + 64);
-    for (let one = at; one < looked; one += 1) if (lane.state[one] === State.Signaled) signaled += 1;
-    state = lane.state[next - 1] ?? state;
-    fillState(context, theme, signaled > 0 ? State.Signaled : state, gutter + x, 1, top, height);
+    const [from, until] = [scale.ns(x), scale.ns(x + 1)];
+    const next = lowerBound(lane.time, until, at);
+    const { summary } = view.data;
+    const signaled = summary.signaledBefore(lane, until, next) - summary.signaledBefore(lane, from, at);
+    const share = signaled / Math.max(until - from, 1e-9);
+    // The least bit of being signaled is seen.
+    const wasSet = signaled > 0 || lane.state[next - 1] === State.Signaled;
+    band.add(x, x + 1, wasSet ? Math.min(SHADES, Math.max(2, Math.round(share * SHADES))) : 0);
     at = next;
     x += 1;
   }
+  band.end();
 }
 
-function fillState(
-  context: CanvasRenderingContext2D,
-  theme: Theme,
-  state: number,
-  x: number,
-  width: number,
-  top: number,
-  height: number,
-): void {
-  if (state === State.Signaled) {
-    context.fillStyle = theme.signaled;
-    context.fillRect(x, top, width, height);
-  } else if (state === State.NotSignaled) {
-    context.fillStyle = theme.faint;
-    context.fillRect(x, top + height - 2, width, 1);
-  } else {
-    context.fillStyle = theme.faint;
-    for (let dot = x - (x % 6); dot < x + width; dot += 6) if (dot >= x) context.fillRect(dot, top + height - 2, 2, 1);
+const UNKNOWN = -1;
+
+/** Puts columns of one shade together: a rectangle each. */
+class BandPainter {
+  #from = 0;
+  #until = 0;
+  #shade = 0;
+
+  constructor(
+    private readonly pen: Pen,
+    private readonly theme: Theme,
+    private readonly gutter: number,
+    private readonly top: number,
+  ) {}
+
+  add(from: number, until: number, shade: number): void {
+    if (shade !== this.#shade || from !== this.#until) {
+      this.end();
+      this.#from = from;
+      this.#shade = shade;
+    }
+    this.#until = until;
   }
-}
 
-function drawGlyph(context: CanvasRenderingContext2D, scene: Scene, kind: number, x: number, top: number): void {
-  const { theme } = scene;
-  const y = top + 13;
-  context.lineWidth = 1.5;
-  switch (kind as Transition) {
-    case Transition.Set:
-    case Transition.Complete:
-    case Transition.Release:
-    case Transition.Expire:
-      triangle(context, x, y, 5, theme.signal, true);
-      break;
-    case Transition.CoalescedSet:
-      triangle(context, x, y, 5, theme.signal, false);
-      break;
-    case Transition.Reset:
-    case Transition.Clear:
-      triangle(context, x, y, -5, theme.reset, true);
-      break;
-    case Transition.Wipe:
-      cross(context, x, y, 5, theme.wiped);
-      break;
-    case Transition.Pulse:
-      diamond(context, x, y, 5, theme.signal, true);
-      break;
-    case Transition.MissedPulse:
-      diamond(context, x, y, 5, theme.wiped, false);
-      break;
-    case Transition.Take:
-      context.fillStyle = theme.signaled;
-      context.fillRect(x - 0.75, top + 20, 1.5, 16);
-      break;
-    case Transition.Create:
-    case Transition.Open:
-    case Transition.Reference:
-    case Transition.Dereference:
-    case Transition.Duplicate:
-    case Transition.Close:
-      context.fillStyle = theme.faint;
-      context.beginPath();
-      context.arc(x, y, 2.25, 0, Math.PI * 2);
-      context.fill();
-      break;
+  end(): void {
+    const { pen, theme, top } = this;
+    const [x, width] = [this.gutter + this.#from, this.#until - this.#from];
+    this.#from = this.#until;
+    if (width <= 0) return;
+    if (this.#shade > 0) {
+      pen.fillStyle = theme.signaled;
+      pen.globalAlpha = this.#shade / SHADES;
+      pen.fillRect(x, top, width, BAND_HEIGHT);
+      pen.globalAlpha = 1;
+      return;
+    }
+    pen.fillStyle = theme.faint;
+    if (this.#shade === 0) {
+      pen.fillRect(x, top + BAND_HEIGHT - 2, width, 1);
+      return;
+    }
+    for (let dot = x - (x % 6); dot < x + width; dot += 6) {
+      if (dot >= x) pen.fillRect(dot, top + BAND_HEIGHT - 2, 2, 1);
+    }
   }
-}
-
-/** Points up with a positive size, down with a negative one. */
-function triangle(
-  context: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  size: number,
-  colour: string,
-  full: boolean,
-): void {
-  const half = Math.abs(size);
-  context.beginPath();
-  context.moveTo(x, y - size);
-  context.lineTo(x + half, y + size);
-  context.lineTo(x - half, y + size);
-  context.closePath();
-  paint(context, colour, full);
-}
-
-function diamond(
-  context: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  size: number,
-  colour: string,
-  full: boolean,
-): void {
-  context.beginPath();
-  context.moveTo(x, y - size);
-  context.lineTo(x + size, y);
-  context.lineTo(x, y + size);
-  context.lineTo(x - size, y);
-  context.closePath();
-  paint(context, colour, full);
-}
-
-function paint(context: CanvasRenderingContext2D, colour: string, full: boolean): void {
-  context.fillStyle = colour;
-  context.strokeStyle = colour;
-  if (full) context.fill();
-  else context.stroke();
-}
-
-function cross(context: CanvasRenderingContext2D, x: number, y: number, size: number, colour: string): void {
-  context.strokeStyle = colour;
-  context.lineWidth = 2.25;
-  context.beginPath();
-  context.moveTo(x - size, y - size);
-  context.lineTo(x + size, y + size);
-  context.moveTo(x + size, y - size);
-  context.lineTo(x - size, y + size);
-  context.stroke();
 }

@@ -1,0 +1,326 @@
+/** The page: what its buttons, fields and panels do, what its host says, and what is dropped on it. */
+import { MAX_RECORDING_BYTES, type HostMessage } from '../protocol/webview.js';
+import { chromeText } from '../trace/exporters/perfetto.js';
+import { csvLinesOf } from '../trace/exporters/rows.js';
+import { counted, duration } from '../trace/wording.js';
+import { SvgPen } from './draw/svg.js';
+import { element } from './element.js';
+import type { Host } from './host.js';
+import { Input } from './input.js';
+import type { Picture } from './opening.js';
+import { Recordings } from './recordings.js';
+import { fillComparison, fillStatistics, fillTransitions } from './tables.js';
+import { Timeline } from './timeline.js';
+
+/** ms of rest before tables are filled anew and the state is kept. */
+const REST = 200;
+
+export class App {
+  readonly #host: Host;
+  readonly #recordings: Recordings;
+  readonly #problems: string[] = [];
+  #timeline: Timeline | undefined;
+  #compared: readonly [number, number] | undefined;
+  #resting: ReturnType<typeof setTimeout> | undefined;
+  /** Revealed before there was a picture. */
+  #pending: HostMessage | undefined;
+
+  constructor(host: Host, script: string | undefined) {
+    this.#host = host;
+    this.#recordings = new Recordings(script, {
+      opened: (id, problems) => {
+        this.tell(problems);
+        host.send({ type: 'opened', id, problems: [...problems].slice(0, 1_000) });
+      },
+      picture: (picture, live) => this.#show(picture, live),
+      failed: (id, problem) => {
+        this.tell([problem]);
+        element('summary', HTMLElement).textContent = 'This recording cannot be shown.';
+        if (id !== undefined) host.send({ type: 'failed', id, problem });
+        document.body.dataset['drawn'] = 'yes';
+      },
+    });
+    host.onMessage((message) => this.take(message));
+    this.#listen();
+  }
+
+  /** Opens what the page itself holds, or what was dropped on it. */
+  open(bytes: Uint8Array<ArrayBuffer>): void {
+    element('summary', HTMLElement).textContent = 'Reading the recording…';
+    this.#recordings.open(bytes);
+  }
+
+  /** Says what is wrong; text, never markup. */
+  tell(problems: readonly string[]): void {
+    this.#problems.push(...problems);
+    const shown = this.#problems.slice(0, 20);
+    const left = this.#problems.length - shown.length;
+    element('problems', HTMLElement).textContent = [...shown, ...(left > 0 ? [`and ${left} more`] : [])].join('\n');
+  }
+
+  take(message: HostMessage): void {
+    const recordings = this.#recordings;
+    switch (message.type) {
+      case 'open':
+        element('summary', HTMLElement).textContent = `Reading ${message.title}…`;
+        recordings.request({ kind: 'open', id: message.id, bytes: message.bytes });
+        return;
+      case 'piece':
+        recordings.request({ kind: 'piece', id: message.id, at: message.at, bytes: message.bytes });
+        return;
+      case 'close':
+        recordings.close(message.id);
+        return;
+      case 'beginLive': {
+        const { id, title, target, startUtcMs } = message;
+        element('summary', HTMLElement).textContent = 'Waiting for the first record…';
+        recordings.request({ kind: 'live', id, title, target, startUtcMs });
+        return;
+      }
+      case 'liveSource': {
+        const { process, session, machine, ...source } = message.source;
+        recordings.request({
+          ...{ kind: 'source', id: message.id },
+          source: {
+            ...source,
+            ...(process === undefined ? {} : { process }),
+            ...(session === undefined ? {} : { session }),
+            ...(machine === undefined ? {} : { machine }),
+          },
+        });
+        return;
+      }
+      case 'append': {
+        const { id, source, ring, firstSlot, lost, bytes } = message;
+        recordings.request({ kind: 'append', id, chunk: { source, ring, firstSlot, lost, bytes } });
+        return;
+      }
+      case 'endLive':
+        recordings.request({ kind: 'endLive', id: message.id });
+        return;
+      case 'stops':
+        this.#stops(message);
+        return;
+      case 'reveal':
+        this.#reveal(message);
+        return;
+      case 'compare':
+        this.#compared = [message.before, message.after];
+        recordings.align('start');
+        this.#fillPanels();
+        return;
+      case 'theme':
+        this.#timeline?.repaint();
+    }
+  }
+
+  #stops({ id, stops }: Extract<HostMessage, { type: 'stops' }>): void {
+    this.#recordings.request({ kind: 'stops', id, stops });
+    const current = stops.find(({ untilUtcMs }) => untilUtcMs === null);
+    const start = this.#timeline?.view.data.columns.startUtcMs ?? null;
+    this.#timeline?.setCurrentStop(
+      current === undefined || start === null ? undefined : (current.fromUtcMs - start) * 1e6,
+    );
+  }
+
+  #reveal(message: Extract<HostMessage, { type: 'reveal' }>): void {
+    const { object, caller, time } = message;
+    if (this.#timeline === undefined) {
+      this.#pending = message;
+      return;
+    }
+    const found = this.#timeline.reveal({
+      ...(object === undefined ? {} : { object }),
+      ...(caller === undefined ? {} : { caller }),
+      ...(time === undefined ? {} : { time }),
+    });
+    if (!found) this.tell([`Nothing of ${object ?? caller ?? 'that moment'} was recorded.`]);
+  }
+
+  #show(picture: Picture, live: boolean): void {
+    if (this.#timeline === undefined) {
+      this.#timeline = this.#begin(picture);
+    } else this.#timeline.show(picture, live);
+    const { columns } = picture;
+    const { view } = this.#timeline;
+    element('title', HTMLElement).textContent = `${columns.title} on ${columns.target}`;
+    element('summary', HTMLElement).textContent = [
+      ...(columns.runs.length === 0 ? [] : [counted(columns.runs.length, 'run')]),
+      counted(view.data.shownObjects.length, 'object'),
+      counted(view.data.shownThreads.length, 'thread'),
+      counted(columns.transitions.time.length, 'transition'),
+      `${counted(columns.edges.wait.length, 'wake')} in ${duration(columns.end)}`,
+      ...(columns.gaps.length === 0 ? [] : [counted(columns.gaps.length, 'gap')]),
+      ...(live ? ['live'] : []),
+    ].join(', ');
+    element('stops', HTMLElement).hidden = columns.stops.length === 0;
+    this.#listRuns();
+    if (columns.runs.length > 1) this.#compared ??= [0, 1];
+    element('compare-details', HTMLElement).hidden = columns.runs.length < 2;
+    this.#fillPanels();
+    if (this.#pending?.type === 'reveal') this.#reveal(this.#pending);
+    this.#pending = undefined;
+  }
+
+  #begin(picture: Picture): Timeline {
+    const host = this.#host;
+    const timeline = new Timeline(
+      picture,
+      {
+        rangeChanged: () => this.#rest(),
+        stateChanged: () => this.#rest(),
+        openSource: (caller, beside) => host.send({ type: 'openSource', caller, beside }),
+        revealObject: (object) => host.send({ type: 'revealObject', ...object }),
+      },
+      host.readState(),
+    );
+    new Input(timeline);
+    return timeline;
+  }
+
+  /** Once nothing has moved for a while. */
+  #rest(): void {
+    clearTimeout(this.#resting);
+    this.#resting = setTimeout(() => {
+      if (this.#timeline === undefined) return;
+      this.#host.keepState(this.#timeline.state);
+      this.#fillPanels();
+    }, REST);
+  }
+
+  /** Those that are open. */
+  #fillPanels(): void {
+    const timeline = this.#timeline;
+    if (timeline === undefined) return;
+    const { view, scale } = timeline;
+    const range = timeline.range ?? { from: scale.from, until: scale.until };
+    const copy = (text: string): void => this.#host.send({ type: 'copy', text });
+    const open = (id: string): boolean => element(`${id}-details`, HTMLDetailsElement).open;
+    if (open('statistics')) fillStatistics(element('statistics', HTMLElement), view, range, copy);
+    if (open('table')) fillTransitions(element('table', HTMLElement), view, range.from, range.until, copy);
+    if (open('compare') && this.#compared !== undefined && view.data.columns.runs.length > 1) {
+      fillComparison(element('compare', HTMLElement), view, this.#compared, copy);
+    }
+  }
+
+  #listRuns(): void {
+    const list = element('runs', HTMLSelectElement);
+    const runs = this.#timeline?.view.data.columns.runs ?? [];
+    list.hidden = runs.length === 0;
+    const { value } = list;
+    list.replaceChildren(new Option('All runs', ''), ...runs.map(({ label }, run) => new Option(label, String(run))));
+    list.value = list.options.length > 1 && value === '' && this.#problems.length === 0 ? '0' : value;
+  }
+
+  #listen(): void {
+    const button = (id: string, act: (timeline: Timeline) => void): void =>
+      element(id, HTMLButtonElement).addEventListener('click', () => {
+        if (this.#timeline !== undefined) act(this.#timeline);
+      });
+    button('fit', (timeline) => timeline.showAll());
+    button('in', (timeline) => timeline.zoom(0.5));
+    button('out', (timeline) => timeline.zoom(2));
+    button('back', (timeline) => timeline.back());
+    button('path', (timeline) => press('path', timeline.togglePath()));
+    button('stops', (timeline) => {
+      timeline.setStopsCut(!timeline.stopsCut);
+      press('stops', timeline.stopsCut);
+    });
+    const runs = element('runs', HTMLSelectElement);
+    runs.addEventListener('change', () => {
+      if (runs.value === '') this.#timeline?.showAll();
+      else this.#timeline?.showRun(Number(runs.value));
+    });
+    const filter = element('filter', HTMLInputElement);
+    filter.addEventListener('input', () => {
+      const wrong = this.#timeline?.setFilter(filter.value).wrong ?? [];
+      filter.setAttribute('aria-invalid', String(wrong.length > 0));
+      filter.title = wrong.length > 0 ? `Not understood: ${wrong.join(' ')}` : '';
+    });
+    filter.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter') this.#timeline?.nextMatch(event.shiftKey ? -1 : 1);
+    });
+    const exports = element('export', HTMLSelectElement);
+    exports.addEventListener('change', () => {
+      this.#export(exports.value);
+      exports.value = '';
+    });
+    for (const id of ['statistics', 'compare', 'table']) {
+      element(`${id}-details`, HTMLDetailsElement).addEventListener('toggle', () => this.#fillPanels());
+    }
+    const repaint = (): void => this.#timeline?.repaint();
+    for (const query of ['(prefers-color-scheme: dark)', '(prefers-contrast: more)']) {
+      matchMedia(query).addEventListener('change', repaint);
+    }
+    // VS Code changes the class of the body, and the variables of the root, with its theme.
+    new MutationObserver(repaint).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+    new MutationObserver(repaint).observe(document.documentElement, {
+      attributes: true,
+      attributeFilter: ['style', 'class'],
+    });
+    this.#listenForDrops();
+  }
+
+  #listenForDrops(): void {
+    const dropping = (on: boolean): boolean => document.body.classList.toggle('dropping', on);
+    document.addEventListener('dragover', (event) => {
+      event.preventDefault();
+      dropping(true);
+    });
+    document.addEventListener('dragleave', () => dropping(false));
+    document.addEventListener('drop', (event) => {
+      event.preventDefault();
+      dropping(false);
+      for (const file of event.dataTransfer?.files ?? []) void this.#openFile(file);
+    });
+  }
+
+  async #openFile(file: File): Promise<void> {
+    try {
+      if (file.size > MAX_RECORDING_BYTES) throw new RangeError(`${file.size} bytes`);
+      this.open(new Uint8Array(await file.arrayBuffer()));
+    } catch (error) {
+      this.tell([`${file.name} cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
+    }
+  }
+
+  #export(kind: string): void {
+    const timeline = this.#timeline;
+    if (timeline === undefined) return;
+    const { columns, index } = timeline.view.data;
+    const name = (ending: string): string =>
+      `${columns.title.replace(/[^\w.-]+/g, '-').slice(0, 80) || 'timeline'}.${ending}`;
+    const send = (ending: string, mediaType: string, content: string | Uint8Array<ArrayBuffer>): void =>
+      this.#host.send({ type: 'export', name: name(ending), mediaType, content });
+    try {
+      if (kind === 'chrome') send('json', 'application/json', [...chromeText(columns)].join(''));
+      else if (kind === 'csv') {
+        const { from, until } = timeline.range ?? timeline.scale;
+        send('csv', 'text/csv', [...csvLinesOf(columns, index, from, until)].join(''));
+      } else if (kind === 'svg') send('svg', 'image/svg+xml', svgOf(timeline));
+      else if (kind === 'png') {
+        element('canvas', HTMLCanvasElement).toBlob((blob) => {
+          void blob?.arrayBuffer().then((bytes) => send('png', 'image/png', new Uint8Array(bytes)));
+        });
+      }
+    } catch (error) {
+      this.tell([`The export failed: ${error instanceof Error ? error.message : String(error)}`]);
+    }
+  }
+}
+
+function press(id: string, on: boolean): void {
+  element(id, HTMLButtonElement).setAttribute('aria-pressed', String(on));
+}
+
+/** The view as it is drawn now, without the pointer. */
+export function svgOf(timeline: Timeline): string {
+  const canvas = document.createElement('canvas').getContext('2d');
+  if (canvas === null) throw new Error('This browser does not draw on a canvas.');
+  const pen = new SvgPen((text, font) => {
+    canvas.font = font;
+    return canvas.measureText(text);
+  });
+  const { width, height } = timeline.drawOn(pen, false);
+  return pen.finish(width, height);
+}

@@ -1,0 +1,92 @@
+/**
+ * A recording while it is made. The model is made anew from all that came, as often as that is cheap; the next time is
+ * set by what the last one cost, so that the worker rests more than it works.
+ */
+import { toColumns } from '../trace/columns/from-model.js';
+import { buildModel } from '../trace/model/model.js';
+import { RecordingBuilder, type RecordingMetadata, type RecordingSource, type SlotChunk } from '../trace/recording.js';
+import { inWords, pictureOf, type Picture } from './opening.js';
+
+export interface StopSpan {
+  readonly fromUtcMs: number;
+  /** null: it stands there now. */
+  readonly untilUtcMs: number | null;
+  readonly reason: string;
+}
+
+/** ms: a picture this often is fluent. */
+const LEAST_PAUSE = 100;
+/** The pause is so many times as long as the work before it. */
+const REST = 2;
+
+export class LiveRecording {
+  readonly #show: (picture: Picture, live: boolean) => void;
+  readonly #fail: (problem: string) => void;
+  readonly #builder: RecordingBuilder;
+  readonly #startUtcMs: number;
+  #stops: readonly StopSpan[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pause = 0;
+
+  constructor(
+    metadata: RecordingMetadata,
+    show: (picture: Picture, live: boolean) => void,
+    fail: (problem: string) => void,
+  ) {
+    this.#builder = new RecordingBuilder(metadata);
+    this.#startUtcMs = metadata.startUtcMs;
+    this.#show = show;
+    this.#fail = fail;
+  }
+
+  addSource(source: Omit<RecordingSource, 'end'>): void {
+    this.#builder.addSource(source);
+  }
+
+  append({ source, ring, firstSlot, lost, bytes }: SlotChunk): void {
+    this.#builder.slots(source, ring, firstSlot, lost, bytes);
+    this.#schedule();
+  }
+
+  setStops(stops: readonly StopSpan[]): void {
+    this.#stops = stops;
+    this.#schedule();
+  }
+
+  end(): void {
+    this.dispose();
+    this.#draw(false);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #schedule(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#draw(true);
+    }, this.#pause);
+  }
+
+  #draw(live: boolean): void {
+    const began = performance.now();
+    try {
+      this.#show(pictureOf([this.#columns()], 'clock'), live);
+    } catch (error) {
+      this.#fail(inWords(error));
+    }
+    this.#pause = Math.max(LEAST_PAUSE, REST * (performance.now() - began));
+  }
+
+  #columns(): ReturnType<typeof toColumns> {
+    const recording = this.#builder.finish();
+    const now = Date.now();
+    const stops = this.#stops.map(({ fromUtcMs, untilUtcMs, reason }) => ({
+      ...{ fromUtcMs, reason, untilUtcMs: Math.max(untilUtcMs ?? now, this.#startUtcMs) },
+    }));
+    const metadata = { ...recording.metadata, ...(stops.length === 0 ? {} : { stops }) };
+    return toColumns(buildModel({ ...recording, metadata }));
+  }
+}
