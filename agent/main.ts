@@ -138,6 +138,7 @@ if (isMainThread) {
   } else if (role.role === 'debug') {
     runDebugWorker(role);
   } else {
-    runTraceWorker(role);
+    // What it does not catch ends this thread, which the main thread tells.
+    void runTraceWorker(role);
   }
 }

@@ -8,6 +8,7 @@ import type { AgentConnection } from '../protocol/agent-connection.js';
 import { AgentRequestError } from '../protocol/agent-errors.js';
 import type { RequestParams, RequestResult } from '../protocol/agent-rpc.js';
 import { commandLine, quoteArgument } from '../machine/command-line.js';
+import { HeldProcess } from './held-process.js';
 import { CloseHandle, GetLastError, OpenProcess, TerminateProcess } from './native/common-native.js';
 import { JOBOBJECT_EXTENDED_LIMIT_INFORMATION } from './native/layouts.js';
 import { win32Error } from './native/native-error.js';
@@ -33,6 +34,7 @@ export class Processes {
   /** Holds every process started with endWithAgent: its last handle is ours, so they end with us however we end. */
   readonly #job = makeKillingJob();
   readonly #ending = new Set<ChildProcess>();
+  readonly #held = new Map<number, HeldProcess>();
 
   constructor(
     readonly connection: AgentConnection,
@@ -54,8 +56,14 @@ export class Processes {
       // Node ends the others with itself.
       detached: !params.endWithAgent,
     });
+    // At once, if at all: a moment later it would run.
+    const held = params.hold === true && child.pid !== undefined ? HeldProcess.hold(child.pid) : undefined;
+    held?.catch(() => child.kill());
     await spawned(child, params);
     const process_ = child.pid ?? 0;
+    if (held !== undefined) {
+      this.#held.set(process_, await held);
+    }
     if (params.endWithAgent) {
       this.#ending.add(child);
       this.#addToJob(process_);
@@ -65,6 +73,16 @@ export class Processes {
       this.#follow(child, process_).catch((error: unknown) => this.log(`process ${process_}: ${String(error)}`));
     });
     return { process: process_ };
+  }
+
+  /** Lets a process go on that was started with `hold`. */
+  release({ process }: RequestParams<'process/release'>): void {
+    const held = this.#held.get(process);
+    if (held === undefined) {
+      throw new AgentRequestError('process/release', `Process ${process} is not held`, undefined);
+    }
+    this.#held.delete(process);
+    held.release();
   }
 
   /** Ends any process of the target that we may end. */

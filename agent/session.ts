@@ -166,6 +166,10 @@ export class Session {
 
   #handleProcesses(): void {
     this.#handle('process/start', (params) => this.#processes.start(params));
+    this.#handle('process/release', (params) => {
+      this.#processes.release(params);
+      return Promise.resolve({});
+    });
     this.#handle('process/end', (params) => {
       this.#processes.end(params);
       return Promise.resolve({});

@@ -70,6 +70,7 @@ export class TraceSection {
   readonly #slotsOffset: number[] = [];
   /** Own copy of each tail: nobody else may move it. */
   readonly #tails: number[];
+  #next = 0;
 
   constructor(
     readonly ringCount: number,
@@ -94,6 +95,11 @@ export class TraceSection {
     this.#counters = new BigUint64Array(buffer, 0, (AREA_BYTES + ringCount * RING_BYTES) / 8);
     this.#tails = new Array<number>(ringCount).fill(0);
     this.#initialise(size);
+  }
+
+  /** The section itself, for mapping it into another process. */
+  get handle(): Handle {
+    return this.#handle;
   }
 
   /** The application records only while this is on. */
@@ -142,6 +148,19 @@ export class TraceSection {
       lost: this.#load(ring, RING_OFFSET.lost),
       data,
     };
+  }
+
+  /** Of any ring: they take turns, so that a busy one does not starve the others. */
+  takeNext(maxSlots: number): RingPiece | undefined {
+    for (let tried = 0; tried < this.ringCount; tried++) {
+      const ring = this.#next;
+      this.#next = (ring + 1) % this.ringCount;
+      const piece = this.take(ring, maxSlots);
+      if (piece !== undefined) {
+        return piece;
+      }
+    }
+    return undefined;
   }
 
   /** Unmaps: nothing of this object may be used after that. The application keeps its own mapping. */

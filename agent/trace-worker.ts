@@ -22,6 +22,8 @@ import {
 } from '../protocol/trace-layout.js';
 import type { CallFailure } from './call-worker.js';
 import { RING_HEAD_BYTES, TraceSection, type RingPiece } from './trace-section.js';
+import { ProcessSource } from './tracepoint-source.js';
+import { Tracepoints } from './tracepoints.js';
 
 /** Shared with the main thread: [0] is 1 when the worker should stop, 2 when it should give up at once. */
 export type TraceControl = Int32Array;
@@ -57,13 +59,14 @@ const LAST_RECORD_MS = 50;
 const LAST_CREDIT_MS = 10_000;
 
 /** Where records come from. */
-interface DrainSource {
+export interface DrainSource {
   readonly sectionName?: string;
   readonly ringCount: number;
   readonly slotsPerRing: number;
   /** The next whole records, at most that many slots; undefined when there are none now. */
   take(maxSlots: number): RingPiece | undefined;
-  stopRecording(): void;
+  /** Returns what the user should know when something could not be put back. */
+  stopRecording(): string | undefined;
   /** Slots that will not come any more, after the end. */
   unfinished(): number;
   /** Lost records since the start. */
@@ -71,7 +74,18 @@ interface DrainSource {
   close(): void;
 }
 
-export function runTraceWorker({ source, credit, control }: TraceWorkerStart): void {
+async function openSource(source: TraceSource): Promise<DrainSource> {
+  switch (source.type) {
+    case 'application':
+      return new SectionSource(source);
+    case 'driver':
+      return new DriverSource(source);
+    case 'tracepoints':
+      return new ProcessSource(await Tracepoints.install(source));
+  }
+}
+
+export async function runTraceWorker({ source, credit, control }: TraceWorkerStart): Promise<void> {
   const port = parentPort;
   if (port === null) {
     throw new Error('A trace worker runs in a worker thread');
@@ -79,7 +93,7 @@ export function runTraceWorker({ source, credit, control }: TraceWorkerStart): v
   const post = (message: TraceMessage): void => port.postMessage(message);
   let opened: DrainSource;
   try {
-    opened = source.type === 'application' ? new SectionSource(source) : new DriverSource(source);
+    opened = await openSource(source);
   } catch (error) {
     post({ type: 'failed', failure: failureOf(error) });
     return;
@@ -92,8 +106,8 @@ export function runTraceWorker({ source, credit, control }: TraceWorkerStart): v
   let error: string | undefined;
   try {
     drainUntilStopped(opened, sender, control);
-    opened.stopRecording();
-    error = drainRest(opened, sender);
+    const stopped = opened.stopRecording();
+    error = drainRest(opened, sender) ?? stopped;
   } catch (failure) {
     error = failureOf(failure).message;
   }
@@ -195,7 +209,6 @@ function drainRest(source: DrainSource, sender: PieceSender): string | undefined
 
 class SectionSource implements DrainSource {
   readonly #section: TraceSection;
-  #next = 0;
 
   constructor(source: Extract<TraceSource, { type: 'application' }>) {
     this.#section = new TraceSection(source.ringCount, source.slotsPerRing);
@@ -218,20 +231,11 @@ class SectionSource implements DrainSource {
     return this.#section.lost;
   }
 
-  /** Rings in turn, so that a busy one does not starve the others. */
   take(maxSlots: number): RingPiece | undefined {
-    for (let tried = 0; tried < this.ringCount; tried++) {
-      const ring = this.#next;
-      this.#next = (ring + 1) % this.ringCount;
-      const piece = this.#section.take(ring, maxSlots);
-      if (piece !== undefined) {
-        return piece;
-      }
-    }
-    return undefined;
+    return this.#section.takeNext(maxSlots);
   }
 
-  stopRecording(): void {
+  stopRecording(): undefined {
     this.#section.enable(false);
   }
 
@@ -293,7 +297,7 @@ class DriverSource implements DrainSource {
     return { ring, slotCount, firstSlot: output.readBigUInt64LE(DRAIN_HEADER_OFFSET.firstSlot), lost, data };
   }
 
-  stopRecording(): void {
+  stopRecording(): undefined {
     this.#control(TRACE_IOCTL.STOP, new Uint8Array(0), 0);
   }
 

@@ -79,6 +79,21 @@ export const traceSource = v.variant('type', [
   v.strictObject({ type: v.literal('driver'), device: text, slotsPerRing: u32 }),
   /** A section that the agent makes before an application starts. The answer holds the name to hand over. */
   v.strictObject({ type: v.literal('application'), ringCount: u32, slotsPerRing: u32 }),
+  /**
+   * Import tracepoints in a running process, whatever it knows of traces. side `kernel`: Wine's driver host. points: names of the
+   * catalogue; undefined: all that its modules import. modules: file names whose imports are recorded; undefined: those that are not the
+   * system's own. The last of its rings is the agent's.
+   */
+  v.strictObject({
+    type: v.literal('tracepoints'),
+    process: u32,
+    side: v.picklist(['kernel', 'user']),
+    slotsPerRing: u32,
+    /** Started with `hold`: its imports may have to be waited for. */
+    held: v.optional(v.boolean()),
+    points: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(512))),
+    modules: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(64))),
+  }),
 ]);
 export type TraceSource = v.InferOutput<typeof traceSource>;
 
@@ -160,9 +175,12 @@ export const requests = {
       environment: v.optional(v.record(text, text)),
       /** End it when the agent or its client goes away. */
       endWithAgent: v.boolean(),
+      /** Held at its first own instruction until process/release, with all imports bound: for tracepoints from its beginning. */
+      hold: v.optional(v.boolean()),
     }),
     result: v.strictObject({ process: u32 }),
   },
+  'process/release': { params: v.strictObject({ process: u32 }), result: ok },
   /** Ends the process with exitCode (TerminateProcess). */
   'process/end': { params: v.strictObject({ process: u32, exitCode: u32 }), result: ok },
   'process/list': {

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { makeTracepointRecorder } from './tracepoint-recorder.mjs';
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const DIST = path.join(ROOT, 'dist');
@@ -39,6 +40,8 @@ const BUNDLES = {
     target: 'node22',
     format: 'cjs',
     external: ['koffi'],
+    // What tracepoints run in a traced process; tracepoint-recorder.mjs makes it.
+    loader: { '.dll': 'binary' },
     ...IMPORT_META_URL,
   },
   extension: {
@@ -53,6 +56,16 @@ const BUNDLES = {
     keepNames: true,
     ...IMPORT_META_URL,
   },
+  // What reads symbols, in a thread of its own beside the bundle that starts it.
+  'symbol-worker': {
+    entryPoints: ['debug-adapter/symbols/worker.ts'],
+    outfile: 'dist/symbol-worker.cjs',
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    minify: true,
+    keepNames: true,
+  },
   webview: {
     entryPoints: ['webview/main.ts'],
     outfile: 'dist/webview.js',
@@ -62,6 +75,24 @@ const BUNDLES = {
     minify: true,
   },
 };
+
+/** What a bundle reads beside itself: the runtime and the grammars that sources are parsed with. */
+const BESIDE = {
+  extension: [
+    'node_modules/web-tree-sitter/web-tree-sitter.wasm',
+    'node_modules/tree-sitter-c/tree-sitter-c.wasm',
+    'node_modules/tree-sitter-cpp/tree-sitter-cpp.wasm',
+  ],
+};
+
+async function copyBeside(name) {
+  for (const file of BESIDE[name] ?? []) {
+    const data = await readFile(path.join(ROOT, file));
+    const copy = path.join(DIST, path.basename(file));
+    const before = await readOrUndefined(copy);
+    if (before === undefined || !before.equals(data)) await writeBeside(copy, data, 0o644);
+  }
+}
 
 const sha256 = (data) => createHash('sha256').update(data).digest('hex');
 
@@ -126,8 +157,10 @@ export async function bundle(names = Object.keys(BUNDLES), { force = false } = {
   if (unknown.length > 0) throw new Error(`No bundle named ${unknown.join(', ')}: ${Object.keys(BUNDLES).join(', ')}`);
   const esbuildPackage = JSON.parse(await readFile(path.join(ROOT, 'node_modules/esbuild/package.json'), 'utf8'));
   await mkdir(DIST, { recursive: true });
+  if (names.includes('agent')) await makeTracepointRecorder();
   const made = [];
   for (const name of names) {
+    await copyBeside(name);
     const stamp = path.join(DIST, `.${name}.json`);
     const text = await readOrUndefined(stamp);
     let before;

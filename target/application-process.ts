@@ -47,15 +47,21 @@ export class ApplicationProcess {
     args: readonly string[],
     environment: Readonly<Record<string, string>>,
     signal: AbortSignal,
+    /** Held before its first instruction, until `release`. */
+    hold = false,
   ): Promise<void> {
     const { process } = await this.#client.request(
       'process/start',
-      { program, arguments: [...args], environment: { ...environment }, endWithAgent: true },
+      { program, arguments: [...args], environment: { ...environment }, endWithAgent: true, hold },
       { signal },
     );
     this.#process = process;
     this.#listener.onStarted?.(process);
     for (const params of this.#early.splice(0)) this.#take(params);
+  }
+
+  async release(signal: AbortSignal): Promise<void> {
+    await this.#client.request('process/release', { process: this.process }, { signal });
   }
 
   /** Its exit code, when it has ended and all of its output has come. */

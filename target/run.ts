@@ -15,6 +15,7 @@ import type { Project } from './project.js';
 import type { DbgPrintLine, Operation, Target } from './target.js';
 import { withTargetLocks } from './target-lock.js';
 import { traceStartError } from './trace-start-error.js';
+import { startTracepoints, type TracedProcess, type TracepointRun } from './tracepoints.js';
 
 /** A trace source of a run; `source` is the number its slots carry. */
 export interface RunSource {
@@ -40,6 +41,11 @@ export interface RunRequest {
   readonly environment?: Readonly<Record<string, string>>;
   /** Record the trace rings of driver and application; default true. */
   readonly trace?: boolean;
+  /**
+   * Record by import tracepoints too, from the application's first instruction on: of the application on any target, of the driver where
+   * it has a host process (Wine). Needs nothing of the header in either. points: default all of the catalogue.
+   */
+  readonly tracepoints?: { readonly points?: readonly string[]; readonly slotsPerRing?: number };
   /** Slots per ring, a power of two; default 65,536 for each ring of the application and the driver's own default (0). */
   readonly applicationSlots?: number;
   readonly driverSlots?: number;
@@ -48,7 +54,7 @@ export interface RunRequest {
   /** Bound of the whole run in ms; default 120,000. The application is ended then, and the run fails. */
   readonly timeoutMs?: number;
   readonly sink?: TraceSink;
-  /** Called once before the first slots, with the sources. */
+  /** Called before the first slots of sources, with them: once for rings, once for tracepoints. */
   onSources?(sources: readonly RunSource[], qpcFrequency: bigint): void;
   /** Output as it comes. stream: 1 standard output, 2 standard error. */
   onOutput?(stream: 1 | 2, data: Uint8Array): void;
@@ -85,6 +91,8 @@ export interface RunResult {
   readonly totals: readonly RunTotal[];
 }
 
+/** Of Windows: the kernel's own. */
+const SYSTEM_PROCESS = 4;
 const RUN_TIMEOUT_MS = 120_000;
 const APPLICATION_SLOTS = 65_536;
 const APPLICATION_RINGS = 64;
@@ -184,19 +192,26 @@ class RunSession {
     const startedUtcMs = Date.now();
     let exitCode: number;
     let totals: RunTotal[] = [];
+    let tracepoints: RunTracepoints | undefined;
     try {
       this.#operation.progress(`Running ${this.#project.application.name} ${this.#request.arguments.join(' ')}`.trim());
       const environment = {
         ...this.#request.environment,
         ...(trace?.section === undefined ? {} : { [SECTION_VARIABLE]: trace.section }),
       };
-      await application.start(program, this.#request.arguments, environment, this.#end.signal);
+      const hold = this.#request.tracepoints !== undefined;
+      await application.start(program, this.#request.arguments, environment, this.#end.signal, hold);
+      if (hold) {
+        tracepoints = await this.#startTracepoints(application.process, driver, trace?.sources.length ?? 0);
+        await application.release(this.#end.signal);
+      }
       exitCode = await application.exited(this.#end.signal);
     } catch (error) {
       throw this.#endReason ?? error;
     } finally {
       await application.close();
-      if (trace !== undefined) totals = await this.#stopTrace(trace);
+      if (tracepoints !== undefined) totals = await this.#stopped(tracepoints.stop());
+      if (trace !== undefined) totals = [...(await this.#stopTrace(trace)), ...totals];
     }
     const endedUtcMs = Date.now();
     await capture.stop();
@@ -209,10 +224,49 @@ class RunSession {
       ...application.output(),
       dbgPrint: capture.lines,
       ...(capture.unavailable === undefined ? {} : { dbgPrintUnavailable: capture.unavailable }),
-      sources: trace?.sources ?? [],
-      qpcFrequency: trace?.qpcFrequency ?? 0n,
+      sources: [...(trace?.sources ?? []), ...(tracepoints?.sources ?? [])],
+      qpcFrequency: trace?.qpcFrequency ?? tracepoints?.qpcFrequency ?? 0n,
       totals,
     };
+  }
+
+  async #startTracepoints(
+    application: number,
+    driver: RunningDriver | undefined,
+    firstSource: number,
+  ): Promise<RunTracepoints> {
+    const user = { process: application, side: 'user' as const, description: `${this.#project.application.name}.exe` };
+    const host = driver?.process;
+    const processes: TracedProcess[] = [{ ...user, held: true }];
+    // A kernel has no process: there the rings and the kernel debugger tell.
+    if (host !== undefined && host > SYSTEM_PROCESS) {
+      const description = `${this.#project.driver.name}.sys`;
+      processes.unshift({ process: host, side: 'kernel', description, modules: [description] });
+    }
+    let sources: readonly RunSource[] = [];
+    let qpcFrequency = 0n;
+    const started = await startTracepoints(this.#client, processes, {
+      ...this.#request.tracepoints,
+      firstSource,
+      sink: { slots: (...chunk) => this.#request.sink?.slots(...chunk) },
+      onSources: (known, frequency) => {
+        sources = known;
+        qpcFrequency = frequency;
+        this.#request.onSources?.(known, frequency);
+      },
+      signal: this.#end.signal,
+    });
+    return { sources, qpcFrequency, stop: () => started.stop() };
+  }
+
+  /** Also after a cancel; an agent that is gone has nothing more to tell. */
+  async #stopped(stop: Promise<readonly RunTotal[]>): Promise<RunTotal[]> {
+    try {
+      return [...(await stop)];
+    } catch (error) {
+      if (this.#endReason !== undefined) return [];
+      throw error;
+    }
   }
 
   async #startTrace(driver: RunningDriver | undefined): Promise<RunTrace> {
@@ -361,6 +415,11 @@ class RunSession {
 
 interface RunningDriver {
   readonly process: number | undefined;
+}
+
+interface RunTracepoints extends TracepointRun {
+  readonly sources: readonly RunSource[];
+  readonly qpcFrequency: bigint;
 }
 
 interface RunTrace {

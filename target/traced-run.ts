@@ -11,7 +11,7 @@ export interface TracedRun {
   readonly recording: Recording;
 }
 
-export interface TracedRunOptions extends Pick<RunRequest, 'timeoutMs' | 'applicationSlots' | 'driverSlots'> {
+export interface TracedRunOptions extends Pick<RunRequest, 'timeoutMs' | 'applicationSlots' | 'driverSlots' | 'trace' | 'tracepoints'> {
   readonly arguments: readonly string[];
   /** A whole line of the application's output, without its end. stream: 1 standard output, 2 standard error. */
   readonly onLine?: (stream: 1 | 2, line: string) => void;
@@ -98,6 +98,8 @@ export async function traceRun(
       ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
       ...(options.applicationSlots === undefined ? {} : { applicationSlots: options.applicationSlots }),
       ...(options.driverSlots === undefined ? {} : { driverSlots: options.driverSlots }),
+      ...(options.trace === undefined ? {} : { trace: options.trace }),
+      ...(options.tracepoints === undefined ? {} : { tracepoints: options.tracepoints }),
       sink: { slots: (...chunk) => void builder.slots(...chunk) },
       onSources: (sources) => {
         for (const { source, side, description, process: host, ringCount, slotsPerRing } of sources) {

@@ -413,7 +413,9 @@ ES_TRACE_INLINE uint8_t EsTracePrevious(int32_t previous)
     return previous < 0 ? 0u : previous > 0xFE ? 0xFEu : (uint8_t)previous;
 }
 
-#if EVENTSCOPE_TRACE_KERNEL
+#if defined(ES_TRACE_WRITER_ONLY)
+/* A recorder of another kind, which writes rings of its own (driver/tracepoints). */
+#elif EVENTSCOPE_TRACE_KERNEL
 #include "eventscope_trace_kernel.h"
 #else
 #include "eventscope_trace_user.h"

@@ -1,0 +1,429 @@
+/**
+ * Import tracepoints of one process: places the recorder (driver/tracepoints) and a shared trace section in it, has the import slots of
+ * its modules lead there, and takes all that back. What the process records while nobody drains is counted as lost, nothing blocks.
+ *
+ * Slots are pointed and put back by a thread of the recorder in the process itself, which also waits for this agent's process: when the
+ * agent is killed, the slots are put back all the same. Not seen are calls by an address that GetProcAddress gave, and of modules
+ * that are loaded later.
+ */
+import { Directory, PeImage } from '../machine/pe/pe-image.js';
+import { BufferSource } from '../machine/pe/byte-source.js';
+import { readExports } from '../machine/pe/exports.js';
+import { readImports } from '../machine/pe/imports.js';
+import { pointNamed, type Point } from '../machine/points.js';
+import type { TraceSource } from '../protocol/agent-rpc.js';
+import {
+  ES_TP_MAX_RINGS,
+  THUNK_BYTES,
+  TRACEPOINT_CONTROL_BYTES,
+  TRACEPOINT_CONTROL_OFFSET as CONTROL,
+  TRACEPOINT_SLOT_BYTES,
+  TRACEPOINT_SLOT_OFFSET as SLOT,
+  TRACEPOINT_STATE,
+} from '../protocol/tracepoint-layout.js';
+import recorderImage from '../dist/tracepoints.dll';
+import { ForeignMemory, foreignNtdll, type ForeignModule } from './foreign-memory.js';
+import { wineGetVersion } from './information-native.js';
+import {
+  CloseHandle,
+  CreateEventW,
+  GetCurrentProcess,
+  GetLastError,
+  OpenProcess,
+  SetEvent,
+  WaitForSingleObject,
+} from './native/common-native.js';
+import type { Handle } from './native/memory.js';
+import { ntstatusError, plainError, win32Error } from './native/native-error.js';
+import { TraceSection } from './trace-section.js';
+import { chooseImports, describeSlot, writeThunk, type ImportSlot } from './tracepoint-slots.js';
+import {
+  CreateRemoteThread,
+  DUPLICATE_SAME_ACCESS,
+  DuplicateHandle,
+  MEM_COMMIT_RESERVE,
+  MEM_RELEASE,
+  NtMapViewOfSection,
+  PAGE_EXECUTE_READ,
+  PAGE_READWRITE,
+  VIEW_UNMAP,
+  VirtualAllocEx,
+  VirtualFreeEx,
+} from './tracepoints-native.js';
+import { VirtualProtectEx } from './debug-native.js';
+
+export type TracepointSource = Extract<TraceSource, { type: 'tracepoints' }>;
+
+/** Thread creation, memory, handles, information, waiting. */
+const PROCESS_ACCESS = 0x0010_0000 | 0x400 | 0x40 | 0x20 | 0x10 | 0x8 | 0x2;
+const SYNCHRONIZE = 0x0010_0000;
+const PAGE = 4_096;
+const READY_TIMEOUT_MS = 5_000;
+const BOUND_TIMEOUT_MS = 5_000;
+/** Over the second that the recorder's thread itself gives to writers. */
+const RESTORE_TIMEOUT_MS = 3_000;
+const POLL_MS = 2;
+const RINGS = 8;
+
+const NTDLL_FUNCTIONS = [
+  ...([
+    'NtWaitForMultipleObjects',
+    'NtProtectVirtualMemory',
+    'NtQueryPerformanceCounter',
+    'NtQuerySystemTime',
+  ] as const),
+  ...(['NtQueryInformationProcess', 'NtClose', 'RtlAddFunctionTable', 'NtDelayExecution'] as const),
+  ...(['NtUnmapViewOfSection'] as const),
+] as const;
+
+/** A module whose imports are recorded. */
+export interface TracedModule extends ForeignModule {
+  readonly size: number;
+}
+
+interface PlannedSlot extends ImportSlot {
+  readonly address: bigint;
+  readonly target: bigint;
+}
+
+/** Where everything lies in the process: recorder, thunks, control, slots, in one allocation. */
+interface Placement {
+  readonly base: bigint;
+  readonly codeBytes: number;
+  readonly thunks: bigint;
+  readonly control: bigint;
+  readonly slots: bigint;
+  readonly bytes: number;
+}
+
+interface Installed {
+  readonly processId: number;
+  readonly section: TraceSection;
+  readonly modules: readonly TracedModule[];
+  readonly memory: ForeignMemory;
+  readonly placement: Placement;
+  readonly slots: readonly PlannedSlot[];
+  readonly stop: Handle;
+  readonly thread: Handle;
+}
+
+const roundUp = (value: number): number => Math.ceil(value / PAGE) * PAGE;
+const pause = (milliseconds: number): void =>
+  void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+
+export class Tracepoints {
+  readonly section: TraceSection;
+  readonly modules: readonly TracedModule[];
+  /** Id of the traced process. */
+  readonly process: number;
+  /** Import slots that lead to the recorder. */
+  readonly slotCount: number;
+  readonly #memory: ForeignMemory;
+  readonly #placement: Placement;
+  readonly #slots: readonly PlannedSlot[];
+  readonly #stop: Handle;
+  readonly #thread: Handle;
+  #removed = false;
+
+  /** What {@link Tracepoints.install} has made. */
+  constructor(parts: Installed) {
+    this.section = parts.section;
+    this.modules = parts.modules;
+    this.#memory = parts.memory;
+    this.#placement = parts.placement;
+    this.#slots = parts.slots;
+    this.#stop = parts.stop;
+    this.#thread = parts.thread;
+    this.process = parts.processId;
+    this.slotCount = parts.slots.length;
+  }
+
+  /** @throws NativeError when the process cannot be opened, or when none of its imports is to be recorded */
+  static async install(source: TracepointSource): Promise<Tracepoints> {
+    const process = OpenProcess(PROCESS_ACCESS, 0, source.process);
+    if (process === 0) throw win32Error('OpenProcess', GetLastError(), `process ${source.process}`);
+    try {
+      const memory = new ForeignMemory(process);
+      const { modules, slots } = await (source.held === true
+        ? planWhenBound(memory, source)
+        : planSlots(memory, source));
+      return await place(memory, source, modules, slots);
+    } catch (error) {
+      CloseHandle(process);
+      throw error;
+    }
+  }
+
+  /** Counter of the process when recording began. */
+  get startTicks(): bigint {
+    return this.#memory.read(this.#placement.control + BigInt(CONTROL.startTicks), 8)?.readBigUInt64LE() ?? 0n;
+  }
+
+  /**
+   * Puts every slot back and ends recording; returns what the user should know when something could not be. The section stays
+   * readable: what was recorded is to be drained.
+   */
+  remove(): string | undefined {
+    if (this.#removed) return undefined;
+    this.#removed = true;
+    SetEvent(this.#stop);
+    const answered = WaitForSingleObject(this.#thread, RESTORE_TIMEOUT_MS) === 0;
+    const left = this.#slots.filter((slot, index) => this.#leadsToThunk(slot, index));
+    if (!answered || left.length > 0) {
+      // The thread is held, as by a debugger: the same from outside. It finds nothing left to do when it goes on.
+      for (const { address, target } of left) {
+        const bytes = Buffer.alloc(8);
+        bytes.writeBigUInt64LE(target);
+        try {
+          this.#memory.overwrite(address, bytes);
+        } catch {
+          return `An import slot at 0x${address.toString(16)} could not be put back`;
+        }
+      }
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.remove();
+    this.section.close();
+    CloseHandle(this.#stop);
+    CloseHandle(this.#thread);
+    CloseHandle(this.#memory.process);
+  }
+
+  #leadsToThunk({ address }: PlannedSlot, index: number): boolean {
+    const thunk = this.#placement.thunks + BigInt(index * THUNK_BYTES);
+    return this.#memory.read(address, 8)?.readBigUInt64LE() === thunk;
+  }
+
+  /** Waits until the recorder's thread has pointed the slots. */
+  awaitReady(): void {
+    const until = performance.now() + READY_TIMEOUT_MS;
+    for (;;) {
+      const state = this.#memory.read(this.#placement.control + BigInt(CONTROL.state), 4)?.readUInt32LE();
+      if (state === TRACEPOINT_STATE.Ready) return;
+      if (state === undefined) throw plainError('The process ended while its tracepoints were made');
+      if (performance.now() > until) throw plainError('The process does not run: its tracepoints could not be made');
+      pause(POLL_MS);
+    }
+  }
+}
+
+/** Modules of the system itself lie in its folder; drivers of the system too. */
+const isOfSystem = (path: string): boolean =>
+  /^(?:\\\?\?\\)?[a-z]:\\windows\\/i.test(path) || path.startsWith('\\SystemRoot\\');
+
+interface Plan {
+  readonly modules: readonly TracedModule[];
+  readonly slots: readonly PlannedSlot[];
+}
+
+/** Of a process that was started a moment ago: when its loader has bound its imports. */
+async function planWhenBound(memory: ForeignMemory, source: TracepointSource): Promise<Plan> {
+  const until = performance.now() + BOUND_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await planSlots(memory, source);
+    } catch (error) {
+      if (performance.now() > until) throw error;
+    }
+    pause(POLL_MS);
+  }
+}
+
+async function planSlots(
+  memory: ForeignMemory,
+  { side, points, modules: wantedModules }: TracepointSource,
+): Promise<Plan> {
+  const wanted = points === undefined ? undefined : new Set(points.map((name) => knownPoint(name, side).name));
+  const all = memory.modules();
+  const names = wantedModules?.map((name) => name.toLowerCase());
+  const chosen = all.filter(({ name, path }) => (names === undefined ? !isOfSystem(path) : names.includes(name)));
+  const modules: TracedModule[] = [];
+  const slots: PlannedSlot[] = [];
+  for (const module of chosen) {
+    const image = await PeImage.open(memory.image(module.base), 'memory');
+    modules.push({ ...module, size: image.headers.sizeOfImage });
+    for (const slot of chooseImports(await readImports(image), side, wanted).slots) {
+      const address = module.base + BigInt(slot.slotRva);
+      const target = memory.read(address, 8)?.readBigUInt64LE() ?? 0n;
+      // Until it is bound, an import slot holds an RVA.
+      if (target < BigInt(image.headers.sizeOfImage))
+        throw plainError(`The imports of ${module.name} are not bound yet`);
+      slots.push({ ...slot, address, target });
+    }
+  }
+  if (slots.length === 0) {
+    const where = chosen.map(({ name }) => name).join(', ') || (names ?? ['its own modules']).join(', ');
+    throw plainError(`Nothing to record: no import of ${where} is one of the points`);
+  }
+  return { modules, slots };
+}
+
+function knownPoint(name: string, side: Point['side']): Point {
+  const point = pointNamed(name);
+  if (point === undefined) throw plainError(`${name} is not in the catalogue of points`);
+  if (point.side !== side) throw plainError(`${name} is a point of the ${point.side} side`);
+  return point;
+}
+
+interface Recorder {
+  readonly bytes: Buffer;
+  readonly common: number;
+  readonly watch: number;
+  readonly functions: number;
+  readonly functionCount: number;
+}
+
+/** The recorder's image as it is in memory. */
+async function recorder(): Promise<Recorder> {
+  const image = await PeImage.open(new BufferSource(recorderImage), 'file');
+  const bytes = Buffer.alloc(roundUp(image.headers.sizeOfImage));
+  bytes.set(await image.readUpTo(0, image.headers.sizeOfHeaders));
+  for (const { rva, virtualSize, rawSize } of image.sections) {
+    bytes.set(await image.readUpTo(rva, Math.min(virtualSize, rawSize)), rva);
+  }
+  const exported = new Map((await readExports(image)).map(({ name, rva }) => [name, rva]));
+  const unwind = image.directory(Directory.Exception);
+  return {
+    bytes,
+    common: exported.get('EsTpCommon') ?? 0,
+    watch: exported.get('EsTpWatch') ?? 0,
+    functions: unwind?.rva ?? 0,
+    functionCount: Math.floor((unwind?.size ?? 0) / 12),
+  };
+}
+
+async function place(
+  memory: ForeignMemory,
+  source: TracepointSource,
+  modules: readonly TracedModule[],
+  slots: readonly PlannedSlot[],
+): Promise<Tracepoints> {
+  const code = await recorder();
+  const functions = foreignNtdll(memory.modules(), NTDLL_FUNCTIONS);
+  const placement = allocate(memory, code.bytes.length, slots.length);
+  const section = new TraceSection(Math.min(RINGS, ES_TP_MAX_RINGS), source.slotsPerRing);
+  const stop = CreateEventW(null, 1, 0, null);
+  let thread: Handle = 0;
+  let started = false;
+  try {
+    const area = mapSection(memory, section);
+    memory.write(placement.base, codeOf(placement, code, slots.length));
+    const control = controlOf({ memory, source, placement, code, functions, area, stop, slotCount: slots.length });
+    memory.write(placement.control, control);
+    memory.write(placement.slots, Buffer.concat(slots.map((slot, index) => slotOf(placement, slot, index))));
+    const before = new Uint32Array(1);
+    if (VirtualProtectEx(memory.process, placement.base, placement.codeBytes, PAGE_EXECUTE_READ, before) === 0) {
+      throw win32Error('VirtualProtectEx', GetLastError());
+    }
+    const watch = placement.base + BigInt(code.watch);
+    thread = CreateRemoteThread(memory.process, null, 0, watch, placement.control, 0, new Uint32Array(1));
+    if (thread === 0) throw win32Error('CreateRemoteThread', GetLastError());
+    started = true;
+    const tracepoints = new Tracepoints({
+      processId: source.process,
+      section,
+      modules,
+      memory,
+      placement,
+      slots,
+      stop,
+      thread,
+    });
+    try {
+      tracepoints.awaitReady();
+    } catch (error) {
+      tracepoints.remove();
+      throw error;
+    }
+    return tracepoints;
+  } catch (error) {
+    section.close();
+    CloseHandle(stop);
+    if (thread !== 0) CloseHandle(thread);
+    // Once its thread is there, somebody may be in that memory.
+    if (!started) VirtualFreeEx(memory.process, placement.base, 0, MEM_RELEASE);
+    throw error;
+  }
+}
+
+function allocate(memory: ForeignMemory, imageBytes: number, slotCount: number): Placement {
+  const codeBytes = imageBytes + roundUp(slotCount * THUNK_BYTES);
+  const bytes = codeBytes + roundUp(TRACEPOINT_CONTROL_BYTES + slotCount * TRACEPOINT_SLOT_BYTES);
+  const base = BigInt(VirtualAllocEx(memory.process, 0n, bytes, MEM_COMMIT_RESERVE, PAGE_READWRITE));
+  if (base === 0n) throw win32Error('VirtualAllocEx', GetLastError());
+  const control = base + BigInt(codeBytes);
+  const slots = control + BigInt(TRACEPOINT_CONTROL_BYTES);
+  return { base, codeBytes, bytes, thunks: base + BigInt(imageBytes), control, slots };
+}
+
+function mapSection(memory: ForeignMemory, section: TraceSection): bigint {
+  const base = new BigUint64Array(1);
+  const size = new BigUint64Array(1);
+  const { process } = memory;
+  const status = NtMapViewOfSection(section.handle, process, base, 0, 0, null, size, VIEW_UNMAP, 0, PAGE_READWRITE);
+  if (status < 0) throw ntstatusError('NtMapViewOfSection', status >>> 0);
+  return base[0] ?? 0n;
+}
+
+/** Recorder and thunks. */
+function codeOf({ base, codeBytes, thunks, slots }: Placement, code: Recorder, slotCount: number): Buffer {
+  const bytes = Buffer.alloc(codeBytes, 0xcc);
+  bytes.set(code.bytes);
+  for (let index = 0; index < slotCount; index += 1) {
+    const address = thunks + BigInt(index * THUNK_BYTES);
+    const slot = slots + BigInt(index * TRACEPOINT_SLOT_BYTES);
+    writeThunk(bytes, Number(address - base), address, slot, base + BigInt(code.common));
+  }
+  return bytes;
+}
+
+function slotOf({ control, thunks }: Placement, { point, address, target }: PlannedSlot, index: number): Buffer {
+  const slot = Buffer.from(describeSlot(point));
+  slot.writeBigUInt64LE(target, SLOT.target);
+  slot.writeBigUInt64LE(control, SLOT.control);
+  slot.writeBigUInt64LE(address, SLOT.importSlot);
+  slot.writeBigUInt64LE(thunks + BigInt(index * THUNK_BYTES), SLOT.thunk);
+  return slot;
+}
+
+function controlOf(parts: {
+  readonly memory: ForeignMemory;
+  readonly source: TracepointSource;
+  readonly placement: Placement;
+  readonly code: Recorder;
+  readonly functions: ReadonlyMap<string, bigint>;
+  readonly area: bigint;
+  readonly stop: Handle;
+  readonly slotCount: number;
+}): Buffer {
+  const { memory, source, placement, code, functions, area, slotCount } = parts;
+  const control = Buffer.alloc(TRACEPOINT_CONTROL_BYTES);
+  control.writeUInt32LE(1, CONTROL.enabled);
+  // Every x64 processor of the last decade has RDTSCP. On Wine it tells the host's processor number.
+  control.writeUInt32LE(1, CONTROL.useRdtscp);
+  control.writeUInt32LE(wineGetVersion === undefined ? 0 : 1, CONTROL.processorKnown);
+  control.writeUInt32LE(source.process, CONTROL.process);
+  control.writeBigUInt64LE(area, CONTROL.area);
+  control.writeBigUInt64LE(placement.slots, CONTROL.slots);
+  control.writeUInt32LE(slotCount, CONTROL.slotCount);
+  control.writeUInt32LE(code.functionCount, CONTROL.functionCount);
+  control.writeBigUInt64LE(placement.base, CONTROL.image);
+  control.writeBigUInt64LE(placement.base + BigInt(code.functions), CONTROL.functions);
+  control.writeBigUInt64LE(handOver(memory.process, GetCurrentProcess(), SYNCHRONIZE), CONTROL.agent);
+  control.writeBigUInt64LE(handOver(memory.process, parts.stop, 0), CONTROL.stop);
+  for (const name of NTDLL_FUNCTIONS) control.writeBigUInt64LE(functions.get(name) ?? 0n, CONTROL[name]);
+  return control;
+}
+
+/** A handle of ours as one of the process. access 0: the same. */
+function handOver(process: Handle, handle: Handle, access: number): bigint {
+  const theirs = new BigUint64Array(1);
+  const options = access === 0 ? DUPLICATE_SAME_ACCESS : 0;
+  if (DuplicateHandle(GetCurrentProcess(), handle, process, theirs, access, 0, options) === 0) {
+    throw win32Error('DuplicateHandle', GetLastError());
+  }
+  return theirs[0] ?? 0n;
+}
