@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Edit } from 'web-tree-sitter';
 import { CSyntax, languageOf, MAX_SOURCE_CHARACTERS, type SourceLanguage } from './c-syntax.js';
-import { findSourcePoints, mayHavePoints, type SourcePoint } from './source-points.js';
+import { findSourcePoints, isInstrumentation, mayHavePoints, type SourcePoint } from './source-points.js';
 
 const require = createRequire(import.meta.url);
 
@@ -78,6 +78,17 @@ describe('signal and wait points of a source', () => {
     );
   });
 
+  it("tells a function's own variables from those of another, and shares fields and globals", () => {
+    const found = points(`
+      HANDLE all;
+      void f(HANDLE own, APP *app) { SetEvent(own); SetEvent(app->wake); SetEvent(all); }
+      void g(APP *other) { HANDLE own[2], *slot = &all; ResetEvent(own[1]); ResetEvent(other->wake); SetEvent(*slot); }`);
+    assert.deepEqual(
+      found.map(({ object }) => object),
+      ['own (f)', 'wake', 'all', 'own (g)', 'wake', 'slot (g)'],
+    );
+  });
+
   it('goes on behind an error in the source, and reads C++', () => {
     assert.equal(points('void f(void) { = 5 + ; }\nvoid g(void) { ResetEvent(handle); }').at(-1)?.inFunction, 'g');
     const [call] = points('struct A { void f() { ::SetEvent(m_event.get()); } };', 'cpp');
@@ -101,6 +112,8 @@ describe('signal and wait points of a source', () => {
 
   it('does not parse what cannot have a point, nor what is too large', () => {
     assert.equal(mayHavePoints('int main(void) { return MySetEvent(); }'), false);
+    assert.equal(isInstrumentation('/x/eventscope_trace_user.h'), true);
+    assert.equal(isInstrumentation('/x/my_trace.h'), false);
     assert.equal(mayHavePoints('x = CreateEvent(0, 0, 0, 0);'), true);
     assert.equal(syntax.parse(' '.repeat(MAX_SOURCE_CHARACTERS + 1), 'c'), undefined);
   });

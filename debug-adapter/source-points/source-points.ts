@@ -12,7 +12,8 @@ export interface SourcePoint {
   readonly called: string;
   readonly roles: readonly PointRole[];
   readonly side: PointSide;
-  /** What the call concerns: the object's name when the source tells it, else the variable or field; undefined: nothing tells. */
+  /** What the call concerns: the object's name when the source tells it, else the variable or field (a function's own variable with the
+   * function's name, as another's is another object); undefined: nothing tells. */
   readonly object: string | undefined;
   /** The argument as it is written. */
   readonly expression: string | undefined;
@@ -41,6 +42,9 @@ export const pointCalled = (name: string): Point | undefined => pointNamed(name)
 const NAMES = [...new Set([...POINTS.map(({ name }) => name), ...ALIASES.keys()])];
 const ANY_NAME = new RegExp(`\\b(?:${NAMES.join('|')})\\b`);
 
+/** The header that records the calls of others makes them too, each in a macro of its name: points of nobody. */
+export const isInstrumentation = (path: string): boolean => /(^|[\\/])eventscope_trace\w*\.h$/.test(path);
+
 /** A quick look before parsing: false means that no point can be in it. */
 export const mayHavePoints = (text: string): boolean => ANY_NAME.test(text);
 
@@ -57,6 +61,7 @@ const NAME_PARAMETERS: readonly PointParameter[] = ['wideName', 'narrowName', 'u
 export function findSourcePoints(tree: Tree): SourcePoint[] {
   const calls = tree.rootNode.descendantsOfType('call_expression');
   const names = namesOfVariables(calls);
+  const locals = new Locals();
   const points: SourcePoint[] = [];
   for (const call of calls) {
     const name = calledName(call);
@@ -64,14 +69,17 @@ export function findSourcePoints(tree: Tree): SourcePoint[] {
     if (name === undefined || point === undefined || !isListed(point)) continue;
     const expression = concerned(call, point);
     const variable = expression === undefined ? undefined : variableOf(expression);
+    const inFunction = enclosingFunction(call);
     points.push({
       point,
       called: name.text,
       roles: rolesOf(point),
       side: point.side,
-      object: literalName(call, point) ?? (variable === undefined ? undefined : (names.get(variable) ?? variable)),
+      object:
+        literalName(call, point) ??
+        (variable === undefined ? undefined : (names.get(variable) ?? locals.label(call, variable))),
       expression: expression?.text,
-      inFunction: enclosingFunction(call),
+      inFunction,
       line: name.startPosition.row,
       column: name.startPosition.column,
       endColumn: name.endPosition.column,
@@ -187,10 +195,45 @@ function namesOfVariables(calls: readonly Node[]): ReadonlyMap<string, string> {
   return names;
 }
 
-function enclosingFunction(call: Node): string | undefined {
+function definitionAround(call: Node): Node | undefined {
   let node: Node | null = call;
   while (node !== null && node.type !== 'function_definition') node = node.parent;
-  let declarator = node?.childForFieldName('declarator') ?? null;
+  return node ?? undefined;
+}
+
+/** Variables and parameters of each function: `handle` of one is another object than `handle` of the next. */
+class Locals {
+  readonly #declared = new Map<number, ReadonlySet<string>>();
+
+  /** What stands for the variable in a list of objects: with its function when it is the function's own. */
+  label(call: Node, variable: string): string {
+    const definition = definitionAround(call);
+    const name = definition === undefined ? undefined : enclosingFunction(call);
+    if (definition === undefined || name === undefined) return variable;
+    let declared = this.#declared.get(definition.id);
+    if (declared === undefined) {
+      declared = declaredIn(definition);
+      this.#declared.set(definition.id, declared);
+    }
+    return declared.has(variable) ? `${variable} (${name})` : variable;
+  }
+}
+
+function declaredIn(definition: Node): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const declaration of definition.descendantsOfType(['declaration', 'parameter_declaration'])) {
+    for (const declarator of declaration.childrenForFieldName('declarator')) {
+      const variable = variableOf(
+        declarator.type === 'init_declarator' ? (declarator.namedChild(0) ?? declarator) : declarator,
+      );
+      if (variable !== undefined) names.add(variable);
+    }
+  }
+  return names;
+}
+
+function enclosingFunction(call: Node): string | undefined {
+  let declarator = definitionAround(call)?.childForFieldName('declarator') ?? null;
   while (declarator !== null && declarator.type !== 'identifier' && declarator.type !== 'qualified_identifier') {
     declarator = declarator.childForFieldName('declarator');
   }

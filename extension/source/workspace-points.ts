@@ -6,7 +6,7 @@ import {
   SourcePointIndex,
   type TextChange,
 } from '../../debug-adapter/source-points/source-point-index.js';
-import type { SourcePoint } from '../../debug-adapter/source-points/source-points.js';
+import { isInstrumentation, type SourcePoint } from '../../debug-adapter/source-points/source-points.js';
 import type { PointSide } from '../../machine/point.js';
 import { asError } from '../../target/operation.js';
 
@@ -19,7 +19,7 @@ const SLICE_MS = 15;
 /** Typing is followed after a pause this long. */
 const EDIT_PAUSE_MS = 150;
 
-export const isSource = (uri: vscode.Uri): boolean => SOURCE_NAME.test(uri.path);
+export const isSource = (uri: vscode.Uri): boolean => SOURCE_NAME.test(uri.path) && !isInstrumentation(uri.path);
 
 export class WorkspacePoints implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
@@ -38,7 +38,7 @@ export class WorkspacePoints implements vscode.Disposable {
 
   constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
     this.#log = log;
-    this.#syntaxFolder = vscode.Uri.joinPath(context.extensionUri, 'dist', 'syntax');
+    this.#syntaxFolder = vscode.Uri.joinPath(context.extensionUri, 'dist');
   }
 
   /** What the view says above its tree. */
@@ -116,7 +116,7 @@ export class WorkspacePoints implements vscode.Disposable {
     const files = await vscode.workspace.findFiles(SOURCES, NOT_SOURCES, MAX_FILES + 1);
     this.#truncated = files.length > MAX_FILES;
     let sliceEnd = performance.now() + SLICE_MS;
-    for (const uri of files.slice(0, MAX_FILES)) {
+    for (const uri of files.slice(0, MAX_FILES).filter(isSource)) {
       if (this.#ended.signal.aborted) return;
       await this.#read(index, uri);
       if (performance.now() < sliceEnd) continue;
@@ -144,7 +144,11 @@ export class WorkspacePoints implements vscode.Disposable {
   }
 
   async #readAgain(index: SourcePointIndex, uri: vscode.Uri): Promise<void> {
-    if (vscode.workspace.getWorkspaceFolder(uri) === undefined || /\/(\.eventscope|node_modules)\//.test(uri.path))
+    if (
+      !isSource(uri) ||
+      vscode.workspace.getWorkspaceFolder(uri) === undefined ||
+      /\/(\.eventscope|node_modules)\//.test(uri.path)
+    )
       return;
     if (await this.#read(index, uri)) this.#changed.fire();
   }
