@@ -1,0 +1,113 @@
+/** Breakpoints as the engine's clients ask for them, over sites in code and debug registers. */
+import { EventscopeError } from '../../protocol/errors.js';
+import type { BreakpointId, BreakpointRequest, HitCounts } from '../engine.js';
+import { KERNEL_SPACE, type KernelInventory } from './kernel-inventory.js';
+import type { BreakpointSites, Site } from './machine/breakpoint-sites.js';
+import type { HardwareBreakpoints } from './machine/hardware-breakpoints.js';
+import { isKernelAddress, type KdMemory } from './machine/kd-memory.js';
+import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from './protocol/state-change.js';
+
+export interface EngineBreakpoint {
+  readonly id: BreakpointId;
+  readonly request: BreakpointRequest;
+  readonly place: { readonly kind: 'site'; readonly site: Site } | { readonly kind: 'slot'; readonly slot: number };
+  hits: number;
+  filtered: number;
+}
+
+export class EngineBreakpoints {
+  readonly #byId = new Map<BreakpointId, EngineBreakpoint>();
+  #nextId = 1;
+
+  constructor(
+    private readonly sites: BreakpointSites,
+    private readonly hardware: HardwareBreakpoints,
+    private readonly memory: KdMemory,
+    private readonly inventory: KernelInventory,
+  ) {}
+
+  /** The error that this one met is the answer. */
+  async add(request: BreakpointRequest): Promise<BreakpointId | Error> {
+    try {
+      const place = await this.#place(request);
+      const id = this.#nextId++;
+      this.#byId.set(id, { id, request, place, hits: 0, filtered: 0 });
+      return id;
+    } catch (error) {
+      if (error instanceof EventscopeError) return error;
+      throw error;
+    }
+  }
+
+  async remove(id: BreakpointId): Promise<void> {
+    const breakpoint = this.#byId.get(id);
+    if (breakpoint === undefined) return;
+    this.#byId.delete(id);
+    const { place } = breakpoint;
+    if (place.kind === 'slot') this.hardware.remove(place.slot);
+    else if (!this.#uses(place.site)) await this.sites.remove(place.site, this.memory);
+  }
+
+  async removeAll(): Promise<void> {
+    for (const id of [...this.#byId.keys()]) await this.remove(id);
+  }
+
+  /** The target restarted: which are gone, and why. */
+  forget(): readonly { readonly id: BreakpointId; readonly why: string }[] {
+    const lost = [...this.#byId.keys()].map((id) => ({ id, why: 'the target has restarted' }));
+    this.#byId.clear();
+    return lost;
+  }
+
+  counts(ids: readonly BreakpointId[]): ReadonlyMap<BreakpointId, HitCounts> {
+    return new Map(
+      ids.flatMap((id) => {
+        const found = this.#byId.get(id);
+        return found === undefined ? [] : [[id, { hits: found.hits, filtered: found.filtered }] as const];
+      }),
+    );
+  }
+
+  /** Whose place this stop is at, of whatever process: code of an image is shared. */
+  hitBy(stop: Extract<StateChange, { kind: 'exception' }>): readonly EngineBreakpoint[] {
+    const all = [...this.#byId.values()];
+    if (stop.code === STATUS_BREAKPOINT) {
+      return all.filter(({ place }) => place.kind === 'site' && place.site.address === stop.programCounter);
+    }
+    if (stop.code !== STATUS_SINGLE_STEP) return [];
+    const slots = this.hardware.hits(stop.report.dr6);
+    return all.filter(({ place }) => place.kind === 'slot' && slots.includes(place.slot));
+  }
+
+  async #place(request: BreakpointRequest): Promise<EngineBreakpoint['place']> {
+    if (request.record !== undefined) {
+      throw new EventscopeError({
+        id: 'debug.tracepoint',
+        what: 'Tracepoints of the kernel engine are taken by the session',
+        target: this.inventory.target,
+        next: 'Set a breakpoint that records instead',
+      });
+    }
+    if (request.kind === 'software') {
+      const inKernel = request.space === KERNEL_SPACE || isKernelAddress(request.address);
+      const root = inKernel ? undefined : await this.inventory.rootOf(request.space);
+      const site = this.sites.find(request.address, root);
+      await this.sites.arm(site, this.memory);
+      return { kind: 'site', site };
+    }
+    const length = request.kind === 'execute' ? 1 : (request.length ?? 4);
+    if (length !== 1 && length !== 2 && length !== 4 && length !== 8) {
+      throw new EventscopeError({
+        id: 'debug.hardwareBreakpoint',
+        what: `${length} bytes cannot be watched`,
+        target: this.inventory.target,
+        why: 'a debug register watches 1, 2, 4 or 8 bytes',
+      });
+    }
+    return { kind: 'slot', slot: this.hardware.add({ address: request.address, kind: request.kind, length }) };
+  }
+
+  #uses(site: Site): boolean {
+    return [...this.#byId.values()].some(({ place }) => place.kind === 'site' && place.site === site);
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * Letting a stopped target run, past breakpoints of ours and hard-coded INT3s, and stepping it by one instruction. What stops it next
+ * is told to whoever waits, or to the engine.
+ */
+import { EFLAGS, X64Context } from '../../../machine/x64-context.js';
+import { describeNtstatus } from '../../../machine/status.js';
+import { EventscopeError } from '../../../protocol/errors.js';
+import type { KdClient } from '../kd-client.js';
+import { DBG_CONTINUE, DBG_EXCEPTION_NOT_HANDLED, getContext, setContext } from '../protocol/requests.js';
+import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from '../protocol/state-change.js';
+import type { BreakpointSites, Site } from './breakpoint-sites.js';
+import type { HardwareBreakpoints } from './hardware-breakpoints.js';
+import type { KdMemory } from './kd-memory.js';
+
+const INT3 = 0xcc;
+
+/**
+ * Does what the instruction at RIP does, on the context and the target's memory. false: it does not know this instruction, and nothing
+ * was changed.
+ */
+export type EmulateInstruction = (context: X64Context, instruction: Uint8Array, memory: KdMemory) => Promise<boolean>;
+
+export interface RunControlOptions {
+  readonly client: KdClient;
+  readonly memory: KdMemory;
+  readonly sites: BreakpointSites;
+  readonly hardware: HardwareBreakpoints;
+  readonly emulate?: EmulateInstruction;
+}
+
+export class RunControl {
+  readonly #client: KdClient;
+  readonly #memory: KdMemory;
+  readonly #sites: BreakpointSites;
+  readonly #hardware: HardwareBreakpoints;
+  readonly #emulate: EmulateInstruction | undefined;
+  readonly #contexts = new Map<number, X64Context>();
+  #waiting: ((stop: StateChange | Error) => void) | undefined;
+  /** Table entries that the last reports removed. */
+  #lost: Site[] = [];
+  /** Threads whose step another processor's stop came before: their trap is still to come. */
+  readonly #strays = new Set<bigint>();
+
+  constructor({ client, memory, sites, hardware, emulate }: RunControlOptions) {
+    this.#client = client;
+    this.#memory = memory;
+    this.#sites = sites;
+    this.#hardware = hardware;
+    this.#emulate = emulate;
+  }
+
+  /** First for every stop. true: somebody waited for it, and it is none of the engine's. */
+  stopped(stop: StateChange): boolean {
+    this.#memory.invalidate();
+    this.#contexts.clear();
+    this.#lost.push(...this.#sites.lostTo(stop.programCounter, stop.report.instructionBytes.length));
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.(stop);
+    return waiting !== undefined;
+  }
+
+  /** The target restarted or is gone. */
+  abandoned(error: Error): void {
+    this.#contexts.clear();
+    this.#strays.clear();
+    this.#lost = [];
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.(error);
+  }
+
+  /** The stop that holds now. Rejects with `debug.running`. */
+  get current(): StateChange {
+    return this.#mustBeStopped();
+  }
+
+  /** Nobody waits any more: the next stop is the engine's. */
+  forgetWaiting(): void {
+    this.#waiting = undefined;
+  }
+
+  /** A step's trap that another stop came before: to be gone on from without a word. */
+  takeStray(stop: StateChange): boolean {
+    return stop.kind === 'exception' && stop.code === STATUS_SINGLE_STEP && this.#strays.delete(stop.thread);
+  }
+
+  /** Registers of a processor; one request a stop. */
+  async context(processor: number): Promise<X64Context> {
+    const known = this.#contexts.get(processor);
+    if (known !== undefined) return known.copy();
+    const { data, status } = await this.#client.request(getContext(processor));
+    if (data.length < 1232) {
+      throw new EventscopeError({
+        id: 'debug.registers',
+        what: `The registers of processor ${processor} could not be read`,
+        target: this.#client.link.description,
+        why: describeNtstatus(status),
+      });
+    }
+    const context = new X64Context(data);
+    this.#contexts.set(processor, context);
+    return context.copy();
+  }
+
+  async writeContext(processor: number, context: X64Context): Promise<void> {
+    // The target wants the context to have been asked for in this stop.
+    await this.context(processor);
+    const status = await this.#client.request(setContext(processor, context.bytes));
+    if (status >= 0x80000000) {
+      throw new EventscopeError({
+        id: 'debug.registers',
+        what: `The registers of processor ${processor} could not be set`,
+        target: this.#client.link.description,
+        why: describeNtstatus(status),
+      });
+    }
+    this.#contexts.set(processor, context.copy());
+  }
+
+  /** Goes on. The stop that comes instead, when stepping off a breakpoint brought another one. */
+  async resume(passException: boolean): Promise<StateChange | undefined> {
+    const { stop, instead } = await this.#leave();
+    if (instead !== undefined) return instead;
+    await this.#letGo(passException && isException(stop) ? DBG_EXCEPTION_NOT_HANDLED : DBG_CONTINUE, false);
+    return undefined;
+  }
+
+  /** Goes on, and takes the stop that follows for itself. */
+  async runToStop(): Promise<StateChange> {
+    const { instead } = await this.#leave();
+    if (instead !== undefined) return instead;
+    const next = this.nextStop();
+    next.catch(() => undefined);
+    await this.#letGo(DBG_CONTINUE, false);
+    return next;
+  }
+
+  /** Past the instruction that it stands at; everything is armed afterwards. */
+  async #leave(): Promise<{ stop: StateChange; instead: StateChange | undefined }> {
+    const stop = this.#mustBeStopped();
+    await this.#hardware.apply(stop.processorCount);
+    const here = this.#sites.at(this.#programCounter(stop));
+    if (here.length === 0) await this.#leaveInstruction(stop);
+    else if (!(await this.#emulated(stop))) {
+      const next = await this.#stepOff(here);
+      if (!isPlainStep(next, stop)) return { stop, instead: next };
+    }
+    await this.#rearmLost();
+    return { stop, instead: undefined };
+  }
+
+  /** One instruction of the processor that reported; other processors run meanwhile. The stop that followed. */
+  async stepInstruction(): Promise<StateChange> {
+    const stop = this.#mustBeStopped();
+    await this.#hardware.apply(stop.processorCount);
+    const here = this.#sites.at(this.#programCounter(stop));
+    if (here.length > 0) return this.#stepOff(here);
+    await this.#leaveInstruction(stop);
+    await this.#rearmLost();
+    return this.#trace();
+  }
+
+  /** The next stop, for whatever reason. */
+  nextStop(): Promise<StateChange> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = (stop) => {
+        if (stop instanceof Error) reject(stop);
+        else resolve(stop);
+      };
+    });
+  }
+
+  #programCounter(stop: StateChange): bigint {
+    // Only a context that was written can have moved it.
+    return this.#contexts.get(stop.processor)?.rip ?? stop.programCounter;
+  }
+
+  /** A filtered hit costs one stop where the instruction under the INT3 can be done here. */
+  async #emulated(stop: StateChange): Promise<boolean> {
+    if (this.#emulate === undefined) return false;
+    const context = await this.context(stop.processor);
+    const instruction = this.#originalBytes(stop);
+    if (!(await this.#emulate(context, instruction, this.#memory))) return false;
+    await this.writeContext(stop.processor, context);
+    return true;
+  }
+
+  #originalBytes(stop: StateChange): Uint8Array {
+    return stop.report.instructionBytes.map((byte, index) =>
+      byte === INT3 ? (this.#sites.virtual(stop.programCounter + BigInt(index)) ?? byte) : byte,
+    );
+  }
+
+  async #stepOff(here: readonly Site[]): Promise<StateChange> {
+    for (const site of here) await this.#sites.disarm(site, this.#memory);
+    const next = await this.#trace();
+    for (const site of here) await this.#sites.arm(site, this.#memory);
+    return next;
+  }
+
+  async #trace(): Promise<StateChange> {
+    const stepping = this.#mustBeStopped();
+    const next = this.nextStop();
+    // Should letting go fail, that failure is told; this one has nobody to tell.
+    next.catch(() => undefined);
+    await this.#letGo(DBG_CONTINUE, true);
+    const stop = await next;
+    if (stop.thread !== stepping.thread) this.#strays.add(stepping.thread);
+    return stop;
+  }
+
+  /** A hard-coded INT3 is passed, an execute watch at this instruction does not fire again. */
+  async #leaveInstruction(stop: StateChange): Promise<void> {
+    if (stop.kind !== 'exception') return;
+    const executeHit =
+      stop.code === STATUS_SINGLE_STEP &&
+      this.#hardware.hits(stop.report.dr6).some((slot) => this.#hardware.isExecute(slot));
+    const hardCoded = stop.code === STATUS_BREAKPOINT && stop.report.instructionBytes[0] === INT3;
+    if (!executeHit && !hardCoded) return;
+    const context = await this.context(stop.processor);
+    if (context.rip !== stop.programCounter) return;
+    if (executeHit) context.eflags |= EFLAGS.resume;
+    else context.rip += 1n;
+    await this.writeContext(stop.processor, context);
+  }
+
+  async #rearmLost(): Promise<void> {
+    const lost = this.#lost;
+    this.#lost = [];
+    for (const site of lost) await this.#sites.arm(site, this.#memory);
+  }
+
+  async #letGo(status: number, trace: boolean): Promise<void> {
+    this.#memory.invalidate();
+    this.#contexts.clear();
+    await this.#client.resume({ status, trace, dr7: this.#hardware.dr7 });
+  }
+
+  #mustBeStopped(): StateChange {
+    const { stop } = this.#client;
+    if (stop !== undefined) return stop;
+    throw new EventscopeError({
+      id: 'debug.running',
+      what: 'The machine is running',
+      target: this.#client.link.description,
+      next: 'Pause it first',
+    });
+  }
+}
+
+export const isException = (stop: StateChange): boolean =>
+  stop.kind === 'exception' && stop.code !== STATUS_BREAKPOINT && stop.code !== STATUS_SINGLE_STEP;
+
+/** The end of a step of the same thread, and nothing else. */
+const isPlainStep = (stop: StateChange, before: StateChange): boolean =>
+  stop.kind === 'exception' &&
+  stop.code === STATUS_SINGLE_STEP &&
+  stop.thread === before.thread &&
+  (stop.report.dr6 & 0xfn) === 0n;
