@@ -24,10 +24,17 @@ export interface SymbolLoader {
   load(module: EngineModule, memory: MemoryAccess, signal: AbortSignal): Promise<ModuleSymbols>;
 }
 
+/** Registers of a caller, as far as its callees have preserved them. */
+export interface CallerFrame {
+  readonly context: X64Context;
+  /** RIP is the instruction itself (an interrupted frame); else the call is before it. */
+  readonly isExact: boolean;
+}
+
 /** Walks a stack by the images' own unwind data. */
 export interface StackUnwinder {
   /**
-   * Registers of each caller, innermost first, without the given ones; ends where the stack ends or cannot be followed.
+   * The callers, innermost first, without the frame of the given registers; ends where the stack ends or cannot be followed.
    * @param limit of frames
    */
   callers(
@@ -36,7 +43,8 @@ export interface StackUnwinder {
     modules: readonly EngineModule[],
     memory: MemoryAccess,
     limit: number,
-  ): Promise<readonly X64Context[]>;
+    signal: AbortSignal,
+  ): Promise<readonly CallerFrame[]>;
 }
 
 export interface Debuggee {
@@ -44,13 +52,14 @@ export interface Debuggee {
   /** Host folder that relative names in PDBs are relative to. */
   readonly projectFolder: string | undefined;
   readonly symbols: SymbolLoader;
-  readonly unwinder: StackUnwinder;
   /** File names (lower case) of the program and the driver, for stopping at their entry. */
   readonly programs: { readonly application?: string; readonly driver?: string };
-  /**
-   * Starts or lets go what is to be debugged. Breakpoints are known by now and stopOnLoad is set: modules stop as they load.
-   */
-  run(operation: StartOperation): Promise<void>;
+  /** Attaches to what runs already; breakpoints are set in it before anything else begins. */
+  attach(operation: StartOperation): Promise<void>;
+  /** Starts what is to be started. Breakpoints are known and stopOnLoad is set: modules stop as they load. */
+  begin(operation: StartOperation): Promise<void>;
+  /** First-chance exceptions that stop, by code. */
+  setExceptions(codes: readonly number[]): Promise<void>;
   /** Ends what was launched and releases everything of ours. */
   terminate(): Promise<void>;
   /** Leaves everything running and releases everything of ours. */

@@ -3,7 +3,7 @@ import type { X64Context } from '../../machine/x64-context.js';
 import { X64Context as Context } from '../../machine/x64-context.js';
 import type { Engine, Stop, ThreadId } from '../engine.js';
 import type { SourceFrame } from '../symbols/symbol-provider.js';
-import type { StackUnwinder } from './debuggee.js';
+import type { CallerFrame, StackUnwinder } from './debuggee.js';
 import type { Inventory, LoadedModule, SessionThread } from './inventory.js';
 import type { MemoryCache } from './memory-cache.js';
 
@@ -71,28 +71,28 @@ export class Stacks {
 
   /** The innermost physical frame alone: needs no unwinding. */
   async top(thread: SessionThread): Promise<readonly Frame[]> {
-    return this.at(thread, await this.registers(thread), 0);
+    return this.at(thread, { context: await this.registers(thread), isExact: true }, 0);
   }
 
   /** Registers of the callers, innermost first. */
-  async callers(thread: SessionThread, limit: number, signal: AbortSignal): Promise<readonly X64Context[]> {
+  async callers(thread: SessionThread, limit: number, signal: AbortSignal): Promise<readonly CallerFrame[]> {
     const context = await this.registers(thread);
     const modules = this.#inventory.modulesOf(thread.engine, thread.space).map(({ module }) => module);
     const memory = this.#memory(thread.engine).access(thread.space, signal);
-    return this.#unwinder.callers(thread.space, context, modules, memory, limit);
+    return this.#unwinder.callers(thread.space, context, modules, memory, limit, signal);
   }
 
   async #walk(thread: SessionThread, signal: AbortSignal): Promise<readonly Frame[]> {
     const callers = await this.callers(thread, MAX_FRAMES, signal);
     const found = [...(await this.top(thread))];
-    for (const [index, context] of callers.entries()) found.push(...(await this.at(thread, context, index + 1)));
+    for (const [index, caller] of callers.entries()) found.push(...(await this.at(thread, caller, index + 1)));
     return found;
   }
 
   /** The frames that one set of registers stands for: inlined functions first. */
-  async at(thread: SessionThread, context: X64Context, depth: number): Promise<Frame[]> {
+  async at(thread: SessionThread, { context, isExact }: CallerFrame, depth: number): Promise<Frame[]> {
     const module = this.#inventory.moduleAt(thread.engine, thread.space, context.rip);
-    const rva = module === undefined ? 0 : Number(context.rip - module.module.base) - (depth === 0 ? 0 : 1);
+    const rva = module === undefined ? 0 : Number(context.rip - module.module.base) - (isExact ? 0 : 1);
     const sources = module === undefined ? [] : await module.symbols.framesAt(rva);
     const frame = { thread, depth, context, module, rva };
     if (sources.length === 0) return [{ ...frame, inlineDepth: 0, source: undefined }];

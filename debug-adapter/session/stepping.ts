@@ -84,7 +84,7 @@ export class LineStep {
     if (isDeeper && this.#request.kind === 'over') {
       // In a callee: to where it returns into the function of the step.
       const callers = await this.#inspector.stacks.callers(this.thread, 64, NO_SIGNAL);
-      const home = callers.find((caller) => caller.rsp >= this.#startStack);
+      const home = callers.find(({ context: { rsp } }) => rsp >= this.#startStack)?.context;
       if (home !== undefined) return this.#runTo(home.rip, home.rsp - 8n);
     }
     await this.#stepOn(frames);
@@ -187,7 +187,7 @@ export class LineStep {
     const [caller] = callers;
     if (top?.source?.inlined === true) return this.#stepOn(this.#start);
     if (caller === undefined) return this.#engine.resume();
-    await this.#runTo(caller.rip, caller.rsp - 8n);
+    await this.#runTo(caller.context.rip, caller.context.rsp - 8n);
   }
 
   async #runToCallerWithSource(): Promise<boolean> {
@@ -195,7 +195,7 @@ export class LineStep {
     for (const caller of callers) {
       const found = await this.#inspector.stacks.at(this.thread, caller, 1);
       if (found[0]?.source?.source !== undefined) {
-        await this.#runTo(caller.rip, caller.rsp - 8n);
+        await this.#runTo(caller.context.rip, caller.context.rsp - 8n);
         return true;
       }
     }

@@ -1,0 +1,255 @@
+/**
+ * One debug session of DAP, without a transport: messages in by handleMessage, messages out by the callback. The stand-alone adapter puts
+ * it on standard input and output, the extension uses it inline.
+ */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { appendFileSync } from 'node:fs';
+import { CancelledError, EventscopeError } from '../../protocol/errors.js';
+import type { Engine } from '../engine.js';
+import { BreakpointJudge } from './breakpoint-judge.js';
+import { registerBreakpointRequests } from './breakpoint-requests.js';
+import * as args from './arguments.js';
+import { CAPABILITIES } from './capabilities.js';
+import { readConfiguration, type Configuration } from './configuration.js';
+import { DapServer } from './dap-server.js';
+import type { Debuggee, DebuggeeStarter, StartOperation } from './debuggee.js';
+import { EntryStops } from './entry-stops.js';
+import { registerExecutionRequests } from './execution-requests.js';
+import { Execution } from './execution.js';
+import { FrameWalker } from './frame-walker.js';
+import { registerInspectionRequests } from './inspection-requests.js';
+import { registerMemoryRequests } from './memory-requests.js';
+import { registerModuleRequests } from './module-requests.js';
+import { errorAnswer } from './protocol-error.js';
+import { SessionState } from './session-state.js';
+import { SourcePaths } from './source-paths.js';
+
+export interface DebugSessionOptions {
+  readonly starter: DebuggeeStarter;
+  /** Takes each message for the client. */
+  readonly send: (message: DebugProtocol.ProtocolMessage) => void;
+  /** Takes what is meant for the log: defects, with their stacks. */
+  readonly log?: (text: string) => void;
+}
+
+export class DebugSession {
+  readonly #options: DebugSessionOptions;
+  readonly #server: DapServer;
+  readonly #state: SessionState;
+  readonly #end = new AbortController();
+  #configuration: Configuration | undefined;
+  #debuggee: Debuggee | undefined;
+  #configured: () => void = () => undefined;
+  readonly #whenConfigured = new Promise<void>((resolve) => {
+    this.#configured = resolve;
+  });
+  #ending: Promise<void> | undefined;
+  #isTerminated = false;
+  #traceFile: string | undefined;
+
+  constructor(options: DebugSessionOptions) {
+    this.#options = options;
+    this.#server = new DapServer(
+      (message) => {
+        this.#trace('->', message);
+        options.send(message);
+      },
+      (text) => this.#log(text),
+    );
+    this.#state = new SessionState(new FrameWalker(), (breakpoint) =>
+      this.#server.event('breakpoint', { reason: 'changed', breakpoint }),
+    );
+    this.#register();
+  }
+
+  /** Takes one message of the client. */
+  handleMessage(message: DebugProtocol.ProtocolMessage): void {
+    this.#trace('<-', message);
+    this.#server.handleMessage(message);
+  }
+
+  /** The client is gone without a word: what was launched is ended, what was attached to is left running. */
+  async dispose(): Promise<void> {
+    await this.#finish(this.#configuration?.request === 'launch');
+    this.#server.close();
+  }
+
+  #register(): void {
+    const server = this.#server;
+    server.on('initialize', () => Promise.resolve(CAPABILITIES));
+    server.on('launch', (given) => this.#start('launch', given));
+    server.on('attach', (given) => this.#start('attach', given));
+    server.on('configurationDone', () => {
+      this.#configured();
+      return Promise.resolve(undefined);
+    });
+    server.on('disconnect', async (given) => {
+      const { terminateDebuggee } = args.checked(args.disconnectArguments, given);
+      await this.#finish(terminateDebuggee ?? this.#configuration?.request === 'launch');
+      return undefined;
+    });
+    server.on('terminate', async () => {
+      await this.#finish(this.#configuration?.request === 'launch');
+      return undefined;
+    });
+    registerBreakpointRequests(server, this.#state, () => this.#tellExceptions());
+    registerInspectionRequests(server, this.#state);
+    registerExecutionRequests(server, this.#state);
+    registerMemoryRequests(server, this.#state);
+    registerModuleRequests(server, this.#state);
+  }
+
+  async #start(request: 'launch' | 'attach', given: unknown): Promise<undefined> {
+    if (this.#configuration !== undefined) {
+      throw new EventscopeError({ id: 'debug.started', what: 'This session debugs something already' });
+    }
+    const configuration = readConfiguration(request, given);
+    this.#configuration = configuration;
+    this.#traceFile = configuration.trace;
+    const operation = this.#operation();
+    try {
+      // The client sets its breakpoints meanwhile.
+      const [debuggee] = await Promise.all([
+        this.#options.starter.start(configuration, operation).then((started) => {
+          this.#debuggee = started;
+          return started;
+        }),
+        this.#announce(),
+      ]);
+      if (this.#end.signal.aborted) throw new CancelledError();
+      await this.#follow(debuggee, configuration, operation);
+      return undefined;
+    } catch (error) {
+      if (!this.#end.signal.aborted) await this.#finish(true);
+      throw error;
+    }
+  }
+
+  async #announce(): Promise<void> {
+    this.#server.event('initialized');
+    await Promise.race([this.#whenConfigured, rejectedAtAbort(this.#end.signal)]);
+  }
+
+  async #follow(debuggee: Debuggee, configuration: Configuration, operation: StartOperation): Promise<void> {
+    const { projectFolder, programs } = debuggee;
+    const state = this.#state;
+    state.engines = debuggee.engines;
+    state.paths = new SourcePaths({ projectFolder, sourceMap: configuration.sourceMap });
+    const isLaunch = configuration.request === 'launch';
+    const execution = new Execution(
+      {
+        inventory: state.inventory,
+        inspector: state.inspector,
+        breakpoints: state.breakpoints,
+        judge: new BreakpointJudge(state.inspector, (file) => state.paths.toHost(file)),
+        exceptions: state.exceptions,
+        entries: new EntryStops({
+          application: isLaunch && configuration.stopOnEntry ? programs.application : undefined,
+          driver: isLaunch && configuration.stopAtDriverEntry ? programs.driver : undefined,
+        }),
+        symbols: debuggee.symbols,
+        freezeOtherSide: configuration.freezeOtherSide,
+      },
+      {
+        event: (name, body) => this.#server.event(name, body),
+        cancelInspections: () => this.#server.cancelInspections(),
+        processExited: (engine, side, name, exitCode) => this.#processExited(engine, side, name, exitCode),
+        ended: (error) => this.#engineEnded(error),
+        defect: (error) => this.#defect(error),
+      },
+    );
+    state.execution = execution;
+    await this.#tellExceptions();
+    const names = [programs.application, programs.driver].filter((name) => name !== undefined);
+    for (const engine of debuggee.engines) {
+      await engine.stopOnLoad(names);
+      execution.follow(engine);
+    }
+    await debuggee.attach(operation);
+    await execution.settled();
+    await debuggee.begin(operation);
+  }
+
+  async #tellExceptions(): Promise<void> {
+    await this.#debuggee?.setExceptions(this.#state.exceptions.codes);
+  }
+
+  #processExited(engine: Engine, side: 'kernel' | 'user', name: string, exitCode: number): void {
+    const text = exitCode === 0 ? `${name} ended` : `${name} ended with exit code ${exitCode}`;
+    this.#server.event('output', { category: 'console', output: `${text}\n` });
+    const isApplication = name.toLowerCase() === this.#debuggee?.programs.application;
+    if (side === 'user' && isApplication) this.#server.event('exited', { exitCode });
+    const isLast = this.#state.engines.every((each) => each.processes().length === 0);
+    // A launched application is what the session is for; without one it goes on until its last process ends.
+    if (isLast || (isApplication && this.#configuration?.request === 'launch' && engine.kind === 'win32')) {
+      this.#finish(true).catch((error: unknown) => this.#defect(error));
+    }
+  }
+
+  #engineEnded(error: Error | undefined): void {
+    if (this.#ending === undefined && error !== undefined) {
+      this.#server.event('output', {
+        category: 'important',
+        output: `The debug session has ended: ${error.message}\n`,
+      });
+    }
+    this.#finish(true).catch((failure: unknown) => this.#defect(failure));
+  }
+
+  /** Ends the session once, whoever wants it first. */
+  #finish(terminates: boolean): Promise<void> {
+    this.#ending ??= this.#release(terminates);
+    return this.#ending;
+  }
+
+  async #release(terminates: boolean): Promise<void> {
+    this.#end.abort(new CancelledError());
+    this.#server.cancelInspections();
+    this.#state.execution?.close();
+    const debuggee = this.#debuggee;
+    try {
+      if (debuggee !== undefined) await (terminates ? debuggee.terminate() : debuggee.detach());
+    } catch (error) {
+      this.#defect(error);
+    }
+    for (const { symbols } of this.#state.inventory.clear()) await symbols.close();
+    if (!this.#isTerminated) {
+      this.#isTerminated = true;
+      this.#server.event('terminated');
+    }
+  }
+
+  #operation(): StartOperation {
+    const output = (text: string): void => this.#server.event('output', { category: 'console', output: `${text}\n` });
+    return { signal: this.#end.signal, progress: output, output };
+  }
+
+  #defect(error: unknown): void {
+    const answer = errorAnswer(error, false);
+    const text = answer.body.error.variables?.['text'] ?? answer.message;
+    this.#server.event('output', { category: answer.isDefect ? 'stderr' : 'important', output: `${text}\n` });
+    if (answer.isDefect) this.#log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
+
+  #log(text: string): void {
+    this.#options.log?.(text);
+  }
+
+  #trace(direction: string, message: DebugProtocol.ProtocolMessage): void {
+    if (this.#traceFile === undefined) return;
+    try {
+      appendFileSync(this.#traceFile, `${new Date().toISOString()} ${direction} ${JSON.stringify(message)}\n`);
+    } catch (error) {
+      this.#traceFile = undefined;
+      this.#log(`The trace file cannot be written: ${String(error)}`);
+    }
+  }
+}
+
+function rejectedAtAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const abort = (): void => reject(new CancelledError());
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,74 @@
+/** Stacks by the unwind data that is in the images themselves, read from the target's memory. */
+import { PeImage } from '../../machine/pe/pe-image.js';
+import { registersOfContext, type FrameRegisters } from '../../machine/unwind/registers.js';
+import { walkStack } from '../../machine/unwind/stack-walk.js';
+import type { UnwindModule } from '../../machine/unwind/unwind.js';
+import { GENERAL_REGISTERS, X64Context } from '../../machine/x64-context.js';
+import { EventscopeError } from '../../protocol/errors.js';
+import type { EngineModule, SpaceId } from '../engine.js';
+import type { MemoryAccess } from '../variables/value.js';
+import type { CallerFrame, StackUnwinder } from './debuggee.js';
+
+/** Images of modules that were unloaded are forgotten when there are more than this. */
+const MAX_IMAGES = 512;
+
+export class FrameWalker implements StackUnwinder {
+  readonly #images = new Map<string, Promise<PeImage | undefined>>();
+
+  async callers(
+    space: SpaceId,
+    registers: X64Context,
+    modules: readonly EngineModule[],
+    memory: MemoryAccess,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<readonly CallerFrame[]> {
+    const { frames } = await walkStack(registersOfContext(registers.bytes), {
+      moduleAt: (address) => this.#moduleAt(space, address, modules, memory),
+      memory,
+      limit: limit + 1,
+      signal,
+    });
+    return frames.slice(1).map((frame) => ({ context: contextOf(frame.registers), isExact: frame.isExact }));
+  }
+
+  async #moduleAt(
+    space: SpaceId,
+    address: bigint,
+    modules: readonly EngineModule[],
+    memory: MemoryAccess,
+  ): Promise<UnwindModule | undefined> {
+    const module = modules.find(({ base, size }) => address >= base && address < base + BigInt(size));
+    if (module === undefined) return undefined;
+    const image = await this.#image(space, module, memory);
+    return image === undefined ? undefined : { base: module.base, image };
+  }
+
+  #image(space: SpaceId, { base, name }: EngineModule, memory: MemoryAccess): Promise<PeImage | undefined> {
+    const key = `${space}/${base}/${name}`;
+    let image = this.#images.get(key);
+    if (image === undefined) {
+      const source = { read: (offset: number, length: number) => memory.read(base + BigInt(offset), length) };
+      image = PeImage.open(source, 'memory').catch((error: unknown) => {
+        this.#images.delete(key);
+        // An image whose headers cannot be read has no unwind data: the walk ends there.
+        if (error instanceof EventscopeError) return undefined;
+        throw error;
+      });
+      this.#images.set(key, image);
+      const [oldest] = this.#images.keys();
+      if (this.#images.size > MAX_IMAGES && oldest !== undefined) this.#images.delete(oldest);
+    }
+    return image;
+  }
+}
+
+/** What is not known in a caller stays zero: the display leaves out what a call does not preserve. */
+function contextOf(registers: FrameRegisters): X64Context {
+  const context = new X64Context();
+  GENERAL_REGISTERS.forEach((name, index) => context.setGeneral(index, registers[name] ?? 0n));
+  context.rip = registers.rip;
+  context.rsp = registers.rsp;
+  for (const [index, value] of registers.xmm) context.set(`xmm${index}`, value);
+  return context;
+}

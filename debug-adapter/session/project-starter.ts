@@ -1,0 +1,216 @@
+/**
+ * What a session debugs on a project's target: built and deployed where the configuration says so, the driver by its host process, the
+ * application launched or attached to, both through one agent of the session's own.
+ */
+import path from 'node:path';
+import { EventscopeError } from '../../protocol/errors.js';
+import type { AgentClient } from '../../target/agent-client.js';
+import { build, type BuildResult } from '../../target/build.js';
+import { deploy, deployedPaths } from '../../target/deploy.js';
+import { DriverService } from '../../target/driver-service.js';
+import { loadProject, type Project } from '../../target/project.js';
+import type { Operation, Target } from '../../target/target.js';
+import { openTarget } from '../../target/targets.js';
+import { SymbolWorker } from '../symbols/symbol-worker.js';
+import { Win32Engine } from '../win32/win32-engine.js';
+import type { AttachConfiguration, Configuration } from './configuration.js';
+import type { Debuggee, DebuggeeStarter, StartOperation } from './debuggee.js';
+import { ImageSymbols } from './image-symbols.js';
+
+export class ProjectStarter implements DebuggeeStarter {
+  /** @throws EventscopeError of project, build, target, deployment or agent; CancelledError */
+  async start(configuration: Configuration, operation: StartOperation): Promise<Debuggee> {
+    const project = await loadProject(configuration.project ?? process.cwd());
+    const target = await openTarget(project, configuration.target);
+    const wantsBuild = configuration.request === 'launch' && configuration.build;
+    const building = wantsBuild ? build(project, operation) : Promise.resolve(undefined);
+    // Whoever fails first, the other is waited for: nothing goes on behind the session's back.
+    const [built, connected] = await Promise.allSettled([building, connect(target, operation)]);
+    if (built.status === 'rejected' || connected.status === 'rejected') {
+      if (connected.status === 'fulfilled') await connected.value.close();
+      throw built.status === 'rejected' ? built.reason : (connected as PromiseRejectedResult).reason;
+    }
+    const client = connected.value;
+    try {
+      if (configuration.request === 'launch' && configuration.deploy && built.value !== undefined) {
+        await deploy(target, client, project, built.value, operation);
+      }
+      return new ProjectDebuggee({ configuration, project, target, client, built: built.value });
+    } catch (error) {
+      await client.close();
+      throw error;
+    }
+  }
+}
+
+async function connect(target: Target, operation: Operation): Promise<AgentClient> {
+  await target.start(operation);
+  return target.connect(operation);
+}
+
+interface Parts {
+  readonly configuration: Configuration;
+  readonly project: Project;
+  readonly target: Target;
+  readonly client: AgentClient;
+  readonly built: BuildResult | undefined;
+}
+
+/** Windows: the last part of a path. */
+const fileName = (file: string): string => file.slice(Math.max(file.lastIndexOf('\\'), file.lastIndexOf('/')) + 1);
+
+class ProjectDebuggee implements Debuggee {
+  readonly engines: readonly Win32Engine[];
+  readonly projectFolder: string;
+  readonly symbols: ImageSymbols;
+  readonly programs: { readonly application?: string; readonly driver?: string };
+  readonly #parts: Parts;
+  readonly #engine: Win32Engine;
+  readonly #worker: SymbolWorker;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { configuration, project, client, built } = parts;
+    this.#engine = new Win32Engine(client);
+    this.engines = [this.#engine];
+    this.projectFolder = project.folder;
+    const outputs = path.join(project.stateFolder, 'build', 'default');
+    const ntSymbolPath = process.env['_NT_SYMBOL_PATH'];
+    this.#worker = new SymbolWorker({
+      settings: {
+        symbolPath: [...configuration.symbolPath, outputs],
+        ...(ntSymbolPath === undefined ? {} : { ntSymbolPath }),
+        useSymbolServers: configuration.symbolPath.some((element) => /^(?:srv|symsrv)\*/i.test(element)),
+        cacheFolder: path.join(project.stateFolder, 'symbols'),
+      },
+    });
+    const application = `${project.application.name}.exe`.toLowerCase();
+    const driver = `${project.driver.name}.sys`.toLowerCase();
+    this.symbols = new ImageSymbols(
+      this.#worker,
+      new Map(
+        built === undefined
+          ? []
+          : [
+              [application, built.application.exe],
+              [driver, built.driver.sys],
+            ],
+      ),
+    );
+    this.programs = {
+      ...(configuration.application === false ? {} : { application: applicationName(configuration, application) }),
+      ...(configuration.driver ? { driver } : {}),
+    };
+  }
+
+  async attach(operation: StartOperation): Promise<void> {
+    const { configuration } = this.#parts;
+    await this.#engine.freezeOthers(configuration.freezeOtherSide);
+    if (configuration.driver) await this.#attachToDriver(operation);
+    if (configuration.request === 'attach' && configuration.application !== false) {
+      await this.#attachToApplication(configuration, operation);
+    }
+    if (configuration.request === 'attach' && this.#engine.processes().length === 0) {
+      throw new EventscopeError({
+        id: 'debug.nothing',
+        what: 'There is nothing to attach to',
+        target: this.#parts.target.name,
+        why: 'neither the driver nor the application runs',
+        next: 'Deploy the driver or start the application, or use a launch configuration.',
+      });
+    }
+  }
+
+  async begin(operation: StartOperation): Promise<void> {
+    const { configuration, project, target } = this.#parts;
+    if (configuration.request !== 'launch' || configuration.application === false) return;
+    const { application } = configuration;
+    const program = programPath(target, application.program) ?? deployedPaths(target, project).application;
+    operation.progress(`Starting ${fileName(program)} ${application.arguments.join(' ')}`.trimEnd());
+    await this.#engine.launch(
+      {
+        program,
+        arguments: application.arguments,
+        environment: application.environment,
+        ...(application.workingFolder === undefined ? {} : { workingFolder: application.workingFolder }),
+      },
+      { signal: operation.signal },
+    );
+  }
+
+  setExceptions(codes: readonly number[]): Promise<void> {
+    return this.#engine.stopOnExceptions(codes);
+  }
+
+  async terminate(): Promise<void> {
+    await this.#release(() => this.#engine.terminate());
+  }
+
+  async detach(): Promise<void> {
+    await this.#release(() => this.#engine.detach());
+  }
+
+  async #release(leave: () => Promise<void>): Promise<void> {
+    try {
+      await leave();
+    } finally {
+      await this.#parts.client.close();
+      await this.#worker.dispose();
+    }
+  }
+
+  async #attachToDriver(operation: StartOperation): Promise<void> {
+    const { project, target, client, configuration } = this.#parts;
+    const service = new DriverService(target, client, project.driver.service);
+    const status = await service.query(operation);
+    if (status?.state !== 'running') {
+      operation.output(`The driver ${project.driver.name} does not run: only the application is debugged.`);
+      return;
+    }
+    if (status.processId === 0) {
+      operation.output(
+        `The driver ${project.driver.name} runs in the kernel of ${target.name}, which needs a kernel debugging link; only the application is debugged.`,
+      );
+      if (configuration.application === false) {
+        throw new EventscopeError({
+          id: 'debug.noKernelLink',
+          what: 'The driver cannot be debugged',
+          target: target.name,
+          why: 'it runs in the kernel, and the target has no kernel debugging link',
+          next: 'Describe the link in the settings of the target, or debug the application.',
+        });
+      }
+      return;
+    }
+    await this.#engine.attach(status.processId, { signal: operation.signal });
+  }
+
+  async #attachToApplication(configuration: AttachConfiguration, operation: StartOperation): Promise<void> {
+    const { client } = this.#parts;
+    const { signal } = operation;
+    const wanted = configuration.application;
+    if (wanted === false) return;
+    if (wanted.processId !== undefined) {
+      await this.#engine.attach(wanted.processId, { signal });
+      return;
+    }
+    const name = (wanted.name ?? `${this.#parts.project.application.name}.exe`).toLowerCase();
+    const { processes } = await client.request('process/list', {}, { signal });
+    const found = processes.filter((process) => fileName(process.name).toLowerCase() === name);
+    if (found.length === 0) operation.output(`${name} does not run: only the driver is debugged.`);
+    for (const { process } of found) await this.#engine.attach(process, { signal });
+  }
+}
+
+function applicationName(configuration: Configuration, usual: string): string {
+  const { application } = configuration;
+  if (application === false) return usual;
+  const given = 'program' in application ? application.program : 'name' in application ? application.name : undefined;
+  return given === undefined ? usual : fileName(given).toLowerCase();
+}
+
+/** A name without a folder is of our folder of programs on the target. */
+function programPath(target: Target, program: string | undefined): string | undefined {
+  if (program === undefined || /[\\/]/.test(program)) return program;
+  return `${target.folder}\\bin\\${program}`;
+}
