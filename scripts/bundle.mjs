@@ -1,8 +1,8 @@
 /**
- * Makes the bundles: dist/cli.cjs, dist/agent.cjs, dist/extension.cjs and dist/webview.js. A bundle whose inputs have not changed since it
+ * Makes the bundles: dist/cli.cjs, dist/agent.cjs, dist/dap.cjs, dist/extension.cjs and their like. A bundle whose inputs have not changed since it
  * was made is left alone.
  *
- *   node scripts/bundle.mjs [--force] [cli] [agent] [extension] [webview]
+ *   node scripts/bundle.mjs [--force] [cli] [agent] [dap] [extension] [symbol-worker] [webview]
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -56,6 +56,17 @@ const BUNDLES = {
     keepNames: true,
     ...IMPORT_META_URL,
   },
+  dap: {
+    entryPoints: ['debug-adapter/dap-main.ts'],
+    outfile: 'dist/dap.cjs',
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    external: ['cpu-features', '*.node'],
+    mainFields: ['module', 'main'],
+    define: IMPORT_META_URL.define,
+    banner: { js: `#!/usr/bin/env node\n${IMPORT_META_URL.banner.js}` },
+  },
   // What reads symbols, in a thread of its own beside the bundle that starts it.
   'symbol-worker': {
     entryPoints: ['debug-adapter/symbols/worker.ts'],
@@ -78,6 +89,7 @@ const BUNDLES = {
 
 /** What a bundle reads beside itself: the runtime and the grammars that sources are parsed with. */
 const BESIDE = {
+  dap: ['node_modules/iced-x86/iced_x86_bg.wasm'],
   extension: [
     'node_modules/web-tree-sitter/web-tree-sitter.wasm',
     'node_modules/tree-sitter-c/tree-sitter-c.wasm',
@@ -136,7 +148,7 @@ async function make(esbuild, name) {
     legalComments: 'none',
   });
   for (const output of result.outputFiles) {
-    await writeBeside(output.path, output.contents, output.path.endsWith('cli.cjs') ? 0o755 : 0o644);
+    await writeBeside(output.path, output.contents, /(?:cli|dap)\.cjs$/.test(output.path) ? 0o755 : 0o644);
   }
   const inputs = {};
   for (const file of Object.keys(result.metafile.inputs)) {
