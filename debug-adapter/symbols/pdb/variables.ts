@@ -80,26 +80,40 @@ function visibleIn(point: Point, scope: Scope, covers: boolean): VariableSymbol[
   for (const child of scope.children) {
     if (child.kind === 'block') inner.push(...visibleIn(point, child, covers && scopeCovers(child, point.offset)));
   }
-  const own = new Map<string, { readonly variable: VariableSymbol; readonly rank: number }>();
+  const own = new Map<string, Ranked>();
   for (const declaration of scope.declarations) {
     if ((declaration.flags & LocalFlag.CompilerGenerated) !== 0 || /^(__)?\$/.test(declaration.name)) continue;
     if (!covers && chooseDefinitions(point, declaration).every(({ range }) => range === undefined)) continue;
-    const isParameter =
-      (declaration.flags & LocalFlag.Parameter) !== 0 ||
-      (scope.kind === 'function' && point.parameters.has(declaration.name));
+    const isMarked = (declaration.flags & LocalFlag.Parameter) !== 0;
+    const isParameter = isMarked || (scope.kind === 'function' && point.parameters.has(declaration.name));
     const location = locationOf(point, declaration, isParameter);
-    const variable = { name: declaration.name, type: declaration.type, isParameter, location };
-    const rank = trust(declaration, location);
-    const known = own.get(declaration.name);
+    const { name, type } = declaration;
+    const candidate = { variable: { name, type, isParameter, location }, rank: trust(declaration, location) };
     // One variable, described twice: by what the optimiser knows, and by its place in the frame.
-    if (known === undefined) own.set(declaration.name, { variable, rank });
-    else {
-      const better = rank > known.rank ? variable : known.variable;
-      const either = isParameter || known.variable.isParameter;
-      own.set(declaration.name, { variable: { ...better, isParameter: either }, rank: Math.max(rank, known.rank) });
-    }
+    const key = `${type} ${name}`;
+    own.set(key, better(own.get(key), candidate));
   }
-  return [...inner, ...[...own.values()].map(({ variable }) => variable)];
+  return [...inner, ...livingOnes([...own.values()])];
+}
+
+interface Ranked {
+  readonly variable: VariableSymbol;
+  readonly rank: number;
+}
+
+function better(known: Ranked | undefined, candidate: Ranked): Ranked {
+  if (known === undefined) return candidate;
+  const { variable, rank } = candidate.rank > known.rank ? candidate : known;
+  const isParameter = known.variable.isParameter || candidate.variable.isParameter;
+  return { variable: { ...variable, isParameter }, rank };
+}
+
+/** Optimising compilers list variables of several blocks in one: of equal names those that are nowhere now are another block's. */
+function livingOnes(variables: readonly Ranked[]): readonly VariableSymbol[] {
+  const living = new Set(variables.filter(({ rank }) => rank > 0).map(({ variable }) => variable.name));
+  return variables
+    .filter(({ variable, rank }) => rank > 0 || !living.has(variable.name))
+    .map(({ variable }) => variable);
 }
 
 function trust(declaration: Declaration, location: VariableLocation): number {
