@@ -175,15 +175,19 @@ export class VscodeHost {
     return found;
   }
 
-  /** Ends everything and removes its folders. `failed`: pictures and logs are kept in out/vscode. */
+  /** What the windows show now, in out/vscode: at the end of a test that failed. */
+  async keepPictures(title: string): Promise<void> {
+    const kept = path.join(OUT, this.#options.name);
+    await mkdir(kept, { recursive: true });
+    const name = title.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 60);
+    for (const [index, page] of this.#context.pages().entries()) {
+      await page.screenshot({ path: path.join(kept, `${name}-${index}.png`) }).catch(() => undefined);
+    }
+  }
+
+  /** Ends everything and removes its folders. `failed`: logs are kept in out/vscode. */
   async stop(failed = false): Promise<void> {
     const kept = path.join(OUT, this.#options.name);
-    if (failed) {
-      await mkdir(kept, { recursive: true });
-      for (const [index, page] of this.#context.pages().entries()) {
-        await page.screenshot({ path: path.join(kept, `page-${index}.png`) }).catch(() => undefined);
-      }
-    }
     await this.#context.close();
     await end(this.#server);
     if (failed) {

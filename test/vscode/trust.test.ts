@@ -25,8 +25,10 @@ describe('workspace trust', function () {
     folder = await host.sample('sample');
     workbench = new Workbench(await host.open(folder));
   });
-  afterEach(function () {
-    failed ||= this.currentTest?.state === 'failed';
+  afterEach(async function () {
+    if (this.currentTest?.state !== 'failed') return;
+    failed = true;
+    await host.keepPictures(this.currentTest.title);
   });
   after(async function () {
     this.timeout(60_000);

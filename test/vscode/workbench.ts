@@ -71,11 +71,34 @@ export class Workbench {
 
   /** A section of the side bar by its title, opened when it is closed. */
   async openPane(title: string): Promise<Locator> {
+    return this.#setPane(title, true);
+  }
+
+  async closePane(title: string): Promise<Locator> {
+    return this.#setPane(title, false);
+  }
+
+  async #setPane(title: string, open: boolean): Promise<Locator> {
     const pane = this.page.locator('.pane').filter({ has: this.page.locator(`.pane-header[aria-label^="${title}"]`) });
     const header = pane.locator('.pane-header').first();
     await header.waitFor({ timeout: SHOWN_TIMEOUT_MS });
-    if ((await header.getAttribute('aria-expanded')) !== 'true') await header.click();
+    if ((await header.getAttribute('aria-expanded')) !== String(open)) await header.click();
     return pane;
+  }
+
+  /** Opens a row of a tree of ours by its text. */
+  async expand(text: string): Promise<void> {
+    const row = this.treeItem(text).first();
+    await row.waitFor({ timeout: SHOWN_TIMEOUT_MS });
+    if ((await row.getAttribute('aria-expanded')) === 'true') return;
+    await row.click();
+    await this.page.keyboard.press('ArrowRight');
+  }
+
+  /** Chooses an entry of a row's context menu. */
+  async chooseInMenu(row: Locator, entry: string): Promise<void> {
+    await row.click({ button: 'right' });
+    await this.page.locator('.monaco-menu .action-item').getByText(entry, { exact: true }).click();
   }
 
   /** Opens a file of the window's folder by its name. */
