@@ -10,6 +10,7 @@ import {
   deleteService,
   listServices,
   queryService,
+  setServiceGroup,
   startService,
   stopService,
   type ServiceDefinition,
@@ -22,6 +23,8 @@ export const callOperations = {
     startService(name, timeoutMs, context),
   'service/stop': ({ name, timeoutMs }: { name: string; timeoutMs: number }, context: CallContext) =>
     stopService(name, timeoutMs, context),
+  'service/setGroup': ({ name, loadOrderGroup }: { name: string; loadOrderGroup: string }) =>
+    setServiceGroup(name, loadOrderGroup),
   'service/delete': ({ name }: { name: string }) => {
     deleteService(name);
     return {};

@@ -1,5 +1,6 @@
 /** The client's breakpoints: which stand where, in code or in debug registers, and how often each was met. */
 import type { DebugBreakpoint } from '../protocol/agent-debug.js';
+import { type Filter, receiveFilter } from '../machine/conditions.js';
 import { CONTEXT_DEBUG_REGISTERS, type X64Context } from '../machine/x64-context.js';
 import type { DebuggedProcess, DebuggedThread } from './debug-process.js';
 
@@ -11,6 +12,7 @@ export interface Breakpoint {
   readonly process: DebuggedProcess;
   /** Debug register, for those that are not software. */
   readonly register?: number;
+  readonly filter?: Filter;
   hits: bigint;
   filtered: bigint;
 }
@@ -51,7 +53,9 @@ export class Breakpoints {
   /** @returns the breakpoint, or why it cannot be set */
   add(request: DebugBreakpoint, process: DebuggedProcess): Breakpoint | string {
     const id = this.#nextId++;
-    const counters = { hits: 0n, filtered: 0n };
+    // Its text is read again: what comes over the wire is never evaluated as it is.
+    const filter = request.filter === undefined ? {} : { filter: receiveFilter(request.filter) };
+    const counters = { hits: 0n, filtered: 0n, ...filter };
     if (request.kind === 'software') {
       if (!process.patch(request.address)) {
         return `There is no memory that can be changed at 0x${request.address.toString(16)} of ${process.name}`;

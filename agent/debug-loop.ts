@@ -14,9 +14,11 @@ import {
   EFLAGS,
   type X64Context,
 } from '../machine/x64-context.js';
+import { passes } from '../machine/conditions.js';
 import { callLength, emulate } from '../machine/emulate/emulate.js';
 import type { DebugBreakpoint, DebugEvent, DebugStopReason } from '../protocol/agent-debug.js';
 import { Breakpoints, type Breakpoint } from './debug-breakpoints.js';
+import { hitLookup } from './debug-conditions.js';
 import {
   closeHandle,
   type DebugObject,
@@ -132,13 +134,26 @@ export class DebugLoop {
   /** Takes every event that waits. */
   takeEvents(): void {
     for (let event = this.object.next(); event !== undefined; event = this.object.next()) {
-      if (this.#stopped !== undefined && event.kind === 'exception') {
-        this.#kept.push(event);
-      } else {
-        this.#handle(event);
-      }
+      this.#take(event);
     }
     this.#pauseIfWanted();
+  }
+
+  #take(event: NativeDebugEvent): void {
+    if (this.#stopped !== undefined && event.kind === 'exception') {
+      this.#keep(event);
+    } else {
+      this.#handle(event);
+    }
+  }
+
+  /** Its thread shows from now on that it stands before the breakpoint, not behind the INT3. */
+  #keep(event: ExceptionEvent): void {
+    const process = this.#processes.get(event.processId);
+    if (process !== undefined) {
+      this.#rewind(process, event);
+    }
+    this.#kept.push(event);
   }
 
   #handle(event: NativeDebugEvent): void {
@@ -228,6 +243,9 @@ export class DebugLoop {
   }
 
   #forget(process: DebuggedProcess, exitCode: number): void {
+    if (this.breakpoints.changed.size > 0) {
+      this.tellHits();
+    }
     this.#steps.delete(process);
     for (const thread of [...process.threads.values()]) {
       this.#threadGone(process, thread.threadId, exitCode);
@@ -292,6 +310,10 @@ export class DebugLoop {
       return;
     }
     const { code, address } = event.exception;
+    const step = this.#steps.get(process);
+    if (step !== undefined && step.thread !== thread && this.#putBack(process, event)) {
+      return;
+    }
     if (code === STATUS_BREAKPOINT) {
       this.#int3(thread, address, event);
     } else if (code === STATUS_SINGLE_STEP) {
@@ -343,24 +365,15 @@ export class DebugLoop {
 
   #int3(thread: DebuggedThread, address: bigint, event: ExceptionEvent): void {
     const { process } = thread;
-    if (process.isPatched(address)) {
-      const context = thread.readContext(CODE_CONTEXT);
-      context.rip = address;
-      thread.writeContext(context, CODE_CONTEXT);
-      const passed = thread.passOnce === address;
+    const context = this.#rewind(process, event);
+    if (context !== undefined) {
+      // Where the INT3 was taken out meanwhile, the instruction itself is still to be run.
+      const passed = thread.passOnce === address || !process.isPatched(address);
       thread.passOnce = undefined;
       if (!passed && this.#meet(thread, context, event)) {
         return;
       }
       this.#goOn(thread, context, event);
-      return;
-    }
-    if (process.wasPatched(address) && process.readRaw(address, 1)?.[0] !== 0xcc) {
-      // Met before the INT3 was taken out: the instruction itself is still to be run.
-      const context = thread.readContext(CONTEXT_CONTROL);
-      context.rip = address;
-      thread.writeContext(context, CONTEXT_CONTROL);
-      this.object.continue(event);
       return;
     }
     if (process.awaitsEntry) {
@@ -381,7 +394,7 @@ export class DebugLoop {
     }
     const stopping = this.breakpoints
       .softwareAt(thread.process, context.rip)
-      .filter((breakpoint) => this.#passes(breakpoint, thread));
+      .filter((breakpoint) => this.#passes(breakpoint, thread, context));
     if (stopping.length === 0) {
       return false;
     }
@@ -404,12 +417,16 @@ export class DebugLoop {
   }
 
   /** Counts a hit and decides it. */
-  #passes(breakpoint: Breakpoint, thread: DebuggedThread): boolean {
+  #passes(breakpoint: Breakpoint, thread: DebuggedThread, context: X64Context): boolean {
     const { request } = breakpoint;
     if (request.thread !== undefined && request.thread !== thread.id) {
       return false;
     }
-    this.breakpoints.count(breakpoint, true);
+    const passed = passes(breakpoint.filter, hitLookup(breakpoint, thread, context));
+    this.breakpoints.count(breakpoint, passed);
+    if (!passed) {
+      return false;
+    }
     return breakpoint.hits > BigInt(request.ignoreCount ?? 0);
   }
 
@@ -486,6 +503,11 @@ export class DebugLoop {
     if (met.length > 0) {
       this.breakpoints.applyDebugRegisters(thread);
     }
+    if (!stepped && met.length === 0 && thread.expectsTrap) {
+      thread.expectsTrap = false;
+      this.object.continue(event);
+      return;
+    }
     if (!stepped && met.length === 0) {
       // The program's own single step.
       this.#fault(thread, event);
@@ -499,7 +521,7 @@ export class DebugLoop {
       context.eflags |= EFLAGS.resume;
     }
     thread.writeContext(context, CODE_CONTEXT);
-    const stopping = met.filter((breakpoint) => this.#passes(breakpoint, thread));
+    const stopping = met.filter((breakpoint) => this.#passes(breakpoint, thread, context));
     if (stopping.length > 0) {
       this.#stopAtBreakpoints('data', thread, stopping, event);
       return;
@@ -518,9 +540,19 @@ export class DebugLoop {
   step(request: StepRequest): void {
     this.requireStopped();
     const { thread } = request;
-    const context = thread.readContext(CODE_CONTEXT);
+    // Reading its registers waits until it stands: what it met on its way there is in the queue then.
+    thread.readContext(CONTEXT_CONTROL);
+    this.takeEvents();
+    this.#abandonHardwareStep(thread.process);
     const stopped = this.#stopped;
     const event = this.#endStop();
+    if (this.#meetKept(thread)) {
+      if (event !== undefined && stopped !== undefined) {
+        this.#leaveStopTo(thread, stopped.thread, event);
+      }
+      return;
+    }
+    const context = thread.readContext(CODE_CONTEXT);
     this.#userStep = request;
     if (stopped !== undefined && stopped.thread !== thread) {
       this.#leaveStopTo(thread, stopped.thread, event);
@@ -528,6 +560,37 @@ export class DebugLoop {
       return;
     }
     this.#runStep(request, context, event);
+  }
+
+  /** A thread that has met something already, which was not told yet, does not step: that is told. */
+  #meetKept(thread: DebuggedThread): boolean {
+    const index = this.#kept.findIndex(
+      ({ processId, threadId }) => processId === thread.process.processId && threadId === thread.threadId,
+    );
+    const [event] = index < 0 ? [] : this.#kept.splice(index, 1);
+    if (event === undefined) {
+      return false;
+    }
+    thread.process.freeze();
+    this.#handle(event);
+    if (!this.isStopped) {
+      this.#stop(thread, { kind: 'step' }, undefined);
+    }
+    return true;
+  }
+
+  /** A step over a breakpoint that was not done when everything was stopped: its thread does it anew when it runs again. */
+  #abandonHardwareStep(process: DebuggedProcess): void {
+    const step = this.#steps.get(process);
+    if (step === undefined) {
+      return;
+    }
+    this.#endHardwareStep(process);
+    const context = step.thread.readContext(CONTEXT_CONTROL);
+    context.eflags &= ~EFLAGS.trap;
+    step.thread.writeContext(context, CONTEXT_CONTROL);
+    step.thread.passOnce = step.lifted;
+    step.thread.expectsTrap = true;
   }
 
   /** Another thread than the one that stopped is to run alone: the stop's own event goes, its thread stands still. */
@@ -652,27 +715,41 @@ export class DebugLoop {
       const process = this.#processes.get(event.processId);
       if (this.isStopped) {
         this.#kept.push(event);
-      } else if (alone === undefined || process === undefined || !this.#putBack(process, event)) {
+      } else if (process === undefined || process !== alone) {
         this.#handle(event);
+      } else {
+        process.freeze();
+        if (!this.#putBack(process, event)) {
+          this.#handle(event);
+        }
       }
     }
   }
 
+  /** Something holds the thread, so that it does not run before it may. @returns whether the event was one of a breakpoint */
   #putBack(process: DebuggedProcess, event: NativeDebugEvent): boolean {
-    if (event.kind !== 'exception' || event.exception.code !== STATUS_BREAKPOINT) {
+    if (event.kind !== 'exception' || this.#rewind(process, event) === undefined) {
       return false;
     }
-    const { address } = event.exception;
-    const thread = process.threads.get(event.threadId);
-    if (thread === undefined || !(process.isPatched(address) || process.wasPatched(address))) {
-      return false;
-    }
-    const context = thread.readContext(CONTEXT_CONTROL);
-    context.rip = address;
-    thread.writeContext(context, CONTEXT_CONTROL);
-    process.freeze();
     this.object.continue(event);
     return true;
+  }
+
+  /** Sets a thread that met an INT3 of ours before it again. @returns its registers; undefined when it met none of ours */
+  #rewind(
+    process: DebuggedProcess,
+    { exception: { code, address }, threadId }: ExceptionEvent,
+  ): X64Context | undefined {
+    const thread = process.threads.get(threadId);
+    const ours =
+      process.isPatched(address) || (process.wasPatched(address) && process.readRaw(address, 1)?.[0] !== 0xcc);
+    if (code !== STATUS_BREAKPOINT || thread === undefined || !ours) {
+      return undefined;
+    }
+    const context = thread.readContext(CODE_CONTEXT);
+    context.rip = address;
+    thread.writeContext(context, CODE_CONTEXT);
+    return context;
   }
 
   // ---- stopping and going on
@@ -767,7 +844,15 @@ export class DebugLoop {
     for (const process of this.#processes.values()) {
       process.freeze();
     }
-    this.#stop(thread, { kind: 'pause' }, undefined);
+    // It may be on its way into a breakpoint: reading its registers waits until it stands.
+    thread.readContext(CONTEXT_CONTROL);
+    for (let event = this.object.next(); event !== undefined; event = this.object.next()) {
+      this.#take(event);
+    }
+    // What came last may have stopped by itself, or ended the thread.
+    if (this.#stopped === undefined && this.#threads.has(thread.id)) {
+      this.#stop(thread, { kind: 'pause' }, undefined);
+    }
   }
 
   /** The one that stopped last; else the first of a program rather than of a driver host. */
@@ -861,10 +946,8 @@ export class DebugLoop {
     for (let event = this.object.next(); event !== undefined; event = this.object.next()) {
       if (event.processId === process.processId) {
         this.#settle(process, event);
-      } else if (this.#stopped !== undefined && event.kind === 'exception') {
-        this.#kept.push(event);
       } else {
-        this.#handle(event);
+        this.#take(event);
       }
     }
   }
@@ -874,13 +957,7 @@ export class DebugLoop {
       this.#handle(event);
       return;
     }
-    const { code, address } = event.exception;
-    const thread = process.threads.get(event.threadId);
-    if (code === STATUS_BREAKPOINT && thread !== undefined && process.wasPatched(address)) {
-      const context = thread.readContext(CONTEXT_CONTROL);
-      context.rip = address;
-      thread.writeContext(context, CONTEXT_CONTROL);
-    }
+    this.#rewind(process, event);
     this.object.continue(event, !isFault(event));
   }
 

@@ -35,6 +35,8 @@ export class DebuggedThread {
   name: string | undefined;
   /** Its next meeting with the breakpoint at this address was told already. */
   passOnce: bigint | undefined;
+  /** A single step of ours was given up; its event may still come. */
+  expectsTrap = false;
   /** Whether we hold it by SuspendThread, apart from what holds its process. */
   held = false;
 

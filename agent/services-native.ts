@@ -66,3 +66,20 @@ export const EnumServicesStatusExW = advapi32.func(
   resume: Uint32Array,
   group: null,
 ) => number;
+
+/** SERVICE_NO_CHANGE for what stays; the four null pointers mean the same. */
+export const ChangeServiceConfigW = advapi32.func(
+  'int32_t __stdcall ChangeServiceConfigW(intptr_t service, uint32_t type, uint32_t start, uint32_t errorControl, str16 path, str16 group, void *tag, void *dependencies, str16 account, str16 password, str16 displayName)',
+) as (
+  service: Handle,
+  type: number,
+  start: number,
+  errorControl: number,
+  path: null,
+  group: string,
+  tag: null,
+  dependencies: null,
+  account: null,
+  password: null,
+  displayName: null,
+) => number;

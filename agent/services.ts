@@ -16,6 +16,7 @@ import { NativeMemory, type Handle } from './native/memory.js';
 import { NativeError, win32Error } from './native/native-error.js';
 import { describeWin32Error } from '../machine/status.js';
 import {
+  ChangeServiceConfigW,
   CloseServiceHandle,
   ControlService,
   CreateServiceW,
@@ -33,6 +34,8 @@ const SC_MANAGER_CREATE_SERVICE = 2;
 const SC_MANAGER_ENUMERATE_SERVICE = 4;
 const SERVICE_QUERY_CONFIG = 1;
 const SERVICE_QUERY_STATUS = 4;
+const SERVICE_CHANGE_CONFIG = 2;
+const SERVICE_NO_CHANGE = 0xffff_ffff;
 const SERVICE_START = 0x10;
 const SERVICE_STOP = 0x20;
 /** Wine's own: Windows' control manager knows no such right. */
@@ -114,6 +117,17 @@ export function createService(definition: ServiceDefinition): ServiceStatus {
     } finally {
       CloseServiceHandle(service);
     }
+  });
+}
+
+/** Its load-order group; '' for none. Holds from its next start. */
+export function setServiceGroup(name: string, group: string): ServiceStatus {
+  return withService(name, SERVICE_CHANGE_CONFIG | QUERY_RIGHTS, (service) => {
+    const same = SERVICE_NO_CHANGE;
+    if (ChangeServiceConfigW(service, same, same, same, null, group, null, null, null, null, null) === 0) {
+      throw win32Error('ChangeServiceConfigW', GetLastError(), name);
+    }
+    return statusOf(service, name);
   });
 }
 

@@ -141,6 +141,7 @@ export class Session {
     this.#handle('service/stop', (params, signal) =>
       this.#calls.run('service/stop', params, named(signal, params.timeoutMs)),
     );
+    this.#handle('service/setGroup', (params, signal) => this.#calls.run('service/setGroup', params, bounded(signal)));
     this.#handle('service/delete', (params, signal) => this.#calls.run('service/delete', params, bounded(signal)));
     this.#handle('service/query', async (params, signal) => {
       const { status } = await this.#calls.run('service/query', params, bounded(signal));

@@ -144,6 +144,8 @@ export const requests = {
   /** Waits until running or failed, at most timeoutMs; the real state is followed past the control manager's own 10 s. */
   'service/start': { params: v.strictObject({ name: text, timeoutMs: u32 }), result: serviceStatus },
   'service/stop': { params: v.strictObject({ name: text, timeoutMs: u32 }), result: serviceStatus },
+  /** The load-order group: '' for none. Under Wine drivers of one group share a host process. */
+  'service/setGroup': { params: v.strictObject({ name: text, loadOrderGroup: text }), result: serviceStatus },
   'service/delete': { params: v.strictObject({ name: text }), result: ok },
   /** result undefined: no such service. */
   'service/query': {
