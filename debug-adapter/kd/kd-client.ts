@@ -248,6 +248,8 @@ export class KdClient {
       const answer = await this.#ask(request, payload, attempt);
       this.#noteDamage();
       if (answer !== 'again') return answer;
+      // The target reported its stop instead: what is still in flight is made anew.
+      this.link.abandon(new Error('Asked again'));
       if (!request.repeatable || attempt >= MAX_ATTEMPTS) throw this.#noAnswer(request, attempt);
       // What was acknowledged and not answered: the ids of both sides may be out of step.
       if (attempt % 4 === 0) this.link.reset();

@@ -45,7 +45,7 @@ interface InFlight {
   readonly settle: (error?: Error) => void;
 }
 
-/** Nothing valid heard for so long while something is in flight: the link is dead. Milliseconds. */
+/** Nothing heard for so long while something is in flight: the link is dead. Milliseconds. */
 const SILENCE_MS = 10_000;
 
 export class PacketLink {
@@ -66,10 +66,14 @@ export class PacketLink {
   #peerId: number | undefined;
   /** The target's first packet, as it was accepted: it comes again when our acknowledgement is lost. */
   #synced: { readonly id: number; readonly payload: Uint8Array; readonly sends: number } | undefined;
+  /** A packet that says the target began anew, seen once. */
+  #suspect: KdPacket | undefined;
   #acknowledged = 0;
   #inFlight: InFlight | undefined;
   #awaitingReset = false;
   #lastHeard = 0;
+  /** When anything came, whole or not. */
+  #lastSign = 0;
   #lastResend = -Infinity;
 
   constructor(carrier: PacketCarrier, events: PacketLinkEvents, clock: Clock = realClock) {
@@ -84,6 +88,8 @@ export class PacketLink {
       packet: (packet) => this.#receive(packet),
       damaged: () => {
         this.statistics.damaged++;
+        // A line that damages is a line that lives.
+        this.#lastSign = this.#clock.now();
         this.#askAgain();
       },
       text: (text) => this.#events.text(text),
@@ -167,6 +173,7 @@ export class PacketLink {
       };
       this.#inFlight = inFlight;
       this.#lastHeard = this.#clock.now();
+      this.#lastSign = this.#lastHeard;
       this.#transmit(inFlight);
     });
   }
@@ -230,7 +237,7 @@ export class PacketLink {
       return;
     }
     // While the wire is away its own end decides how long to wait for it.
-    if (this.#carrier.up && this.#clock.now() - this.#lastHeard > SILENCE_MS) {
+    if (this.#carrier.up && this.#clock.now() - this.#lastSign > SILENCE_MS) {
       inFlight.settle(
         new EventscopeError({
           id: 'debug.link',
@@ -261,6 +268,7 @@ export class PacketLink {
 
   #receive(packet: KdPacket): void {
     this.#lastHeard = this.#clock.now();
+    this.#lastSign = this.#lastHeard;
     if (!packet.control) {
       this.#receiveData(packet);
       return;
@@ -328,21 +336,37 @@ export class PacketLink {
     return 'fresh';
   }
 
-  /** The first packet of a target that began anew: accepted whatever was expected, and our own ids begin anew with it. */
-  #acceptSync(packet: KdPacket, plain: number): 'fresh' | 'duplicate' {
+  /**
+   * The first packet of a target that began anew: accepted whatever was expected, and our own ids begin anew with it. One damaged bit looks
+   * the same, so in the middle of a session it is believed when it comes a second time; an answer never is a target's first packet.
+   */
+  #acceptSync(packet: KdPacket, plain: number): 'fresh' | 'duplicate' | 'foreign' {
+    const known = this.#peerId !== undefined;
     const before = this.#synced;
+    const dubious = known && before === undefined && !this.#isSuspect(packet);
+    if (dubious || packet.type === PacketType.StateManipulate) {
+      this.#suspect = packet;
+      return 'foreign';
+    }
+    this.#suspect = undefined;
     this.#synced = { id: packet.id, payload: packet.payload, sends: this.#acknowledged };
     const again =
       before?.id === packet.id &&
       before.sends === this.#acknowledged &&
       Buffer.compare(before.payload, packet.payload) === 0;
     if (again) return 'duplicate';
-    const known = this.#peerId !== undefined;
     this.#peerId = (plain ^ 1) >>> 0;
     this.#nextId = this.#firstId;
     if (this.#inFlight !== undefined) this.#inFlight.packet = { ...this.#inFlight.packet, id: this.#nextId };
     if (known) this.#events.peerReset('sync');
     return 'fresh';
+  }
+
+  #isSuspect(packet: KdPacket): boolean {
+    const suspect = this.#suspect;
+    return (
+      suspect?.id === packet.id && suspect.type === packet.type && Buffer.compare(suspect.payload, packet.payload) === 0
+    );
   }
 
   #acceptKdnet(packet: KdPacket): 'fresh' | 'duplicate' {

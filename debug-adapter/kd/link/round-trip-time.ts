@@ -3,6 +3,7 @@
 const FIRST_TIMEOUT_MS = 500;
 const LEAST_TIMEOUT_MS = 3;
 const MOST_TIMEOUT_MS = 1_000;
+const MOST_GROWTH = 16;
 /** Payload of the usual request; a larger one takes longer on a slow line. */
 const USUAL_BYTES = 120;
 
@@ -31,10 +32,14 @@ export class RoundTripTime {
     return Math.min(MOST_TIMEOUT_MS, Math.max(LEAST_TIMEOUT_MS, this.#smoothed + 4 * this.#variation));
   }
 
-  /** Until the next attempt at a packet of this size; grows with each, up to a second (more for what a slow line takes that long to carry). */
+  /**
+   * Until the next attempt at a packet of this size. Grows with each, but on a fast line not to a second: where most packets are lost,
+   * many attempts are needed before the line can be called dead.
+   */
   timeoutFor(payloadBytes: number, attempt: number): number {
+    if (this.#smoothed === undefined) return FIRST_TIMEOUT_MS;
     const scaled = this.timeout * Math.max(1, payloadBytes / USUAL_BYTES);
-    return Math.min(Math.max(MOST_TIMEOUT_MS, scaled), scaled * 1.3 ** Math.min(30, attempt - 1));
+    return scaled * Math.min(MOST_GROWTH, 1.3 ** (attempt - 1));
   }
 
   /** How long a packet that has begun may rest. */
