@@ -7,6 +7,7 @@ export const UNIT_TESTS = [
 
 export const STAGES = [
   { name: 'unit', specs: UNIT_TESTS, minutes: 5 },
+  { name: 'webview', specs: ['test/webview/*.test.ts'], minutes: 5 },
   { name: 'native', specs: ['test/native/**/*.test.ts'], minutes: 15 },
   { name: 'integration', specs: ['test/integration/**/*.test.ts'], minutes: 25 },
   { name: 'debug', specs: ['test/debug/**/*.test.ts'], minutes: 15 },

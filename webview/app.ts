@@ -40,7 +40,10 @@ export class App {
         document.body.dataset['drawn'] = 'yes';
       },
     });
-    host.onMessage((message) => this.take(message));
+    host.onMessage(
+      (message) => this.take(message),
+      (why) => this.tell([why]),
+    );
     this.#listen();
   }
 

@@ -11,7 +11,8 @@ export interface Host {
   /** The page is alone: it has no editor that could open a line or keep a file. */
   readonly alone: boolean;
   send(message: ViewMessage): void;
-  onMessage(take: (message: HostMessage) => void): void;
+  /** `refused`: what a message was refused for, in words. */
+  onMessage(take: (message: HostMessage) => void, refused: (why: string) => void): void;
   readState(): ViewState | undefined;
   keepState(state: ViewState): void;
 }
@@ -25,30 +26,26 @@ declare global {
   var acquireVsCodeApi: (() => WebviewApi) | undefined;
 }
 
-/** `refused`: what a message was refused for, in words. */
-export function findHost(refused: (why: string) => void): Host {
-  return globalThis.acquireVsCodeApi === undefined ? new Alone() : new Editor(globalThis.acquireVsCodeApi(), refused);
-}
+export const findHost = (): Host =>
+  globalThis.acquireVsCodeApi === undefined ? new Alone() : new Editor(globalThis.acquireVsCodeApi());
 
 class Editor implements Host {
   readonly alone = false;
   readonly #api: WebviewApi;
-  readonly #refused: (why: string) => void;
 
-  constructor(api: WebviewApi, refused: (why: string) => void) {
+  constructor(api: WebviewApi) {
     this.#api = api;
-    this.#refused = refused;
   }
 
   send(message: ViewMessage): void {
     this.#api.postMessage(message);
   }
 
-  onMessage(take: (message: HostMessage) => void): void {
+  onMessage(take: (message: HostMessage) => void, refused: (why: string) => void): void {
     window.addEventListener('message', (event: MessageEvent<unknown>) => {
       const parsed = parseHostMessage(event.data);
       if (parsed.ok) take(parsed.message);
-      else this.#refused(`A message to the timeline was refused (${parsed.why}).`);
+      else refused(`A message to the timeline was refused (${parsed.why}).`);
     });
   }
 

@@ -8,9 +8,8 @@ import { OpeningWorker, type WorkerRequest } from './worker.js';
 const script = typeof document === 'undefined' ? undefined : (document.currentScript?.textContent ?? undefined);
 
 function startPage(): void {
-  let app: App | undefined;
-  const host = findHost((why) => app?.tell([why]));
-  app = new App(host, script === '' ? undefined : script);
+  const host = findHost();
+  const app = new App(host, script === '' ? undefined : script);
   const data = document.getElementById('data')?.textContent ?? '';
   if (data !== '') app.open(fromBase64(data));
   host.send({ type: 'ready', version: WEBVIEW_PROTOCOL_VERSION });

@@ -79,7 +79,7 @@ h1 { font-size: 15px; font-weight: 600; margin: 0; display: inline; }
 }
 .bar button[aria-pressed='true'] { border-color: var(--es-focus); color: var(--es-focus); }
 :focus-visible { outline: 2px solid var(--es-focus); outline-offset: -2px; }
-#filter { width: 19em; } #filter[aria-invalid='true'] { border-color: var(--es-wiped); } #runs { max-width: 34em; }
+#filter { width: 24em; } #export { width: 8em; } #filter[aria-invalid='true'] { border-color: var(--es-wiped); } #runs { max-width: 34em; }
 #legend { color: var(--es-faint); display: flex; flex-wrap: wrap; gap: 2px 12px; margin-left: 4px; }
 #legend b { font-weight: 400; display: inline-block; min-width: 14px; text-align: center; }
 .signal { color: var(--es-signal); } .reset { color: var(--es-reset); } .wiped { color: var(--es-wiped); }

@@ -449,7 +449,8 @@ export class Timeline {
   #showFirst(): void {
     if (this.#view.data.columns.runs.length > 0) this.showRun(0);
     else {
-      this.showAll();
+      const { from, until } = this.#whereThingsHappen(-1);
+      this.showTime(from, until);
       this.select(firstWake(this.#view, undefined));
     }
   }

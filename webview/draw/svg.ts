@@ -18,7 +18,6 @@ const short = (value: number): string => String(Math.round(value * 100) / 100);
 
 export const escapeXml = (text: string): string =>
   // XML knows no other control characters, not even escaped.
-  // eslint-disable-next-line no-control-regex
   text
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
     .replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);

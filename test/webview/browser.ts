@@ -1,0 +1,153 @@
+/** The timeline's page in headless Chromium, with a host of its own in place of the editor: for tests and benchmarks. */
+import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { bundle } from '../../scripts/bundle.mjs';
+import { renderEmptyPage } from '../../webview/standalone.js';
+
+const ROOT = path.resolve(import.meta.dirname, '..', '..');
+const CHROMIUM = '/usr/bin/chromium';
+const ARGUMENTS = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+  ...['--disable-component-update', '--disable-sync', '--font-render-hinting=none', '--disable-lcd-text'],
+  ...['--force-color-profile=srgb', '--hide-scrollbars'],
+];
+const SIZE = { width: 1280, height: 720 };
+const PATIENCE_MS = 20_000;
+
+export interface TestPage {
+  readonly page: Page;
+  /** Messages that the view sent to its host, in order; bytes are lists of numbers. */
+  sent(): Promise<readonly Record<string, unknown>[]>;
+  /** A message of the host, plain JSON. */
+  post(message: unknown): Promise<void>;
+  /** Gives a file to the view as a host does: in pieces. Returns when it was sent. */
+  openFile(id: number, file: string): Promise<void>;
+  /** Until the view has drawn everything that it was told. */
+  drawn(patienceMs?: number): Promise<void>;
+  /** What was thrown in the page. */
+  readonly errors: readonly string[];
+}
+
+export class TimelineBrowser {
+  private constructor(
+    private readonly browser: Browser,
+    private readonly folder: string,
+  ) {}
+
+  static async launch(more: readonly string[] = []): Promise<TimelineBrowser> {
+    await bundle(['webview']);
+    await mkdir(path.join(ROOT, 'out'), { recursive: true });
+    const folder = await mkdtemp(path.join(ROOT, 'out', 'webview-'));
+    const browser = await chromium.launch({ executablePath: CHROMIUM, headless: true, args: [...ARGUMENTS, ...more] });
+    return new TimelineBrowser(browser, folder);
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** A place for files that the page shall open; it goes with the browser. */
+  file(name: string): string {
+    return path.join(this.folder, name);
+  }
+
+  get playwright(): Browser {
+    return this.browser;
+  }
+
+  /** The page as an editor shows it, with `state` kept from before. */
+  async open(options: { colorScheme?: 'light' | 'dark'; bodyClass?: string; state?: unknown } = {}): Promise<TestPage> {
+    const html = this.file(`page-${Math.random().toString(36).slice(2)}.html`);
+    const text = renderEmptyPage(await readFile(path.join(ROOT, 'dist', 'webview.js'), 'utf8'));
+    await writeFile(html, text.replace('<body>', `<body class="${options.bodyClass ?? ''}">`));
+    const page = await this.browser.newPage({ viewport: SIZE, colorScheme: options.colorScheme ?? 'light' });
+    const errors: string[] = [];
+    page.on('pageerror', (error) => errors.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text());
+    });
+    // What runs these files names functions by a helper of its own, which the page does not have.
+    await page.addInitScript('globalThis.__name = (named) => named;');
+    await page.addInitScript(fakeEditor, options.state ?? null);
+    await page.goto(pathToFileURL(html).href);
+    return pageOf(page, errors);
+  }
+}
+
+/** In the page: what acquireVsCodeApi gives, kept where a test can read it. Runs before the page's own script. */
+function fakeEditor(state: unknown): void {
+  const scope = globalThis as unknown as Record<string, unknown>;
+  const sent: unknown[] = [];
+  scope['sentMessages'] = sent;
+  scope['keptState'] = state;
+  scope['acquireVsCodeApi'] = () => ({
+    postMessage: (message: unknown) => sent.push(message),
+    getState: () => scope['keptState'],
+    setState: (kept: unknown) => (scope['keptState'] = kept),
+  });
+  // The same letters on every machine that has this font.
+  (scope['document'] as { addEventListener(type: string, listener: () => void): void }).addEventListener(
+    'DOMContentLoaded',
+    () => {
+      const { documentElement } = scope['document'] as {
+        documentElement: { style: { setProperty(name: string, value: string): void } };
+      };
+      documentElement.style.setProperty('--vscode-font-family', "'DejaVu Sans'");
+    },
+  );
+}
+
+function pageOf(page: Page, errors: readonly string[]): TestPage {
+  return {
+    page,
+    errors,
+    sent: () =>
+      page.evaluate(() => {
+        const sent = (globalThis as unknown as { sentMessages: Record<string, unknown>[] }).sentMessages;
+        return sent.map((message) =>
+          Object.fromEntries(
+            Object.entries(message).map(([key, value]) => [key, value instanceof Uint8Array ? [...value] : value]),
+          ),
+        );
+      }),
+    post: (message) => page.evaluate((data) => postMessage(data, '*'), message),
+    openFile: async (id, file) => {
+      await page.evaluate(() => {
+        const input = document.createElement('input');
+        input.type = 'file';
+        input.id = 'given';
+        input.hidden = true;
+        document.body.append(input);
+      });
+      await page.locator('#given').setInputFiles(file);
+      await page.evaluate(async (number) => {
+        const input = document.getElementById('given') as HTMLInputElement;
+        const [given] = input.files ?? [];
+        input.remove();
+        if (given === undefined) return;
+        postMessage({ type: 'open', id: number, title: given.name, bytes: given.size }, '*');
+        const step = 16 * 1024 * 1024;
+        for (let at = 0; at < given.size; at += step) {
+          const bytes = new Uint8Array(await given.slice(at, at + step).arrayBuffer());
+          postMessage({ type: 'piece', id: number, at, bytes }, '*', [bytes.buffer]);
+        }
+      }, id);
+    },
+    drawn: async (patienceMs = PATIENCE_MS) => {
+      await page.waitForFunction(
+        () => {
+          const sent = (globalThis as unknown as { sentMessages: { type: string }[] }).sentMessages;
+          return (
+            document.body.dataset['drawn'] === 'yes' && sent.some(({ type }) => type === 'opened' || type === 'failed')
+          );
+        },
+        null,
+        { timeout: patienceMs },
+      );
+    },
+  };
+}

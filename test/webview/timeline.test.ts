@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { encodeColumns } from '../../trace/columns/encode.js';
+import { toColumns } from '../../trace/columns/from-model.js';
+import type { TimelineColumns } from '../../trace/columns/columns.js';
+import { encodeEvtrace } from '../../trace/evtrace.js';
+import { generate } from '../../trace/generator.js';
+import { buildModel } from '../../trace/model/model.js';
+import { TimelineBrowser, type TestPage } from './browser.js';
+import { assertPicture } from './pictures.js';
+
+const { recording } = generate({ seed: 21, span: 3e6, lost: 0.03, types: ['event', 'semaphore', 'timer'] });
+const columns: TimelineColumns = {
+  ...toColumns(buildModel(recording)),
+  stops: [{ from: 1.2e6, until: 1.6e6, reason: 'breakpoint at eventsys!Signal' }],
+};
+
+describe('timeline in Chromium', function () {
+  this.timeout(120_000);
+  let browser: TimelineBrowser;
+  let open: TestPage | undefined;
+
+  before(async () => {
+    browser = await TimelineBrowser.launch();
+    await writeFile(browser.file('recording.columns'), encodeColumns(columns));
+    await writeFile(browser.file('recording.evtrace'), encodeEvtrace(recording));
+  });
+  after(() => browser.close());
+  afterEach(async () => {
+    const errors = open?.errors ?? [];
+    await open?.page.close();
+    open = undefined;
+    assert.deepEqual(errors, []);
+  });
+
+  async function show(
+    options: Parameters<TimelineBrowser['open']>[0] = {},
+    file = 'recording.columns',
+  ): Promise<TestPage> {
+    const shown = await browser.open(options);
+    open = shown;
+    await shown.openFile(1, browser.file(file));
+    await shown.drawn();
+    return shown;
+  }
+  const press = async ({ page, drawn }: TestPage, ...keys: readonly string[]): Promise<void> => {
+    await page.locator('#canvas').focus();
+    for (const key of keys) await page.keyboard.press(key);
+    await drawn();
+  };
+  const detail = ({ page }: TestPage): Promise<string> => page.locator('#detail').innerText();
+
+  for (const [name, options] of [
+    ['light', { bodyClass: 'vscode-light' }],
+    ['dark', { bodyClass: 'vscode-dark' }],
+    ['high-contrast', { bodyClass: 'vscode-high-contrast' }],
+  ] as const) {
+    it(`draws lanes, bands, gaps, a stop and the selected wake as in the picture: ${name}`, async () => {
+      const shown = await show(options);
+      await assertPicture(`whole-${name}`, await shown.page.screenshot());
+    });
+  }
+
+  it('draws the critical path over folded and unfolded lanes as in the picture', async () => {
+    const shown = await show({ bodyClass: 'vscode-light' });
+    await press(shown, 'f', 'f', 'c');
+    await assertPicture('critical-path', await shown.page.screenshot());
+  });
+
+  it('cuts stops out so that they take no room, as in the picture', async () => {
+    const shown = await show({ bodyClass: 'vscode-light' });
+    await press(shown, 'x', '0');
+    await assertPicture('stops-cut', await shown.page.screenshot());
+  });
+
+  it('measures a range that is dragged with Shift, and fills its statistics', async () => {
+    const shown = await show();
+    const { page } = shown;
+    await page.evaluate(() => ((document.getElementById('statistics-details') as HTMLDetailsElement).open = true));
+    await page.keyboard.down('Shift');
+    await page.mouse.move(500, 300);
+    await page.mouse.down();
+    await page.mouse.move(900, 300, { steps: 3 });
+    await page.mouse.up();
+    await page.keyboard.up('Shift');
+    await page.locator('#statistics h2').first().waitFor();
+    const heads = await page.locator('#statistics th').allInnerTexts();
+    assert.ok(
+      ['Signals', 'Taken', 'Coalesced', 'Wiped', 'Timed out', 'p50', 'p99', 'max', 'Activated by'].every((head) =>
+        heads.includes(head),
+      ),
+    );
+    const text = await page.locator('#statistics p').first().innerText();
+    assert.match(text, /ns to .* ns: /);
+  });
+
+  it('walks from a wake to its signal and back to what had released that thread, by keys alone', async () => {
+    const shown = await show();
+    const wait = await detail(shown);
+    assert.match(wait, /waited for .*satisfied/);
+    await press(shown, 'b');
+    const signal = await detail(shown);
+    assert.match(signal, /: (set|pulse|released|expired)/);
+    await press(shown, 'b');
+    assert.match(await detail(shown), /waited for/);
+    await press(shown, 'c');
+    assert.match(await detail(shown), /woke from its wait|: set/);
+  });
+
+  it('asks its host for the source line and the object of what is selected', async () => {
+    const withCallers = {
+      ...columns,
+      callers: ['eventsys.sys+0x12c4'],
+      transitions: { ...columns.transitions, caller: columns.transitions.caller.map(() => 0) },
+    };
+    await writeFile(browser.file('callers.columns'), encodeColumns(withCallers));
+    const shown = await show({}, 'callers.columns');
+    await press(shown, 'b', 'Enter', 'o');
+    const sent = await shown.sent();
+    assert.ok(
+      sent.some(
+        ({ type, caller, beside }) => type === 'openSource' && caller === 'eventsys.sys+0x12c4' && beside === false,
+      ),
+    );
+    assert.ok(sent.some(({ type, label }) => type === 'revealObject' && typeof label === 'string'));
+  });
+
+  it('shows an object when its host says so', async () => {
+    const shown = await show();
+    const head = columns.objects.find(
+      (object, at) => !object.quiet && (columns.transitions.first[at + 1] ?? 0) > (columns.transitions.first[at] ?? 0),
+    );
+    await shown.post({ type: 'reveal', object: head?.label });
+    await shown.page.waitForFunction(
+      (label) => document.getElementById('detail')?.textContent.includes(label),
+      head?.label ?? '',
+    );
+  });
+
+  it('keeps its state when it is hidden, and is the same when it is shown again', async () => {
+    const shown = await show({ bodyClass: 'vscode-light' });
+    await press(shown, 'w', 'w', 'd', 'p', 'm');
+    await shown.page.fill('#filter', 'event');
+    await shown.page.waitForFunction(
+      () => (globalThis as unknown as { keptState?: { filter?: string } }).keptState?.filter === 'event',
+    );
+    await shown.page.mouse.move(5, 5);
+    await shown.drawn();
+    const before = await shown.page.locator('#canvas').screenshot();
+    const state = await shown.page.evaluate(() => (globalThis as unknown as { keptState: unknown }).keptState);
+    await shown.page.close();
+    const again = await show({ bodyClass: 'vscode-light', state });
+    await again.page.locator('#canvas').focus();
+    await again.page.mouse.move(5, 5);
+    await again.drawn();
+    await again.page.evaluate(() => (document.activeElement as HTMLElement).blur());
+    assert.equal(await again.page.inputValue('#filter'), 'event');
+    const { PNG } = await import('pngjs');
+    const [one, two] = [PNG.sync.read(before), PNG.sync.read(await again.page.locator('#canvas').screenshot())];
+    const { default: pixelmatch } = await import('pixelmatch');
+    const different = pixelmatch(one.data, two.data, undefined, one.width, one.height, { threshold: 0.15 });
+    assert.ok(different < one.width * one.height * 0.01, `${different} pixels differ`);
+  });
+
+  it('reads .evtrace files, and of a cut or damaged one shows what can be read and says what is wrong', async () => {
+    const whole = encodeEvtrace(recording);
+    await writeFile(browser.file('cut.evtrace'), whole.subarray(0, Math.floor(whole.length * 0.7)));
+    const shown = await show({}, 'cut.evtrace');
+    assert.match(await shown.page.locator('#problems').innerText(), /cut/);
+    assert.match(await shown.page.locator('#summary').innerText(), /\d+ objects?, .* transitions/);
+  });
+
+  it('says of a newer file, of one that lies about its length, and of no recording at all what is wrong', async () => {
+    const whole = encodeEvtrace(recording);
+    const newer = whole.slice();
+    newer[8] = 9;
+    const lying = encodeColumns(columns);
+    new DataView(lying.buffer).setUint32(12, 0xffff_fff0, true);
+    for (const [name, bytes, words] of [
+      ['newer.evtrace', newer, /checksum|version/],
+      ['lying.columns', lying, /promises 4294967280 bytes/],
+      ['picture.evtrace', Buffer.from('not a recording at all'), /not an \.evtrace file/],
+    ] as const) {
+      await writeFile(browser.file(name), bytes);
+      const shown = await show({}, name);
+      assert.match(await shown.page.locator('#problems').innerText(), words);
+      assert.ok((await shown.sent()).some(({ type }) => type === 'failed'));
+      await shown.page.close();
+    }
+    open = undefined;
+  });
+
+  it('refuses messages that are none, and draws on', async () => {
+    const shown = await show();
+    await shown.post({ type: 'piece', id: 1, at: 0, bytes: 'text' });
+    await shown.page.waitForFunction(() => document.getElementById('problems')?.textContent.includes('was refused'));
+    await press(shown, '0');
+  });
+
+  it('shows names with markup and control characters as text', async () => {
+    const evil = '<img src=x onerror=document.title=1>\u202e';
+    const named = { ...columns, title: evil, objects: columns.objects.map((head) => ({ ...head, label: evil })) };
+    await writeFile(browser.file('evil.columns'), encodeColumns(named));
+    const shown = await show({}, 'evil.columns');
+    await shown.page.evaluate(() => ((document.getElementById('table-details') as HTMLDetailsElement).open = true));
+    await shown.page.locator('#table td').first().waitFor();
+    assert.equal(await shown.page.locator('img').count(), 0);
+    assert.ok((await shown.page.locator('#table td:nth-child(2)').first().innerText()).includes('<img'));
+    assert.notEqual(await shown.page.title(), '1');
+  });
+
+  it('draws a live recording as it grows', async () => {
+    const shown = await browser.open();
+    open = shown;
+    const { sources, chunks, metadata } = recording;
+    await shown.post({ type: 'beginLive', id: 2, title: 'live', target: 'test', startUtcMs: metadata.startUtcMs });
+    for (const { end: _end, ...source } of sources) await shown.post({ type: 'liveSource', id: 2, source });
+    const counts: number[] = [];
+    for (const half of [chunks.slice(0, chunks.length >> 1), chunks.slice(chunks.length >> 1)]) {
+      for (const { source, ring, firstSlot, lost, bytes } of half) {
+        const message = { id: 2, source, ring, firstSlot: Number(firstSlot), lost: Number(lost), bytes: [...bytes] };
+        await shown.page.evaluate(
+          (given) =>
+            postMessage(
+              {
+                ...given,
+                type: 'append',
+                firstSlot: BigInt(given.firstSlot),
+                lost: BigInt(given.lost),
+                bytes: Uint8Array.from(given.bytes),
+              },
+              '*',
+            ),
+          message,
+        );
+      }
+      const before = counts.at(-1) ?? 0;
+      await shown.page.waitForFunction(
+        (least) =>
+          Number(/(\d+) transitions/.exec(document.getElementById('summary')?.textContent ?? '')?.[1] ?? 0) > least,
+        before,
+      );
+      if (counts.length === 1) await shown.post({ type: 'endLive', id: 2 });
+      counts.push(Number(/(\d+) transitions/.exec(await shown.page.locator('#summary').innerText())?.[1] ?? 0));
+    }
+    await shown.page.waitForFunction(
+      (all) => document.getElementById('summary')?.textContent.includes(`${all} transitions`),
+      columns.transitions.time.length,
+    );
+  });
+
+  it('shows two recordings on one axis with their differences', async () => {
+    const other = toColumns(buildModel(generate({ seed: 22, span: 3e6 }).recording));
+    await writeFile(browser.file('other.columns'), encodeColumns(other));
+    const shown = await show();
+    await shown.openFile(3, browser.file('other.columns'));
+    await shown.page.waitForFunction(() => document.getElementById('summary')?.textContent.startsWith('2 runs'));
+    await shown.post({ type: 'compare', before: 0, after: 1 });
+    await shown.page.evaluate(() => ((document.getElementById('compare-details') as HTMLDetailsElement).open = true));
+    await shown.page.locator('#compare td.changed').first().waitFor();
+    assert.deepEqual(await shown.page.locator('#compare select').first().locator('option').allInnerTexts(), [
+      'seed 21',
+      'seed 22',
+    ]);
+  });
+
+  it('exports Chrome trace JSON, CSV, SVG and PNG of what it shows', async () => {
+    const shown = await show();
+    for (const kind of ['chrome', 'csv', 'svg', 'png']) await shown.page.selectOption('#export', kind);
+    await shown.page.waitForFunction(
+      () =>
+        (globalThis as unknown as { sentMessages: { type: string }[] }).sentMessages.filter(
+          ({ type }) => type === 'export',
+        ).length === 4,
+    );
+    const exports = (await shown.sent()).filter(({ type }) => type === 'export');
+    const content = (ending: string): unknown => exports.find(({ name }) => String(name).endsWith(ending))?.['content'];
+    const trace = JSON.parse(String(content('.json'))) as { traceEvents: { ph: string }[] };
+    const decided = columns.edges.signal.filter(
+      (row, edge) => row >= 0 && (columns.edges.evidence[edge] ?? 9) < 2,
+    ).length;
+    assert.equal(trace.traceEvents.filter(({ ph }) => ph === 's').length, decided);
+    assert.match(String(content('.csv')), /^time,object,label,transition/);
+    assert.match(String(content('.svg')), /^<svg .*<\/svg>\n$/s);
+    assert.deepEqual((content('.png') as number[]).slice(0, 4), [0x89, 0x50, 0x4e, 0x47]);
+  });
+});
