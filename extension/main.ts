@@ -5,13 +5,14 @@ import { ExtensionServices } from './context.js';
 import { onSettingChanged } from './settings.js';
 import { registerStatusBar } from './status-bar.js';
 import { registerTasks } from './tasks.js';
-import { registerViews } from './views/register.js';
+import { registerViews, type Views } from './views/register.js';
 
 /** What other extensions may use. */
 export interface EventscopeApi {
   readonly version: 1;
   /** In a test host alone: what the tests of the extension look at. */
   readonly services?: ExtensionServices;
+  readonly views?: Views;
 }
 
 let services: ExtensionServices | undefined;
@@ -19,17 +20,18 @@ let services: ExtensionServices | undefined;
 export function activate(context: vscode.ExtensionContext): EventscopeApi {
   const own = new ExtensionServices(context);
   services = own;
+  const views = registerViews(own);
   context.subscriptions.push(
     own,
     registerCommands(own),
     registerTasks(own),
     registerStatusBar(own),
-    registerViews(own),
+    views,
     watchSettings(own),
   );
   // A few small files are read; nothing is started by it.
   own.inBackground(own.load());
-  return context.extensionMode === vscode.ExtensionMode.Test ? { version: 1, services: own } : { version: 1 };
+  return context.extensionMode === vscode.ExtensionMode.Test ? { version: 1, services: own, views } : { version: 1 };
 }
 
 /** VS Code waits for this, some seconds: agents of ours end now rather than by the loss of their connection. */

@@ -93,10 +93,14 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
   }
 
   #filterChanged(): void {
+    this.#say();
+    this.#changed.fire(undefined);
+  }
+
+  #say(): void {
     const { message } = this.filter;
     if (message === undefined) delete this.tree.message;
     else this.tree.message = message;
-    this.#changed.fire(undefined);
   }
 
   /** The driver shares other events than before: their marks are drawn anew, where they are shown. */
@@ -172,6 +176,7 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
 
   #found(connection: Connection): ObjectsNode[] {
     const entries = this.filter.results(connection);
+    this.#say();
     // The names at once, as one types; their states as soon as they are there.
     this.#results = entries.map((entry) => this.#node(undefined, 'found', entry, true));
     const unknown = entries.filter((entry) => this.states.of(entry) === undefined);

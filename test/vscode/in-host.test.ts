@@ -11,7 +11,7 @@ import { bundleSuite, type SuiteReport } from './suite-bundle.js';
 import { OUT, VscodeHost } from './host.js';
 
 /** All of the suite, with a build, a new Wine prefix and a deployment in it. */
-const SUITE_TIMEOUT_MS = 240_000;
+const SUITE_TIMEOUT_MS = 400_000;
 
 describe('in the extension host', function () {
   this.timeout(SUITE_TIMEOUT_MS + 90_000);
