@@ -8,6 +8,7 @@ import { objectsCommand, type ObjectsOptions } from './commands/objects.js';
 import { stateCommand } from './commands/state.js';
 import { TARGET_ACTIONS, type TargetAction, targetCommand } from './commands/target.js';
 import { type Commands, commandsOf, type Environment, withCommonOptions } from './command.js';
+import { addKdCommands } from './kd-commands.js';
 import { addTracedCommands } from './traced-commands.js';
 import type { CommonOptions } from './session.js';
 
@@ -77,6 +78,7 @@ export function createProgram(environment: Environment): Command {
   addTracedCommands(commands);
   addInspectionCommands(commands);
   addTargetCommands(commands);
+  addKdCommands(commands);
   addSetupCommands(commands);
   return program;
 }

@@ -27,7 +27,7 @@ const BUNDLES = {
     target: 'node20',
     format: 'cjs',
     // ssh2 does without its two native parts when they cannot be loaded; they are never installed with us.
-    external: ['cpu-features', '*.node'],
+    external: ['cpu-features', 'serialport', '*.node'],
     // jsonc-parser's CommonJS build loads its parts in a way that no bundler sees; its ES modules are seen.
     mainFields: ['module', 'main'],
     define: IMPORT_META_URL.define,
@@ -50,7 +50,7 @@ const BUNDLES = {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
-    external: ['vscode', 'cpu-features', '*.node'],
+    external: ['vscode', 'cpu-features', 'serialport', '*.node'],
     mainFields: ['module', 'main'],
     minify: true,
     keepNames: true,
@@ -62,7 +62,7 @@ const BUNDLES = {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
-    external: ['cpu-features', '*.node'],
+    external: ['cpu-features', 'serialport', '*.node'],
     mainFields: ['module', 'main'],
     define: IMPORT_META_URL.define,
     banner: { js: `#!/usr/bin/env node\n${IMPORT_META_URL.banner.js}` },

@@ -13,7 +13,7 @@ import {
   sealDatagram,
 } from './kdnet-crypto.js';
 import { KdnetCarrier } from './kdnet-carrier.js';
-import { makeResponse, POKE_BYTES, readPoke } from './kdnet-handshake.js';
+import { makeResponse, POKE_BYTES } from './kdnet-handshake.js';
 import { dataPacket, encodePacket, type KdPacket, PacketType } from './packet.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
