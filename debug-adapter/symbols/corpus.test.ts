@@ -219,20 +219,17 @@ if (existsSync(CORPUS)) {
                 ranges++;
                 const frames = await symbols.framesAt(at);
                 const places: VariableLocation[] = [];
-                for (const frame of frames) {
+                const inlined = variable.scope.findLast((scope) => scope.startsWith('inline:'))?.slice(7);
+                const own = frames.filter((frame) => frame.inlined && frame.functionName.endsWith(inlined ?? ''));
+                for (const frame of inlined === undefined ? frames.slice(-1) : own) {
                   for (const found of await symbols.variables(frame.scope, at)) {
                     if (found.name === variable.name) places.push(found.location);
                   }
                 }
-                // Ranges of what was inlined begin before the inlined code does: then nothing of it is on the stack.
-                const inlined = variable.scope
-                  .filter((scope) => scope.startsWith('inline:'))
-                  .at(-1)
-                  ?.slice(7);
-                const isThere = frames.some((frame) => frame.inlined && frame.functionName.endsWith(inlined ?? ''));
-                if (inlined !== undefined && !isThere) continue;
                 // Of functions that were folded into one, the first has the address.
                 if (frames.at(-1)?.functionName !== functionName) continue;
+                // Ranges of what was inlined may begin before the inlined code does: then nothing of it is on the stack.
+                if (variable.scope.length > 0 && places.length === 0) continue;
                 checked++;
                 const base = variable.flags.includes('param') ? paramFp : localFp;
                 const wanted = toLocation(location, base);

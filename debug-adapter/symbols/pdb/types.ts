@@ -64,7 +64,12 @@ export class TypeTable {
 
   enumerators(id: number): readonly { readonly name: string; readonly value: bigint }[] {
     const tagged = this.#tagged(this.#definitionOf(this.#bare(id)));
-    return tagged?.leaf === Leaf.Enum ? readFieldList(this.types, tagged.fieldList).enumerators : [];
+    if (tagged?.leaf !== Leaf.Enum) return [];
+    const underlying = this.type(tagged.underlying);
+    const enumerators = readFieldList(this.types, tagged.fieldList).enumerators;
+    if (underlying.kind !== 'integer' || !underlying.signed) return enumerators;
+    // clang writes negative values as large ones.
+    return enumerators.map(({ name, value }) => ({ name, value: BigInt.asIntN(underlying.size * 8, value) }));
   }
 
   /** A structure, union, class or enumeration of this name; its definition, when there is one. */
