@@ -20,7 +20,11 @@ const PACKAGES = [
   { name: 'wine64', for: EVERYTHING, why: "Wine's 64-bit half, which loads the driver" },
   { name: 'clang-{llvm}', for: EVERYTHING, why: 'compiles the driver and the application' },
   { name: 'lld-{llvm}', for: EVERYTHING, why: 'links them and writes their PDBs' },
-  { name: 'llvm-{llvm}', for: ['test'], why: 'symbols in sanitizer reports, tools that read what was built' },
+  {
+    name: 'llvm-{llvm}',
+    for: ['test', 'bench'],
+    why: 'symbols in sanitizer reports, the peer of our own reader of PDBs',
+  },
   { name: 'mingw-w64', for: EVERYTHING, why: 'Windows headers and import libraries' },
   { name: 'osslsigncode', for: EVERYTHING, why: 'signs the driver with a test certificate' },
   { name: 'openssl', for: EVERYTHING, why: 'makes that certificate' },
@@ -33,7 +37,7 @@ const PACKAGES = [
   },
   { name: 'libclang-rt-{llvm}-dev', for: ['test'], why: "sanitizers and libFuzzer for the driver's host harness" },
   { name: 'libc6-dev', for: ['test', 'bench'], why: 'C headers of the host, for the harness' },
-  { name: 'chromium', for: ['test'], why: 'draws the timeline in its tests' },
+  { name: 'chromium', for: ['test', 'bench'], why: 'shows the timeline and VS Code in their tests' },
   {
     name: 'lttng-tools',
     for: ['bench'],
@@ -42,6 +46,8 @@ const PACKAGES = [
   },
   { name: 'liblttng-ust-dev', for: ['bench'], why: 'LTTng-UST tracepoints for the same' },
   { name: 'gcc', for: ['bench'], why: 'compiles the LTTng peer' },
+  { name: 'time', for: ['bench'], why: 'tells the peak memory of a program' },
+  { name: 'cabextract', for: ['test'], why: 'expands the cabinets that our own expander is tested with' },
 ];
 
 /** A problem of the machine that a person can solve; printed without a stack. */

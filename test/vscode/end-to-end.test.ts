@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { holdEvents } from './held-objects.js';
 import { VscodeHost } from './host.js';
 import { Workbench, WORK_TIMEOUT_MS } from './workbench.js';
 
@@ -20,8 +21,10 @@ describe('end to end', function () {
     folder = await host.sample('sample');
     workbench = new Workbench(await host.open(folder));
   });
-  afterEach(function () {
-    failed ||= this.currentTest?.state === 'failed';
+  afterEach(async function () {
+    if (this.currentTest?.state !== 'failed') return;
+    failed = true;
+    await host.keepPictures(this.currentTest.title);
   });
   after(async function () {
     this.timeout(60_000);
@@ -52,6 +55,27 @@ describe('end to end', function () {
     await rows.filter({ hasText: 'Run Application' }).waitFor();
     assert.equal(await rows.filter({ hasText: 'Start Target' }).count(), 0, 'it is started already');
     await workbench.page.keyboard.press('Escape');
+  });
+
+  it('the tree has an event of the target; Signal in its menu changes its state, Reset changes it back', async () => {
+    const held = await holdEvents(folder, '\\BaseNamedObjects\\EndToEnd', 3);
+    try {
+      // Rows out of sight are not in the page.
+      for (const title of ['Target', 'Driver', 'Signal and Wait Points']) await workbench.closePane(title);
+      await workbench.openPane('Named Objects');
+      await workbench.expand('\\BaseNamedObjects');
+      await workbench.command('Eventscope: Refresh');
+      await workbench.expand('EndToEnd');
+      const event = workbench.treeItem('Event00001');
+      await event.filter({ hasText: 'not signaled' }).waitFor();
+      await workbench.chooseInMenu(event, 'Signal');
+      await event.filter({ hasText: /(?<!not )signaled/ }).waitFor();
+      await workbench.chooseInMenu(event, 'Reset');
+      await event.filter({ hasText: 'not signaled' }).waitFor();
+      await workbench.treeItem('Event00002').filter({ hasText: 'not signaled' }).waitFor();
+    } finally {
+      await held.end();
+    }
   });
 
   it('a compiler error is told and stands under Problems; corrected, it goes', async () => {

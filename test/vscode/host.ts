@@ -131,6 +131,11 @@ export class VscodeHost {
     }
   }
 
+  /** Of the server and everything it has started. */
+  get processGroup(): number {
+    return this.#server.pid ?? 0;
+  }
+
   /** A folder with the sample in it, as "New Shared-Event Project" writes it. */
   async sample(name: string): Promise<string> {
     const folder = path.join(this.#root, name);
@@ -234,7 +239,7 @@ function environmentOf(root: string, options: VscodeHostOptions): NodeJS.Process
     CODE_SERVER_CONFIG: path.join(root, 'config.yaml'),
     // No requests to a gallery of extensions.
     EXTENSIONS_GALLERY: '{}',
-    TMPDIR: root,
+    // Not TMPDIR: Wine's server has its socket there, and a test's own agent must find the one that the window started.
     XDG_RUNTIME_DIR: root,
     XDG_DATA_HOME: path.join(root, 'd'),
     XDG_CONFIG_HOME: path.join(root, 'c'),

@@ -98,7 +98,10 @@ export class Workbench {
   /** Chooses an entry of a row's context menu. */
   async chooseInMenu(row: Locator, entry: string): Promise<void> {
     await row.click({ button: 'right' });
-    await this.page.locator('.monaco-menu .action-item').getByText(entry, { exact: true }).click();
+    // A menu ignores a click that comes soon after it opened.
+    await this.page.locator('.monaco-menu .action-item').getByText(entry, { exact: true }).hover();
+    await this.page.keyboard.press('Enter');
+    await this.page.locator('.monaco-menu').waitFor({ state: 'detached' });
   }
 
   /** Opens a file of the window's folder by its name. */
