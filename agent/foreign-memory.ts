@@ -6,7 +6,7 @@ import { K32EnumProcessModules } from './driver-host-native.js';
 import { GetLastError } from './native/common-native.js';
 import type { Handle } from './native/memory.js';
 import { plainError, win32Error } from './native/native-error.js';
-import { GetModuleHandleW, GetProcAddress, PAGE_READWRITE } from './tracepoints-native.js';
+import { GetModuleHandleW, GetProcAddress, PAGE_EXECUTE_READWRITE } from './tracepoints-native.js';
 
 const MAX_MODULES = 1_024;
 const MAX_PATH_UNITS = 1_024;
@@ -36,16 +36,19 @@ export class ForeignMemory {
     }
   }
 
-  /** Writes where writing may be forbidden; the protection is as before after it. */
+  /**
+   * Writes where writing may be forbidden; the protection is as before after it. Executable meanwhile: a thread may be running there, and
+   * some linkers put import slots beside code.
+   */
   overwrite(address: bigint, bytes: Uint8Array): void {
     const before = new Uint32Array(1);
-    if (VirtualProtectEx(this.process, address, bytes.length, PAGE_READWRITE, before) === 0) {
+    if (VirtualProtectEx(this.process, address, bytes.length, PAGE_EXECUTE_READWRITE, before) === 0) {
       throw win32Error('VirtualProtectEx', GetLastError(), `0x${address.toString(16)}`);
     }
     try {
       this.write(address, bytes);
     } finally {
-      VirtualProtectEx(this.process, address, bytes.length, before[0] ?? PAGE_READWRITE, before);
+      VirtualProtectEx(this.process, address, bytes.length, before[0] ?? PAGE_EXECUTE_READWRITE, before);
     }
   }
 

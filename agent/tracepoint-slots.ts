@@ -9,6 +9,7 @@ import {
   ES_TP_SLOT_WIN32,
   THUNK_BYTES,
   TRACEPOINT_PARAMETER,
+  TRACEPOINT_POSITIONS,
   TRACEPOINT_RETURN,
   TRACEPOINT_SLOT_BYTES,
   TRACEPOINT_SLOT_OFFSET,
@@ -53,6 +54,7 @@ const PARAMETER: Readonly<Partial<Record<PointParameter, keyof typeof TRACEPOINT
   sourceProcess: 'SourceProcess',
   targetProcess: 'TargetProcess',
   signalHandle: 'Signal',
+  clientId: 'ClientId',
 };
 
 const RETURN: Readonly<Record<PointReturn, keyof typeof TRACEPOINT_RETURN>> = {
@@ -98,7 +100,7 @@ export function describeSlot(point: Point): Uint8Array {
   slot.writeUInt8(TRACEPOINT_RETURN[RETURN[point.returns]], TRACEPOINT_SLOT_OFFSET.returns);
   slot.writeUInt8(OBJECT_TYPE[point.object] ?? TraceObjectType.Unknown, TRACEPOINT_SLOT_OFFSET.objectType);
   slot.writeUInt8(Math.max(0, point.parameters.length - 4), TRACEPOINT_SLOT_OFFSET.stackArguments);
-  slot.fill(ES_TP_NONE, TRACEPOINT_SLOT_OFFSET.at, TRACEPOINT_SLOT_OFFSET.at + 32);
+  slot.fill(ES_TP_NONE, TRACEPOINT_SLOT_OFFSET.at, TRACEPOINT_SLOT_OFFSET.at + TRACEPOINT_POSITIONS);
   for (const [position, parameter] of point.parameters.entries()) {
     const name = PARAMETER[parameter];
     if (name !== undefined) slot.writeUInt8(position, TRACEPOINT_SLOT_OFFSET.at + TRACEPOINT_PARAMETER[name]);

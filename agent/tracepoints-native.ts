@@ -61,5 +61,6 @@ export const MEM_COMMIT_RESERVE = 0x3000;
 export const MEM_RELEASE = 0x8000;
 export const PAGE_READWRITE = 4;
 export const PAGE_EXECUTE_READ = 0x20;
+export const PAGE_EXECUTE_READWRITE = 0x40;
 export const VIEW_UNMAP = 2;
 export const DUPLICATE_SAME_ACCESS = 2;

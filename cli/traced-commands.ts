@@ -4,6 +4,8 @@ import { type Commands, seconds, withCommonOptions } from './command.js';
 import { demoCommand, type DemoOptions } from './commands/demo.js';
 import { runCommand, type RunOptions } from './commands/run.js';
 import {
+  tracePointsCommand,
+  type TracePointsOptions,
   traceRecordCommand,
   type TraceRecordOptions,
   traceShowCommand,
@@ -16,12 +18,22 @@ const OUT_HELP = 'where the recording goes; default: .eventscope/traces';
 function addTraceCommands({ program, session, finish, version }: Commands): void {
   const trace = program.command('trace').description('record the running driver; show a recording');
   withCommonOptions(trace.command('record'))
-    .description('record the running driver, whoever uses it, until Ctrl-C')
+    .description("record the running driver's own rings, or any program by tracepoints, until Ctrl-C")
+    .argument('[arguments...]', 'with --points: run the deployed application with these, from its first instruction on')
+    .option(
+      '--points <points...>',
+      'functions (KeSetEvent), kinds (signal, wait, reset, lifecycle) or all; ends with --',
+    )
     .option('--out <file>', OUT_HELP)
     .addOption(new Option('--seconds <seconds>', 'end by itself after that time').argParser(seconds))
-    .action((options: CommonOptions & TraceRecordOptions) =>
-      finish(traceRecordCommand(session(options), options, version)),
-    );
+    .action((args: string[], options: CommonOptions & TraceRecordOptions & Partial<TracePointsOptions>) => {
+      const { points } = options;
+      return finish(
+        points === undefined
+          ? traceRecordCommand(session(options), options, version)
+          : tracePointsCommand(session(options), args, { ...options, points }, version),
+      );
+    });
   trace
     .command('show')
     .description('show what happened in a recording')

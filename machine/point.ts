@@ -35,7 +35,7 @@ export type PointAction =
   | 'initialize';
 
 export type PointObject =
-  'event' | 'semaphore' | 'mutant' | 'timer' | 'queue' | 'request' | 'thread' | 'address' | 'any';
+  'event' | 'semaphore' | 'mutant' | 'timer' | 'queue' | 'request' | 'thread' | 'process' | 'address' | 'any';
 
 /**
  * What an argument means. Its position is its place in the row: x64 passes the first four in RCX, RDX, R8 and R9, the following
@@ -103,6 +103,8 @@ export type PointParameter =
   | 'accessMode'
   | 'handleAttributes'
   | 'threadId'
+  /** CLIENT_ID *: process id at 0, thread id at 8. */
+  | 'clientId'
   /** An address that is waited at (WaitOnAddress), or a key of a keyed event. */
   | 'waitedAddress'
   /** Of no interest here. */

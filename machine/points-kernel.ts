@@ -157,4 +157,9 @@ export const KERNEL_POINTS: readonly PointRow[] = [
     parameters: ['object', 'handleAttributes', 'other', 'access', 'other', 'accessMode', 'newHandle'],
     returns: 'ntstatus',
   },
+  {
+    ...{ name: 'ZwOpenProcess', role: 'lifecycle', action: 'open', object: 'process', irql: 'passive' },
+    ...{ parameters: ['newHandle', 'access', 'attributes', 'clientId'], returns: 'ntstatus' },
+    note: 'Tells whose handles a driver duplicates.',
+  },
 ];

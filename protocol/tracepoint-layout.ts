@@ -41,6 +41,7 @@ export const TRACEPOINT_PARAMETER = {
   SourceProcess: 29,
   TargetProcess: 30,
   Signal: 31,
+  ClientId: 32,
 } as const;
 
 /** ES_TP_RETURN. */
@@ -73,6 +74,8 @@ export const TRACEPOINT_SLOT_OFFSET = {
   at: 40,
 } as const;
 export const TRACEPOINT_SLOT_BYTES = 128;
+/** Entries of `at`. */
+export const TRACEPOINT_POSITIONS = 40;
 
 /** Byte offsets in ES_TP_CONTROL. */
 export const TRACEPOINT_CONTROL_OFFSET = {

@@ -11,6 +11,7 @@ import type { Operation, Target } from './target.js';
 import { asError } from './operation.js';
 import { withTargetLocks } from './target-lock.js';
 import { traceStartError } from './trace-start-error.js';
+import { startTracepoints, type TracedProcess } from './tracepoints.js';
 
 export interface RecordRequest {
   /** Slots per ring, a power of two; 0 = the driver's own default. */
@@ -23,6 +24,8 @@ export interface RecordRequest {
 }
 
 const STOP_TIMEOUT_MS = 30_000;
+/** Of Windows: the kernel's own, where drivers have no host process. */
+const SYSTEM_PROCESS = 4;
 
 /**
  * @returns the driver's totals
@@ -71,6 +74,67 @@ export async function recordDriver(
     } finally {
       stream.close();
     }
+  });
+}
+
+export interface TracepointRecordRequest {
+  /** Names of the catalogue; default: all. */
+  readonly points?: readonly string[];
+  readonly sink: TraceSink;
+  onSources(sources: readonly RunSource[]): void;
+  /** Recording ends when this aborts, and what was recorded is kept; the operation's own signal cancels instead. */
+  readonly until: AbortSignal;
+}
+
+/**
+ * Records the driver's host process (Wine) and every running process of the application by import tracepoints, whatever they know of
+ * traces. Calls that are being made when it begins, and processes that start later, are not seen.
+ * @throws EventscopeError `record.nothingRuns`, `target.held`, `agent.*`; CancelledError
+ */
+export async function recordTracepoints(
+  target: Target,
+  client: AgentClient,
+  project: Project,
+  request: TracepointRecordRequest,
+  operation: Operation,
+): Promise<readonly RunTotal[]> {
+  const { service, name } = project.driver;
+  return withTargetLocks(client, [{ role: 'tracer', subject: service }], `recording ${name}`, operation, async () => {
+    const processes = await runningProcesses(target, client, project, operation);
+    const run = await startTracepoints(client, processes, {
+      ...(request.points === undefined ? {} : { points: request.points }),
+      sink: request.sink,
+      onSources: (sources) => request.onSources(sources),
+      signal: operation.signal,
+    });
+    await aborted(AbortSignal.any([request.until, operation.signal]), client);
+    return run.stop();
+  });
+}
+
+async function runningProcesses(
+  target: Target,
+  client: AgentClient,
+  project: Project,
+  operation: Operation,
+): Promise<TracedProcess[]> {
+  const host = await hostProcess(target, client, project.driver.service, operation);
+  const driver = `${project.driver.name}.sys`;
+  const application = `${project.application.name}.exe`;
+  const { processes } = await client.request('process/list', {}, { signal: operation.signal });
+  const found: TracedProcess[] = processes
+    .filter(({ name }) => name.toLowerCase() === application.toLowerCase())
+    .map(({ process }) => ({ process, side: 'user', description: application }));
+  if (host !== undefined && host > SYSTEM_PROCESS) {
+    found.unshift({ process: host, side: 'kernel', description: driver, modules: [driver] });
+  }
+  if (found.length > 0) return found;
+  throw new EventscopeError({
+    id: 'record.nothingRuns',
+    what: 'There is nothing to record',
+    target: target.name,
+    why: `${application} does not run, and ${driver} has no host process here`,
+    next: 'Start the application first, or let it be started: eventscope trace record --points all -- ARGUMENTS',
   });
 }
 

@@ -1,13 +1,14 @@
 import os from 'node:os';
 import path from 'node:path';
-import { recordDriver } from '../../target/record.js';
-import { RecordingBuilder } from '../../trace/recording.js';
+import { recordDriver, recordTracepoints } from '../../target/record.js';
+import { choosePoints } from '../../target/tracepoints.js';
+import { RecordingBuilder, type Recording } from '../../trace/recording.js';
 import { ExitCode } from '../exit-code.js';
 import { describeReport, reportOf, reportToJson } from '../../trace/report.js';
-import type { Session } from '../session.js';
+import type { Connected, Session } from '../session.js';
 import { standalonePage } from '../standalone-page.js';
 import { newTraceFile, readTrace, writeTrace, writeWhole } from '../../target/trace-file.js';
-import { versionsOf } from '../../target/traced-run.js';
+import { traceRun, versionsOf } from '../../target/traced-run.js';
 
 export interface TraceRecordOptions {
   readonly out?: string;
@@ -56,6 +57,90 @@ export async function traceRecordCommand(
   session.print({ trace: path.resolve(file), slots, lost }, () => path.relative(process.cwd(), file));
   terminal.note(`${slots.toString()} slots recorded, ${lost.toString()} records lost.`);
   return ExitCode.Done;
+}
+
+export interface TracePointsOptions extends TraceRecordOptions {
+  /** What a person wrote behind --points: functions, kinds of points, or all; split by blanks or commas. */
+  readonly points: readonly string[];
+}
+
+/**
+ * `eventscope trace record --points ... [-- ARGUMENTS...]`: by import tracepoints. With arguments the deployed application is run and
+ * recorded from its first instruction on; without, what runs already is recorded until Ctrl-C or for some seconds.
+ */
+export async function tracePointsCommand(
+  session: Session,
+  args: readonly string[],
+  options: TracePointsOptions,
+  version: string,
+): Promise<ExitCode> {
+  const { operation, terminal } = session;
+  const points = choosePoints(options.points.flatMap((word) => word.split(',')).filter((word) => word !== ''));
+  const chosen = points === undefined ? {} : { points };
+  const { file, recording, exitCode } = await session.connected(async (connected) => {
+    const { project, client } = connected;
+    const versions = await versionsOf(client, version);
+    const startUtcMs = Date.now();
+    let recording: Recording;
+    let exitCode = 0;
+    if (args.length > 0) {
+      const limit = options.seconds === undefined ? {} : { timeoutMs: options.seconds * 1_000 };
+      const request = { arguments: args, trace: false, tracepoints: chosen, ...limit };
+      const traced = await traceRun(connected, request, versions, operation);
+      ({ recording } = traced);
+      ({ exitCode } = traced.result);
+    } else {
+      recording = await recordRunning(session, connected, options, chosen, versions);
+    }
+    const title = recording.metadata.title ?? project.driver.name;
+    const file = options.out ?? (await newTraceFile(project.stateFolder, title, new Date(startUtcMs)));
+    await writeTrace(file, recording);
+    return { file, recording, exitCode };
+  });
+  const report = reportOf(recording);
+  session.print({ trace: path.resolve(file), exitCode, ...reportToJson(report) }, () => describeReport(report));
+  terminal.note(`Recorded in ${path.relative(process.cwd(), file)}`);
+  if (exitCode === 0) return ExitCode.Done;
+  terminal.note(`The application returned ${exitCode}.`);
+  return ExitCode.ApplicationFailed;
+}
+
+async function recordRunning(
+  { operation }: Session,
+  { project, target, client }: Connected,
+  { seconds }: TracePointsOptions,
+  chosen: { readonly points?: readonly string[] },
+  versions: Readonly<Record<string, string>>,
+): Promise<Recording> {
+  const title = project.driver.name;
+  const metadata = { target: target.name, host: os.hostname(), versions, title, startUtcMs: Date.now() };
+  const builder = new RecordingBuilder(metadata);
+  const info = await client.request('agent/info', {}, { signal: operation.signal });
+  const limit = seconds === undefined ? [] : [AbortSignal.timeout(seconds * 1_000)];
+  operation.progress(
+    seconds === undefined ? 'Recording; Ctrl-C ends it' : `Recording for ${seconds} s; Ctrl-C ends it`,
+  );
+  const totals = await recordTracepoints(
+    target,
+    client,
+    project,
+    {
+      ...chosen,
+      sink: { slots: (...chunk) => void builder.slots(...chunk) },
+      onSources: (sources) => {
+        for (const { source, ...described } of sources) {
+          const session = described.side === 'user' ? { session: info.sessionId } : {};
+          builder.addSource({ id: source, ...described, ...session });
+        }
+      },
+      until: AbortSignal.any([operation.signal, ...limit]),
+    },
+    operation,
+  );
+  for (const { source, lost, error } of totals) {
+    builder.sourceEnded(source, { lost, ...(error === undefined ? {} : { error }) });
+  }
+  return builder.finish(Date.now());
 }
 
 export interface TraceShowOptions {

@@ -399,15 +399,21 @@ static void Made(const CALL *call, ES_TP_FRAME *frame, const ES_TP_SLOT *slot, i
            ES_TRACE_PREVIOUS_UNKNOWN, 1, 0, text, bytes);
 }
 
-/* Process of a handle to one; 0: not known. */
-static uint32_t ProcessOf(const ES_TP_CONTROL *control, uint64_t process)
+static int Recall(ES_TP_CONTROL *control, uint64_t handle, ES_TP_LINK *link);
+
+/* Process of a handle to one; 0: not known. A handle that is good for duplication alone does not tell, but its opening did. */
+static uint32_t ProcessOf(ES_TP_CONTROL *control, uint64_t process)
 {
     typedef int32_t(ES_TP_ABI * QUERY)(uint64_t process, uint32_t what, void *out, uint32_t bytes, uint32_t *returned);
     uint64_t information[6];
     uint32_t returned = 0;
+    ES_TP_LINK link;
 
     if (process == CURRENT_PROCESS) {
         return control->process;
+    }
+    if (Recall(control, process, &link) && link.process != 0 && link.source == 0) {
+        return (uint32_t)link.process;
     }
     return ((QUERY)(uintptr_t)control->NtQueryInformationProcess)(process, 0, information, sizeof(information), &returned) < 0
                ? 0
@@ -607,6 +613,12 @@ ES_TP_ABI void EsTpLeave(ES_TP_FRAME *frame)
         break;
     case EsTraceCreate:
     case EsTraceOpen:
+        if (Has(slot, EsTpClientId)) { /* for the joins alone: processes are no objects of a trace */
+            if (status >= 0) {
+                Remember(call.control, Written(frame, slot, EsTpNewHandle), 0, 0, (uint32_t)Written(frame, slot, EsTpClientId));
+            }
+            break;
+        }
         Made(&call, frame, slot, status);
         if (slot->returns == EsTpReturnObject && status >= 0) {
             const CALL join = {call.control, call.from, call.caller, (uint8_t)(call.flags & ~ES_TRACE_FLAG_OBJECT_IS_HANDLE)};
@@ -671,7 +683,8 @@ static int Exchange(const ES_TP_CONTROL *control, uint64_t importSlot, uint64_t 
     uint32_t old = 0;
     int done;
 
-    if (protect(CURRENT_PROCESS, &address, &bytes, 4 /* PAGE_READWRITE */, &old) < 0) {
+    /* PAGE_EXECUTE_READWRITE: some linkers put import slots beside code, where threads run meanwhile. */
+    if (protect(CURRENT_PROCESS, &address, &bytes, 0x40, &old) < 0) {
         return 0;
     }
     done = ES_TRACE_CAS64((uint64_t *)(uintptr_t)importSlot, from, to);
@@ -679,10 +692,11 @@ static int Exchange(const ES_TP_CONTROL *control, uint64_t importSlot, uint64_t 
     return done;
 }
 
+typedef int32_t(ES_TP_ABI * DELAY)(uint32_t alertable, const int64_t *interval);
+
 /* Takes the area out of this process when no thread writes there any more; after a second it stays, as a thread was ended in there. */
 static uint32_t Unmap(ES_TP_CONTROL *control)
 {
-    typedef int32_t(ES_TP_ABI * DELAY)(uint32_t alertable, const int64_t *interval);
     typedef int32_t(ES_TP_ABI * UNMAP)(uint64_t process, uint64_t address);
     const int64_t interval = -100000; /* 10 ms */
     uint32_t attempt, index;
@@ -710,12 +724,16 @@ ES_TP_EXPORT ES_TP_ABI uint32_t EsTpWatch(ES_TP_CONTROL *control)
     const ES_TP_SLOT *slots = (const ES_TP_SLOT *)(uintptr_t)control->slots;
     const uint64_t handles[2] = {control->stop, control->agent};
     const int64_t second = -10000000;
+    const int64_t apart = -200000; /* 20 ms */
     uint32_t index;
 
     if (control->functionCount != 0) {
         (void)((ADD)(uintptr_t)control->RtlAddFunctionTable)(control->functions, control->functionCount, control->image);
     }
     control->startTicks = ES_TRACE_READ_TSC();
+    /* Two readings make a clock, however soon the process ends. */
+    Calibrate(control);
+    (void)((DELAY)(uintptr_t)control->NtDelayExecution)(0, &apart);
     Calibrate(control);
     for (index = 0; index < control->slotCount; index++) {
         control->installed += (uint32_t)Exchange(control, slots[index].importSlot, slots[index].target, slots[index].thunk);
@@ -728,6 +746,7 @@ ES_TP_EXPORT ES_TP_ABI uint32_t EsTpWatch(ES_TP_CONTROL *control)
     for (index = 0; index < control->slotCount; index++) {
         control->restored += (uint32_t)Exchange(control, slots[index].importSlot, slots[index].thunk, slots[index].target);
     }
+    Calibrate(control);
     __atomic_store_n(&control->enabled, 0, __ATOMIC_SEQ_CST);
     control->unmapped = Unmap(control);
     (void)((CLOSE)(uintptr_t)control->NtClose)(control->stop);

@@ -53,7 +53,8 @@ typedef enum ES_TP_PARAMETER {
     EsTpSourceProcess = 29,
     EsTpTargetProcess = 30,
     EsTpSignal = 31,     /* handle that is signaled before the wait */
-    EsTpParameterCount = 32,
+    EsTpClientId = 32,   /* CLIENT_ID *: the process that a driver opens */
+    EsTpParameterCount = 33,
 } ES_TP_PARAMETER;
 
 typedef enum ES_TP_RETURN {
@@ -83,16 +84,16 @@ typedef struct ES_TP_SLOT {
     uint8_t objectType;       /* ES_TRACE_OBJECT_TYPE that is made */
     uint8_t stackArguments;   /* arguments beyond the four in registers */
     uint8_t pad0;
-    uint8_t at[32];           /* position of each ES_TP_PARAMETER; ES_TP_NONE */
-    uint8_t pad1[56];
+    uint8_t at[40];           /* position of each ES_TP_PARAMETER; ES_TP_NONE */
+    uint8_t pad1[48];
 } ES_TP_SLOT; /* 128 bytes */
 
-/* Two names of one object that the recorder has seen: a handle of this process, and where it came from. */
+/* What the recorder has seen of a handle of this process: where it led or came from, or which process it is of. */
 typedef struct ES_TP_LINK {
     uint64_t handle;          /* 0: free. Written last */
     uint64_t object;          /* its address, or 0 */
     uint64_t source;          /* handle that it was duplicated from, or 0 */
-    uint64_t process;         /* whose that is */
+    uint64_t process;         /* whose that is; without a source: the process that the handle opens */
 } ES_TP_LINK;
 
 typedef struct ES_TP_WRITERS {

@@ -1,0 +1,2 @@
+/** @returns whether it had to be made */
+export function makeTracepointRecorder(): Promise<boolean>;
