@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { decodePacked } from '../../protocol/agent-codec.js';
 import type { ObjectInfo } from '../../protocol/agent-rpc.js';
 import { BulkKind } from '../../protocol/agent-wire.js';
-import { EventscopeError } from '../../protocol/errors.js';
+import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { AgentClient } from '../../target/agent-client.js';
 import { startAgent, startProbe, type StartedProcess } from './agent/agent-machine.js';
 
@@ -186,5 +186,39 @@ describe('the agent: objects', function () {
     assert.equal(new Set(entries.map(([name]) => name)).size, 10_000);
     assert.ok((parts[0] ?? 0) <= 100);
     await client.request('process/end', { process: many.process, exitCode: 0 });
+  });
+
+  it('a list of 20,000 objects that is cancelled ends between two slices, and leaves the agent to others', async () => {
+    const path = '\\BaseNamedObjects\\AgentTestTooMany';
+    const many = await startProbe(client, ['many', path, '20000']);
+    await many.says(/ready/);
+    const stop = new AbortController();
+    let seen = 0;
+    const opened = client.openStream((head) => {
+      seen += Number(head.count);
+      stop.abort();
+    });
+    const listing = client.request('object/list', { path, stream: opened.stream }, { signal: stop.signal });
+    await assert.rejects(listing, CancelledError);
+    opened.close();
+    assert.ok(seen > 0 && seen < 20_000, `${seen} came`);
+    assert.ok((await list(DIRECTORY)).entries.length > 0);
+    await client.request('process/end', { process: many.process, exitCode: 0 });
+  });
+
+  it('tells who holds a lock without taking it', async () => {
+    const lock = { role: 'tracer', subject: 'AgentTestLock' } as const;
+    const other = await (await startAgent()).connect();
+    try {
+      assert.deepEqual(await client.request('lock/query', lock), {});
+      await other.request('lock/acquire', { ...lock, holder: 'another client' });
+      assert.deepEqual(await client.request('lock/query', lock), { holder: 'another client' });
+      assert.deepEqual(await other.request('lock/query', lock), { holder: 'this agent' });
+      await other.request('lock/release', lock);
+      assert.deepEqual(await client.request('lock/query', lock), {});
+      assert.deepEqual(await client.request('lock/acquire', { ...lock, holder: 'we' }), { acquired: true });
+    } finally {
+      await other.close();
+    }
   });
 });
