@@ -8,7 +8,6 @@ import * as args from './arguments.js';
 import type { BreakpointRequestItem } from './breakpoints.js';
 import type { DapServer } from './dap-server.js';
 import { childOf } from './inspection-requests.js';
-import { staleError } from './protocol-error.js';
 import type { SessionState } from './session-state.js';
 
 /** @param exceptionsChanged tells the engines which exceptions stop */
@@ -124,8 +123,7 @@ async function watchedPlace(
   let value: Value;
   let frame = await state.frame(request.frameId);
   if (variablesReference !== undefined && variablesReference !== 0) {
-    const container = state.inspector.containers.get(variablesReference);
-    if (container === undefined) throw staleError();
+    const container = state.container(variablesReference);
     frame = container.frame;
     const child = await childOf(state, container, request.name, signal);
     if (child === undefined) return { why: `${request.name} is not there` };

@@ -3,6 +3,7 @@
  * it on standard input and output, the extension uses it inline.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { setMaxListeners } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { Engine } from '../engine.js';
@@ -49,6 +50,8 @@ export class DebugSession {
 
   constructor(options: DebugSessionOptions) {
     this.#options = options;
+    // Every file that is compiled and every request of the agent's listens to it.
+    setMaxListeners(0, this.#end.signal);
     this.#server = new DapServer(
       (message) => {
         this.#trace('->', message);

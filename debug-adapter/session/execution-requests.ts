@@ -63,8 +63,7 @@ export function registerExecutionRequests(server: DapServer, state: SessionState
     registers.rip = target.address;
     await thread.engine.writeRegisters(thread.thread, registers.bytes, { signal });
     state.inspector.changed();
-    state.inspector.frames.reset();
-    state.inspector.containers.reset();
+    state.inspector.renumber();
     execution().moved(thread);
     return undefined;
   });

@@ -3,6 +3,7 @@
  * client. What is not wanted (a condition that does not hold, a log point, a module that loads) goes on by itself.
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { setMaxListeners } from 'node:events';
 import { describeNtstatus } from '../../machine/status.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { Engine, EngineEvent, EngineModule, Stop, StopReason } from '../engine.js';
@@ -73,6 +74,7 @@ export class Execution {
   constructor(parts: ExecutionParts, listener: ExecutionListener) {
     this.#parts = parts;
     this.#listener = listener;
+    setMaxListeners(0, this.#end.signal);
   }
 
   /** The stop that the client was told of last, while it lasts. */
@@ -274,11 +276,12 @@ export class Execution {
     const { inventory, inspector } = this.#parts;
     this.#held.set(engine, stop);
     if (this.#reported !== undefined) return;
-    inspector.forget();
+    inspector.changed();
     const thread = inventory.threadOf(engine, stop.thread);
     inspector.stopped(engine, thread, stop);
     const told = await this.#decide(engine, stop, thread);
     if (told === undefined) return;
+    inspector.renumber();
     await this.#endStep();
     this.#pauseWanted = false;
     this.#reported = { engine, stop, thread, breakpoints: told.breakpoints ?? [] };

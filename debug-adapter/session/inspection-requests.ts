@@ -133,8 +133,7 @@ function scopes(state: SessionState, frame: Frame, frameId: number): DebugProtoc
 
 async function variables(state: SessionState, given: unknown, signal: AbortSignal): Promise<object> {
   const request = args.checked(args.variablesArguments, given);
-  const container = state.inspector.containers.get(request.variablesReference);
-  if (container === undefined) throw staleError();
+  const container = state.container(request.variablesReference);
   const page = request.filter === 'indexed' ? { start: request.start, count: request.count } : undefined;
   const scope = state.inspector.scope(container.frame, signal, request.format?.hex === true);
   const found = await contents(state, container, scope, request.variablesReference, page);
@@ -311,8 +310,7 @@ async function setVariable(
   signal: AbortSignal,
 ): Promise<object> {
   const request = args.checked(args.setVariableArguments, given);
-  const container = state.inspector.containers.get(request.variablesReference);
-  if (container === undefined) throw staleError();
+  const container = state.container(request.variablesReference);
   const child = await childOf(state, container, request.name, signal);
   if (child === undefined) throw staleError();
   const scope = state.inspector.scope(container.frame, signal, request.format?.hex === true);

@@ -46,9 +46,8 @@ export class Inspector {
     }
   }
 
-  /** The target runs: nothing that is known of it holds any more. */
-  forget(): void {
-    this.changed();
+  /** The client is told of a stop: numbers of the last one hold for the same places alone. */
+  renumber(): void {
     this.frames.reset();
     this.containers.reset();
   }

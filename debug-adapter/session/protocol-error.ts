@@ -30,7 +30,7 @@ export function errorAnswer(error: unknown, showUser: boolean): ErrorAnswer {
   if (error instanceof EventscopeError) {
     const { id, message: format } = error;
     return {
-      message: id,
+      message: id === 'debug.running' ? 'notStopped' : format,
       // Braces would be taken for variables of the format.
       body: { error: { id: NUMBERS[id] ?? 1, format: '{text}', variables: { text: format }, showUser } },
       isDefect: false,
@@ -38,7 +38,7 @@ export function errorAnswer(error: unknown, showUser: boolean): ErrorAnswer {
   }
   const text = error instanceof Error ? error.message : String(error);
   return {
-    message: 'internal',
+    message: `Internal error: ${text}`,
     body: { error: { id: 3, format: '{text}', variables: { text: `Internal error: ${text}` }, showUser } },
     isDefect: true,
   };

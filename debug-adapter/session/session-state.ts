@@ -6,7 +6,7 @@ import type { StackUnwinder } from './debuggee.js';
 import { ExceptionSettings } from './exceptions.js';
 import type { Execution } from './execution.js';
 import { HandleTree } from './handle-tree.js';
-import { Inspector } from './inspector.js';
+import { Inspector, type Container } from './inspector.js';
 import { Inventory, type LoadedModule, type SessionThread } from './inventory.js';
 import { runningError, staleError } from './protocol-error.js';
 import { SourcePaths } from './source-paths.js';
@@ -48,6 +48,14 @@ export class SessionState {
     const thread = this.inventory.threadById(id);
     if (thread === undefined) throw staleError();
     return thread;
+  }
+
+  /** @throws EventscopeError `debug.running`, `debug.stale` */
+  container(reference: number): Container {
+    this.#requireStopped();
+    const container = this.inspector.containers.get(reference);
+    if (container === undefined) throw staleError();
+    return container;
   }
 
   /** A frame that a request names, or the innermost one of the stop. */

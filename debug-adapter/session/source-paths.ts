@@ -2,7 +2,7 @@
  * From the names that PDBs give their sources to files of this machine. A name may be relative to the project's folder, absolute on this
  * machine, absolute on the machine that built it, or a path of a Wine prefix (`Z:\home\...`).
  */
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 
 export interface SourcePathOptions {
@@ -36,7 +36,7 @@ export class SourcePaths {
   /** Whether a name in a PDB and a path of the client are the same file. */
   isSame(file: string, hostPath: string): boolean {
     const host = this.toHost(file);
-    if (host !== undefined) return samePath(host, hostPath);
+    if (host !== undefined) return samePath(host, hostPath) || samePath(realPath(host), realPath(hostPath));
     // Not found under any name that we know: the client's path may still end like it.
     return (
       !isAbsolute(plain(file)) &&
@@ -77,6 +77,15 @@ const isAbsolute = (file: string): boolean => file.startsWith('/') || /^[A-Za-z]
 function samePath(a: string, b: string): boolean {
   const [left, right] = [path.normalize(a), path.normalize(b)];
   return process.platform === 'win32' ? left.toLowerCase() === right.toLowerCase() : left === right;
+}
+
+/** A workspace may be opened through a link. */
+function realPath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
+  }
 }
 
 function endsLike(hostPath: string, file: string): boolean {

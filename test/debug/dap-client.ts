@@ -1,0 +1,209 @@
+/** A DAP client of the stand-alone adapter, for tests: the standard one over standard input and output, with bounded waits that have names. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { DebugClient } from '@vscode/debugadapter-testsupport';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+
+const ROOT = resolve(import.meta.dirname, '..', '..');
+
+let bundled: Promise<unknown> | undefined;
+
+/** The adapter's bundles are as their sources are. */
+export function adapterBundle(): Promise<unknown> {
+  const script = join(ROOT, 'scripts', 'bundle.mjs');
+  bundled ??= promisify(execFile)(process.execPath, [script, 'agent', 'dap', 'symbol-worker'], { cwd: ROOT });
+  return bundled;
+}
+
+export const SOURCES = join(ROOT, 'driver');
+
+/** Line, from 1, of the first line of a source that holds a text. */
+export async function lineOf(file: string, text: string): Promise<number> {
+  const lines = (await readFile(join(SOURCES, file), 'utf8')).split('\n');
+  const index = lines.findIndex((line) => line.includes(text));
+  assert.ok(index >= 0, `${file} has no line with ${text}`);
+  return index + 1;
+}
+
+export type StoppedBody = DebugProtocol.StoppedEvent['body'];
+
+export class DapTestClient {
+  readonly client: DebugClient;
+  readonly events: DebugProtocol.Event[] = [];
+  readonly #stops: StoppedBody[] = [];
+  #wake: (() => void)[] = [];
+
+  private constructor() {
+    this.client = new DebugClient(process.execPath, join(ROOT, 'dist', 'dap.cjs'), 'eventscope', undefined, true);
+    this.client.defaultTimeout = 60_000;
+    const emit = this.client.emit.bind(this.client);
+    // Every event, in order: none is lost between two waits.
+    this.client.emit = (name: string | symbol, ...values: unknown[]): boolean => {
+      const [event] = values as [DebugProtocol.Event | undefined];
+      if (event?.type === 'event' && event.event === name) this.#take(event);
+      return emit(name, ...values);
+    };
+  }
+
+  static async start(): Promise<DapTestClient> {
+    await adapterBundle();
+    const made = new DapTestClient();
+    await made.client.start();
+    return made;
+  }
+
+  async initialize(): Promise<DebugProtocol.Capabilities> {
+    const { body } = await this.client.initializeRequest({
+      clientID: 'test',
+      adapterID: 'eventscope',
+      linesStartAt1: true,
+      columnsStartAt1: true,
+      pathFormat: 'path',
+    });
+    return body ?? {};
+  }
+
+  /** Initializes, launches, lets `configure` set breakpoints, and goes. */
+  async launch(configuration: object, configure: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
+    await this.#begin('launch', configuration, configure);
+  }
+
+  async attach(configuration: object, configure: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
+    await this.#begin('attach', configuration, configure);
+  }
+
+  async #begin(request: string, configuration: object, configure: () => Promise<unknown>): Promise<void> {
+    await this.initialize();
+    const started = this.request(request, { type: 'eventscope', request, name: 'test', ...configuration });
+    const ready = this.until('the initialized event', () => this.events.some(({ event }) => event === 'initialized'));
+    await Promise.race([ready, started]);
+    await configure();
+    await this.request('configurationDone', {});
+    await started;
+  }
+
+  async request<T = Record<string, unknown>>(command: string, args: object = {}): Promise<T> {
+    const response: DebugProtocol.Response = await this.client.send(command, args);
+    return response.body as T;
+  }
+
+  /** The error that a request is refused with. */
+  async refusal(command: string, args: object = {}): Promise<string> {
+    try {
+      await this.client.send(command, args);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    return assert.fail(`${command} was not refused`);
+  }
+
+  async breakAt(file: string, line: number, rest: object = {}): Promise<DebugProtocol.Breakpoint> {
+    const [made] = await this.setBreakpoints(file, [{ line, ...rest }]);
+    assert.ok(made !== undefined);
+    return made;
+  }
+
+  async setBreakpoints(file: string, breakpoints: readonly object[]): Promise<DebugProtocol.Breakpoint[]> {
+    const source = { path: join(SOURCES, file) };
+    return (await this.request<{ breakpoints: DebugProtocol.Breakpoint[] }>('setBreakpoints', { source, breakpoints }))
+      .breakpoints;
+  }
+
+  /** The next stop that was not waited for yet. */
+  async stop(): Promise<StoppedBody & { threadId: number }> {
+    await this.until('a stop', () => this.#stops.length > 0);
+    const stop = this.#stops.shift();
+    assert.ok(stop?.threadId !== undefined);
+    return { ...stop, threadId: stop.threadId };
+  }
+
+  get hasUnreadStop(): boolean {
+    return this.#stops.length > 0;
+  }
+
+  async frames(threadId: number): Promise<DebugProtocol.StackFrame[]> {
+    const { stackFrames } = await this.request<{ stackFrames: DebugProtocol.StackFrame[] }>('stackTrace', { threadId });
+    return stackFrames;
+  }
+
+  async top(threadId: number): Promise<DebugProtocol.StackFrame> {
+    const [top] = await this.frames(threadId);
+    assert.ok(top !== undefined);
+    return top;
+  }
+
+  /** Variables of a scope of a frame, by name. */
+  async scope(frameId: number, name: string): Promise<Map<string, DebugProtocol.Variable>> {
+    const { scopes } = await this.request<{ scopes: DebugProtocol.Scope[] }>('scopes', { frameId });
+    const scope = scopes.find((each) => each.name === name);
+    assert.ok(scope !== undefined, `there is no scope ${name}: ${scopes.map((each) => each.name).join(', ')}`);
+    return this.children(scope.variablesReference);
+  }
+
+  async children(variablesReference: number, rest: object = {}): Promise<Map<string, DebugProtocol.Variable>> {
+    const { variables } = await this.request<{ variables: DebugProtocol.Variable[] }>('variables', {
+      variablesReference,
+      ...rest,
+    });
+    return new Map(variables.map((variable) => [variable.name, variable]));
+  }
+
+  async evaluate(
+    expression: string,
+    frameId: number,
+    context = 'watch',
+  ): Promise<DebugProtocol.EvaluateResponse['body']> {
+    return this.request('evaluate', { expression, frameId, context });
+  }
+
+  async continue(threadId = 0): Promise<void> {
+    await this.request('continue', { threadId });
+  }
+
+  /** Goes on and waits for the next stop. */
+  async continueToStop(threadId = 0): Promise<StoppedBody & { threadId: number }> {
+    await this.continue(threadId);
+    return this.stop();
+  }
+
+  eventsOf(name: string): DebugProtocol.Event[] {
+    return this.events.filter(({ event }) => event === name);
+  }
+
+  output(category?: string): string {
+    return this.eventsOf('output')
+      .map(({ body }) => body as { category: string; output: string })
+      .filter((body) => category === undefined || body.category === category)
+      .map((body) => body.output)
+      .join('');
+  }
+
+  /** Waits until a condition holds, which is looked at after each event. Bounded by 60 s. */
+  async until(what: string, condition: () => boolean): Promise<void> {
+    const deadline = Date.now() + 60_000;
+    while (!condition()) {
+      const left = deadline - Date.now();
+      if (left <= 0) throw new Error(`${what} did not come. ${this.output()}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#wake.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.client.stop();
+  }
+
+  #take(event: DebugProtocol.Event): void {
+    this.events.push(event);
+    if (event.event === 'stopped') this.#stops.push(event.body as StoppedBody);
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+}
