@@ -1,5 +1,5 @@
 /**
- * Draws the README's pictures: runs the sample, draws its timeline with headless Chromium, one wait selected.
+ * Draws the README's pictures: runs the sample, draws its timeline with headless Chromium, as it opens.
  *
  *   node scripts/picture.mjs
  */
@@ -23,9 +23,7 @@ const ARGUMENTS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-const SIZE = { width: 1280, height: 520 };
-/** In the last lane, the application's thread: a wait in the right half of the picture. */
-const WAIT = { x: 860, y: 281 };
+const SIZE = { width: 1280, height: 600 };
 
 function eventscope(...args) {
   const cli = path.join(ROOT, 'dist', 'cli.cjs');
@@ -47,10 +45,8 @@ await runScript(async () => {
       const problems = [];
       page.on('pageerror', (error) => problems.push(error.message));
       await page.goto(pathToFileURL(PAGE).href);
-      // The left half is the application's start: nothing happens there.
-      await page.mouse.move(SIZE.width - 30, WAIT.y);
-      await page.mouse.wheel(0, -220);
-      await page.mouse.click(WAIT.x, WAIT.y);
+      // It opens with the first wake across the sides selected: the picture shows that.
+      await page.waitForFunction(() => document.body.dataset.drawn === 'yes');
       const file = path.join(ROOT, 'docs', `timeline-${colorScheme}.png`);
       await page.screenshot({ path: file, animations: 'disabled' });
       if (problems.length > 0) throw new Error(`The page failed: ${problems.join('; ')}`);

@@ -14,6 +14,7 @@ import { drawMiniMap } from './draw/mini-map.js';
 import { drawObject } from './draw/objects.js';
 import { laneX, type Pen, type Scene } from './draw/scene.js';
 import { drawThread } from './draw/threads.js';
+import type { GapMark } from '../trace/columns/columns.js';
 import { LANES_TOP, keyOf, type Lane } from './lanes.js';
 import { sameLane } from './view-index.js';
 
@@ -29,7 +30,7 @@ export function drawScene(pen: Pen, scene: Scene): void {
     clipped(pen, { left: gutter, top: LANES_TOP, width: scene.scale.width, height: height - LANES_TOP }, () => {
       drawGridLines(pen, scene);
       for (const lane of visible) drawLane(pen, scene, lane);
-      view.data.columns.gaps.forEach((gap) => drawGap(pen, scene, gap));
+      for (const gap of joinedGaps(scene)) drawGap(pen, scene, gap);
       view.data.columns.stops.forEach((stop) => drawStop(pen, scene, stop));
       drawRange(pen, scene);
       scene.edges.forEach((edge) => drawEdge(pen, scene, edge));
@@ -42,6 +43,27 @@ export function drawScene(pen: Pen, scene: Scene): void {
   drawRangeLabel(pen, scene);
   drawPointer(pen, scene);
   drawMiniMap(pen, scene);
+}
+
+/** Gaps of one source that are less than a pixel apart are drawn as one, with the sum of their counts. */
+function joinedGaps({ view, scale }: Scene): readonly GapMark[] {
+  const joined: GapMark[] = [];
+  /** Place in `joined` of the last gap by source. */
+  const last = new Map<number, number>();
+  for (const gap of view.data.columns.gaps) {
+    if (gap.until < scale.from || gap.from > scale.until) continue;
+    const at = last.get(gap.source) ?? -1;
+    const before = joined[at];
+    if (before !== undefined && scale.x(gap.from) - scale.x(before.until) < 1) {
+      const count = before.count + gap.count;
+      const until = Math.max(before.until, gap.until);
+      joined[at] = { ...before, count, until, label: `${count} records or slots missing here` };
+      continue;
+    }
+    last.set(gap.source, joined.length);
+    joined.push(gap);
+  }
+  return joined;
 }
 
 function clipped(

@@ -1,9 +1,13 @@
 /** What a benchmark is, and the list of them. */
 import type { Figure } from './figure.js';
 import { drain } from './drain.js';
+import { extension } from './extension.js';
 import { firstWake } from './first-wake.js';
 import { listObjectsBench } from './list-objects.js';
+import { objectTree } from './object-tree.js';
 import { ring } from './ring.js';
+import { symbols } from './symbols.js';
+import { timeline } from './timeline.js';
 import type { Bench } from './workspace.js';
 
 export interface Benchmark {
@@ -12,4 +16,13 @@ export interface Benchmark {
   run(bench: Bench): Promise<readonly Figure[]>;
 }
 
-export const BENCHMARKS: readonly Benchmark[] = [ring, drain, firstWake, listObjectsBench];
+export const BENCHMARKS: readonly Benchmark[] = [
+  ring,
+  drain,
+  firstWake,
+  listObjectsBench,
+  extension,
+  objectTree,
+  timeline,
+  symbols,
+];

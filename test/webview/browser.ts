@@ -6,6 +6,11 @@ import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { bundle } from '../../scripts/bundle.mjs';
 import { renderEmptyPage } from '../../webview/standalone.js';
+import type { PageDocument, PostMessage } from './page-globals.js';
+
+// In the page.
+declare const document: PageDocument;
+declare const postMessage: PostMessage;
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const CHROMIUM = '/usr/bin/chromium';
@@ -125,8 +130,8 @@ function pageOf(page: Page, errors: readonly string[]): TestPage {
       });
       await page.locator('#given').setInputFiles(file);
       await page.evaluate(async (number) => {
-        const input = document.getElementById('given') as HTMLInputElement;
-        const [given] = input.files ?? [];
+        const input = document.getElementById('given') ?? document.body;
+        const [given] = input.files;
         input.remove();
         if (given === undefined) return;
         postMessage({ type: 'open', id: number, title: given.name, bytes: given.size }, '*');

@@ -8,6 +8,11 @@ import { generate } from '../../trace/generator.js';
 import { buildModel } from '../../trace/model/model.js';
 import { TimelineBrowser, type TestPage } from './browser.js';
 import { assertPicture } from './pictures.js';
+import type { PageDocument, PostMessage } from './page-globals.js';
+
+// In the page.
+declare const document: PageDocument;
+declare const postMessage: PostMessage;
 
 const { recording } = generate({ seed: 21, span: 3e6, lost: 0.03, types: ['event', 'semaphore', 'timer'] });
 const columns: TimelineColumns = {
@@ -43,10 +48,11 @@ describe('timeline in Chromium', function () {
     await shown.drawn();
     return shown;
   }
-  const press = async ({ page, drawn }: TestPage, ...keys: readonly string[]): Promise<void> => {
+  const press = async (shown: TestPage, ...keys: readonly string[]): Promise<void> => {
+    const { page } = shown;
     await page.locator('#canvas').focus();
     for (const key of keys) await page.keyboard.press(key);
-    await drawn();
+    await shown.drawn();
   };
   const detail = ({ page }: TestPage): Promise<string> => page.locator('#detail').innerText();
 
@@ -76,7 +82,7 @@ describe('timeline in Chromium', function () {
   it('measures a range that is dragged with Shift, and fills its statistics', async () => {
     const shown = await show();
     const { page } = shown;
-    await page.evaluate(() => ((document.getElementById('statistics-details') as HTMLDetailsElement).open = true));
+    await page.evaluate(() => ((document.getElementById('statistics-details') ?? document.body).open = true));
     await page.keyboard.down('Shift');
     await page.mouse.move(500, 300);
     await page.mouse.down();
@@ -153,7 +159,7 @@ describe('timeline in Chromium', function () {
     await again.page.locator('#canvas').focus();
     await again.page.mouse.move(5, 5);
     await again.drawn();
-    await again.page.evaluate(() => (document.activeElement as HTMLElement).blur());
+    await again.page.evaluate(() => document.activeElement.blur());
     assert.equal(await again.page.inputValue('#filter'), 'event');
     const { PNG } = await import('pngjs');
     const [one, two] = [PNG.sync.read(before), PNG.sync.read(await again.page.locator('#canvas').screenshot())];
@@ -202,7 +208,7 @@ describe('timeline in Chromium', function () {
     const named = { ...columns, title: evil, objects: columns.objects.map((head) => ({ ...head, label: evil })) };
     await writeFile(browser.file('evil.columns'), encodeColumns(named));
     const shown = await show({}, 'evil.columns');
-    await shown.page.evaluate(() => ((document.getElementById('table-details') as HTMLDetailsElement).open = true));
+    await shown.page.evaluate(() => ((document.getElementById('table-details') ?? document.body).open = true));
     await shown.page.locator('#table td').first().waitFor();
     assert.equal(await shown.page.locator('img').count(), 0);
     assert.ok((await shown.page.locator('#table td:nth-child(2)').first().innerText()).includes('<img'));
@@ -214,7 +220,7 @@ describe('timeline in Chromium', function () {
     open = shown;
     const { sources, chunks, metadata } = recording;
     await shown.post({ type: 'beginLive', id: 2, title: 'live', target: 'test', startUtcMs: metadata.startUtcMs });
-    for (const { end: _end, ...source } of sources) await shown.post({ type: 'liveSource', id: 2, source });
+    for (const source of sources) await shown.post({ type: 'liveSource', id: 2, source });
     const counts: number[] = [];
     for (const half of [chunks.slice(0, chunks.length >> 1), chunks.slice(chunks.length >> 1)]) {
       for (const { source, ring, firstSlot, lost, bytes } of half) {
@@ -256,7 +262,7 @@ describe('timeline in Chromium', function () {
     await shown.openFile(3, browser.file('other.columns'));
     await shown.page.waitForFunction(() => document.getElementById('summary')?.textContent.startsWith('2 runs'));
     await shown.post({ type: 'compare', before: 0, after: 1 });
-    await shown.page.evaluate(() => ((document.getElementById('compare-details') as HTMLDetailsElement).open = true));
+    await shown.page.evaluate(() => ((document.getElementById('compare-details') ?? document.body).open = true));
     await shown.page.locator('#compare td.changed').first().waitFor();
     assert.deepEqual(await shown.page.locator('#compare select').first().locator('option').allInnerTexts(), [
       'seed 21',

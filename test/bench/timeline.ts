@@ -1,0 +1,284 @@
+/**
+ * The timeline in headless Chromium: open to the first full picture, frames while it zooms and moves, memory of its
+ * renderer, from pointing to the edge, a recording that grows. Beside it vis-timeline, with as many items as it can take.
+ */
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { CDPSession, Page } from 'playwright-core';
+import { encodeColumns } from '../../trace/columns/encode.js';
+import { Flag, Kind } from '../../trace/model/records.js';
+import { RingWriter } from '../../trace/ring-writer.js';
+import { TimelineBrowser, type TestPage } from '../webview/browser.js';
+import type { Benchmark } from './benchmark.js';
+import { median, type Figure } from './figure.js';
+import { manyTransitions } from './timeline-columns.js';
+import type { PageDocument, PageEvent, PostMessage, RequestAnimationFrame } from '../webview/page-globals.js';
+
+// In the page.
+declare const document: PageDocument;
+declare const postMessage: PostMessage;
+declare const requestAnimationFrame: RequestAnimationFrame;
+declare const WheelEvent: PageEvent;
+declare const PointerEvent: PageEvent;
+
+const OPENINGS = 3;
+const FRAMES = 120;
+const HOVERS = 25;
+/** What vis-timeline opens in seconds; ten times as many take it minutes. */
+const PEER_ITEMS = 10_000;
+const PEER = `vis-timeline, ${PEER_ITEMS} items`;
+const LIVE_RATE = 200_000;
+const LIVE_SECONDS = 5;
+const OPEN_LIMIT_MS = 120_000;
+/** A frame is drawn when the one before is done, not when a screen asks for it. */
+const UNLIMITED = ['--disable-frame-rate-limit', '--disable-gpu-vsync'];
+
+interface Size {
+  readonly name: string;
+  readonly transitions: number;
+  readonly openMs: number;
+  readonly frameMs: number;
+  readonly megabytes: number;
+}
+const SIZES: readonly Size[] = [
+  { name: '1m', transitions: 1_000_000, openMs: 1_000, frameMs: 16, megabytes: 200 },
+  { name: '10m', transitions: 10_000_000, openMs: 8_000, frameMs: 33, megabytes: 1_200 },
+];
+
+const figure = (
+  bench: string,
+  values: readonly number[],
+  unit: string,
+  aim: number,
+  peerValue: number | null = null,
+): Figure => ({
+  ...{ bench, value: median(values), unit, better: 'lower', aim, peer: peerValue === null ? null : PEER, peerValue },
+  runs: values.length,
+});
+
+export const timeline: Benchmark = {
+  names: [
+    ...SIZES.flatMap(({ name }) => ['open', 'frame', 'memory'].map((what) => `timeline-${what}-${name}`)),
+    ...['timeline-hover', 'timeline-live-frame'],
+  ],
+  async run(bench) {
+    const figures: Figure[] = [];
+    const browser = await TimelineBrowser.launch(UNLIMITED);
+    try {
+      bench.operation.progress(PEER);
+      const peer = await measurePeer(browser);
+      for (const size of SIZES) {
+        bench.operation.progress(`Timeline of ${size.transitions} transitions`);
+        figures.push(...(await measureSize(browser, size, peer, figures)));
+      }
+      bench.operation.progress(`Live: ${LIVE_RATE} transitions per second`);
+      figures.push(figure('timeline-live-frame', [await measureLive(browser)], 'ms p95', 1_000 / 30));
+    } finally {
+      await browser.close();
+    }
+    return figures;
+  },
+};
+
+async function measureSize(
+  browser: TimelineBrowser,
+  { name, transitions, openMs, frameMs, megabytes }: Size,
+  peer: { readonly openMs: number; readonly frameMs: number },
+  sofar: readonly Figure[],
+): Promise<Figure[]> {
+  const file = browser.file(`${name}.columns`);
+  await writeFile(file, encodeColumns(manyTransitions(transitions)));
+  const opened: number[] = [];
+  const frames: number[] = [];
+  const memory: number[] = [];
+  const hovers: number[] = [];
+  for (let round = 0; round < OPENINGS; round += 1) {
+    const shown = await browser.open();
+    const began = performance.now();
+    await shown.openFile(1, file);
+    await shown.drawn(OPEN_LIMIT_MS);
+    opened.push(performance.now() - began);
+    frames.push(await framesOf(shown.page));
+    hovers.push(await hoverTime(shown));
+    memory.push(await rendererMegabytes(browser, shown.page));
+    await shown.page.close();
+  }
+  const hover = sofar.some(({ bench }) => bench === 'timeline-hover')
+    ? []
+    : [figure('timeline-hover', hovers, 'ms', 50)];
+  return [
+    figure(`timeline-open-${name}`, opened, 'ms', openMs, peer.openMs),
+    figure(`timeline-frame-${name}`, frames, 'ms p95', frameMs, peer.frameMs),
+    figure(`timeline-memory-${name}`, memory, 'MB', megabytes),
+    ...hover,
+  ];
+}
+
+/** 95th percentile of the time from one frame to the next, ms, while the view zooms in, moves, and zooms out. */
+const framesOf = (page: Page, selector = '#canvas'): Promise<number> =>
+  page.evaluate(
+    async ({ frames, on }) => {
+      const target = document.querySelector(on);
+      const gaps: number[] = [];
+      let before = 0;
+      for (let frame = 0; frame < frames; frame += 1) {
+        const part = Math.floor((frame * 3) / frames);
+        const init = { clientX: 800, clientY: 300, bubbles: true, cancelable: true };
+        const wheel = part === 1 ? { deltaX: 40 } : { deltaY: part === 0 ? -40 : 40 };
+        target?.dispatchEvent(new WheelEvent('wheel', { ...init, ...wheel }));
+        const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
+        if (frame > 1) gaps.push(now - before);
+        before = now;
+      }
+      return gaps.sort((a, b) => a - b)[Math.ceil(gaps.length * 0.95) - 1] ?? 0;
+    },
+    { frames: FRAMES, on: selector },
+  );
+
+/** From the pointer's move to the frame that shows its edges, ms: the slowest of many places. */
+const hoverTime = ({ page }: TestPage): Promise<number> =>
+  page.evaluate(async (places) => {
+    const canvas = document.getElementById('canvas');
+    let slowest = 0;
+    for (let place = 0; place < places; place += 1) {
+      const began = performance.now();
+      const init = { clientX: 420 + place * 30, clientY: 260 + (place % 6) * 40, bubbles: true };
+      canvas?.dispatchEvent(new PointerEvent('pointermove', init));
+      await new Promise<number>((resolve) => requestAnimationFrame(resolve));
+      slowest = Math.max(slowest, performance.now() - began);
+    }
+    return slowest;
+  }, HOVERS);
+
+/** Memory of the page's own process that is no file's, MB: with Chromium's own some 60 MB of an empty page. */
+async function rendererMegabytes(browser: TimelineBrowser, page: Page): Promise<number> {
+  const collect: CDPSession = await page.context().newCDPSession(page);
+  await collect.send('HeapProfiler.collectGarbage');
+  await collect.detach();
+  const session = await browser.playwright.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  let most = 0;
+  for (const { type, id } of processInfo) {
+    if (type !== 'renderer') continue;
+    const status = await readFile(`/proc/${id}/status`, 'utf8').catch(() => '');
+    most = Math.max(most, Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0));
+  }
+  return most / 1_000;
+}
+
+/** Frames while slots of LIVE_RATE transitions per second arrive; each is a set, or a wait's end with its take. */
+async function measureLive(browser: TimelineBrowser): Promise<number> {
+  const shown = await browser.open();
+  const { page } = shown;
+  const perBatch = LIVE_RATE / 20;
+  const ring = liveRing(perBatch * 20 * LIVE_SECONDS);
+  await writeFile(browser.file('ring.bin'), ring);
+  await shown.post({ type: 'beginLive', id: 1, title: 'live', target: 'generated', startUtcMs: 0 });
+  const source = { id: 0, side: 'user', description: 'eventapp.exe', process: 100, ringCount: 1, slotsPerRing: 65_536 };
+  await shown.post({ type: 'liveSource', id: 1, source });
+  await page.evaluate(() => {
+    const input = document.createElement('input');
+    input.type = 'file';
+    input.id = 'given';
+    document.body.append(input);
+  });
+  await page.locator('#given').setInputFiles(browser.file('ring.bin'));
+  const p95 = await page.evaluate(
+    async ({ seconds, batches }) => {
+      const input = document.getElementById('given') ?? document.body;
+      const bytes = new Uint8Array((await input.files[0]?.arrayBuffer()) ?? new ArrayBuffer(0));
+      input.remove();
+      const slots = bytes.length / 64;
+      const gaps: number[] = [];
+      const began = performance.now();
+      let sent = 0;
+      let before = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
+      while (performance.now() - began < seconds * 1_000) {
+        const due = Math.min(batches, Math.floor(((performance.now() - began) / (seconds * 1_000)) * batches));
+        for (; sent < due; sent += 1) {
+          const [from, until] = [Math.floor((sent * slots) / batches), Math.floor(((sent + 1) * slots) / batches)];
+          const piece = bytes.slice(from * 64, until * 64);
+          const message = {
+            type: 'append',
+            id: 1,
+            source: 0,
+            ring: 0,
+            firstSlot: BigInt(from),
+            lost: 0n,
+            bytes: piece,
+          };
+          postMessage(message, '*', [piece.buffer]);
+        }
+        const now = await new Promise<number>((resolve) => requestAnimationFrame(resolve));
+        gaps.push(now - before);
+        before = now;
+      }
+      return gaps.sort((a, b) => a - b)[Math.ceil(gaps.length * 0.95) - 1] ?? 0;
+    },
+    { seconds: LIVE_SECONDS, batches: 20 * LIVE_SECONDS },
+  );
+  await page.close();
+  return p95;
+}
+
+function liveRing(transitions: number): Uint8Array {
+  const ring = new RingWriter();
+  const base = { process: 100, thread: 1_000 };
+  ring.write({
+    kind: Kind.Calibration,
+    tsc: 0n,
+    object: 133_000_000_000_000_000n,
+    caller: 10_000_000n,
+    argument: 0n,
+    ...base,
+  });
+  ring.write({ kind: Kind.Create, tsc: 10n, object: 0x40n, argument: 1n, text: '\\BaseNamedObjects\\Live', ...base });
+  for (let round = 0; round < transitions; round += 1) {
+    const tsc = BigInt(1_000 + round * 15_000);
+    const kind = round % 2 === 0 ? Kind.Set : Kind.Reset;
+    ring.write({ kind, tsc, object: 0x40n, duration: 300, previous: round % 2, flags: Flag.ObjectIsHandle, ...base });
+  }
+  return ring.bytes;
+}
+
+/** vis-timeline with the same first items: a range per wait, in a group per thread. */
+async function measurePeer(browser: TimelineBrowser): Promise<{ openMs: number; frameMs: number }> {
+  const script = await readFile(
+    path.resolve(import.meta.dirname, '../../node_modules/vis-timeline/standalone/umd/vis-timeline-graph2d.min.js'),
+    'utf8',
+  );
+  const { waits, threads } = manyTransitions(PEER_ITEMS * 2);
+  const items = Array.from(waits.begin, (begin, row) => ({
+    ...{ id: row, start: begin / 1e3, end: (waits.end[row] ?? 0) / 1e3, content: '' },
+    group: waits.first.findLastIndex((first) => first <= row),
+  }));
+  const page = await browser.playwright.newPage({ viewport: { width: 1280, height: 720 } });
+  try {
+    await page.setContent('<div id="host"></div>');
+    await page.addScriptTag({ content: script });
+    const openMs = await page.evaluate(
+      async ({ given, groups }) => {
+        const { vis } = globalThis as unknown as {
+          vis: {
+            Timeline: new (
+              host: unknown,
+              items: unknown,
+              groups: unknown,
+              options: unknown,
+            ) => { on(name: string, done: () => void): void };
+          };
+        };
+        const began = performance.now();
+        const view = new vis.Timeline(document.getElementById('host'), given, groups, { stack: false, height: 700 });
+        await new Promise<void>((resolve) => view.on('changed', () => resolve()));
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        return performance.now() - began;
+      },
+      { given: items, groups: threads.map(({ label }, id) => ({ id, content: label })) },
+    );
+    return { openMs, frameMs: await framesOf(page, '.vis-center') };
+  } finally {
+    await page.close();
+  }
+}

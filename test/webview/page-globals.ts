@@ -1,0 +1,37 @@
+/**
+ * What code that a test sends into the page finds there, and no more of it than is used. The DOM's own types would hold
+ * for every file that is compiled with these, and they do not agree with Node's.
+ */
+export interface PageFile {
+  readonly name: string;
+  readonly size: number;
+  slice(from: number, until: number): PageFile;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
+export interface PageElement {
+  type: string;
+  id: string;
+  hidden: boolean;
+  open: boolean;
+  readonly textContent: string;
+  readonly files: readonly PageFile[];
+  readonly dataset: Readonly<Record<string, string>>;
+  append(child: PageElement): void;
+  remove(): void;
+  blur(): void;
+  dispatchEvent(event: object): void;
+}
+
+export interface PageDocument {
+  readonly body: PageElement;
+  readonly activeElement: PageElement;
+  createElement(name: string): PageElement;
+  getElementById(id: string): PageElement | null;
+  querySelector(selector: string): PageElement | null;
+}
+
+/** As `window` has it. */
+export type PostMessage = (message: unknown, target: '*', transfer?: readonly ArrayBuffer[]) => void;
+export type RequestAnimationFrame = (frame: (time: number) => void) => number;
+export type PageEvent = new (type: string, init: Readonly<Record<string, number | boolean>>) => object;
