@@ -34,6 +34,8 @@ const SC_MANAGER_CREATE_SERVICE = 2;
 const SC_MANAGER_ENUMERATE_SERVICE = 4;
 const SERVICE_QUERY_CONFIG = 1;
 const SERVICE_QUERY_STATUS = 4;
+/** Between two looks at a driver that a debugger holds: somebody is reading code meanwhile. */
+const HELD_START_MS = 250;
 const SERVICE_CHANGE_CONFIG = 2;
 const SERVICE_NO_CHANGE = 0xffff_ffff;
 const SERVICE_START = 0x10;
@@ -139,13 +141,16 @@ export function startService(name: string, timeoutMs: number, context: CallConte
   reportDeadHost(name);
   return withService(name, SERVICE_START | QUERY_RIGHTS, (service) => {
     const deadline = performance.now() + timeoutMs;
+    let gaveUp = false;
     if (StartServiceW(service, 0, null) === 0) {
       const error = GetLastError();
       if (error !== ERROR_SERVICE_REQUEST_TIMEOUT) {
         throw win32Error('StartServiceW', error, name);
       }
+      gaveUp = true;
     }
-    const status = follow(service, name, 'startPending', deadline, context);
+    const first = follow(service, name, 'startPending', deadline, context);
+    const status = gaveUp && first.state === 'stopped' ? followHeldStart(service, name, deadline, context) : first;
     if (status.state === 'stopped') {
       throw win32Error('StartServiceW', status.win32ExitCode || ERROR_SERVICE_NOT_ACTIVE, name);
     }
@@ -154,6 +159,23 @@ export function startService(name: string, timeoutMs: number, context: CallConte
     }
     return status;
   });
+}
+
+/**
+ * Wine's control manager calls a start stopped when it took over 10 s, although the driver is loaded and a debugger holds it in its
+ * DriverEntry: it runs when it is let go. For as long as a host process has the driver among its modules, the start goes on.
+ */
+function followHeldStart(service: Handle, name: string, deadline: number, context: CallContext): ServiceStatus {
+  for (;;) {
+    const status = statusOf(service, name);
+    if (status.state !== 'stopped' || findDriverHost(status.binaryPath) === 0 || performance.now() >= deadline) {
+      return status;
+    }
+    if (context.cancelled()) {
+      throw new CancelledError();
+    }
+    context.sleep(HELD_START_MS);
+  }
 }
 
 /** Stops a service and follows it until it has stopped. One that is stopped already is left so. */

@@ -3,7 +3,6 @@
  * group share a host process there. A do-nothing driver of Wine's own is started first in the group of the real one; its host is
  * attached to; then the real driver starts in it, and its load is told before its first instruction runs.
  */
-import { randomBytes } from 'node:crypto';
 import { windowsBaseName } from '../../machine/command-line.js';
 import type { ServiceStatus } from '../../protocol/agent-rpc.js';
 import { EventscopeError } from '../../protocol/errors.js';
@@ -11,8 +10,8 @@ import type { AgentClient } from '../../target/agent-client.js';
 import type { EngineRequestOptions, SpaceId } from '../engine.js';
 import type { Win32Engine } from './win32-engine.js';
 
-/** Its DriverEntry returns success and does nothing else; nothing in a prefix loads it by itself. */
-const ANCHOR_DRIVER = 'C:\\windows\\system32\\drivers\\tdi.sys';
+/** Does nothing until somebody opens sockets in the kernel, can be unloaded, and nothing in a prefix loads it by itself. */
+const ANCHOR_DRIVER = 'C:\\windows\\system32\\drivers\\netio.sys';
 const SERVICE_TIMEOUT_MS = 15_000;
 /** A person may look at DriverEntry for as long as they want: the start is followed for a day. */
 const FOLLOWED_MS = 24 * 3_600_000;
@@ -22,7 +21,10 @@ export interface StartedDriver {
   readonly space: SpaceId;
   /** Settles when the driver runs, or with why it does not; however long it was stopped meanwhile. */
   readonly running: Promise<ServiceStatus>;
-  /** Takes the do-nothing driver away again. The real one stays as it is. */
+  /**
+   * Puts the service's group back, and takes the do-nothing driver away when the real one does not run. While it runs the do-nothing one
+   * keeps its host alive; the next start under the debugger removes it.
+   */
   close(): Promise<void>;
 }
 
@@ -38,24 +40,30 @@ export async function startDriver(
 ): Promise<StartedDriver> {
   const request = options.signal === undefined ? {} : { signal: options.signal };
   const before = (await client.request('service/query', { name: service }, request)).status;
-  const id = randomBytes(4).toString('hex');
-  const anchor = `eventscope-anchor-${id}`;
+  const anchor = `eventscope-anchor-${service}`;
   const group = before?.loadOrderGroup === undefined || before.loadOrderGroup === '' ? anchor : before.loadOrderGroup;
-  const close = async (): Promise<void> => {
+  const removeAnchor = async (): Promise<void> => {
     await client.request('service/stop', { name: anchor, timeoutMs: SERVICE_TIMEOUT_MS }).catch(() => {});
     await client.request('service/delete', { name: anchor }).catch(() => {});
+  };
+  const close = async (): Promise<void> => {
     if (before?.loadOrderGroup === '') {
       await client.request('service/setGroup', { name: service, loadOrderGroup: '' }).catch(() => {});
     }
+    // Of a start that took over 10 s the control manager counts the anchor alone, and would end the host with it.
+    const now = await client.request('service/query', { name: service }).catch(() => undefined);
+    if (now?.status?.state !== 'running') await removeAnchor();
   };
+  await removeAnchor();
   try {
     await client.request(
       'service/create',
       { name: anchor, displayName: anchor, binaryPath: ANCHOR_DRIVER, loadOrderGroup: group },
       request,
     );
-    const host = await client.request('service/start', { name: anchor, timeoutMs: SERVICE_TIMEOUT_MS }, request);
-    if (host.processId === 0) throw noHost(client.target, service);
+    await client.request('service/start', { name: anchor, timeoutMs: SERVICE_TIMEOUT_MS }, request);
+    const host = (await client.request('service/query', { name: anchor }, request)).status;
+    if (host === undefined || host.processId === 0) throw noHost(client.target, service);
     await client.request('service/setGroup', { name: service, loadOrderGroup: group }, request);
     const space = await engine.attach(host.processId, options);
     const running = client.request(
