@@ -58,6 +58,7 @@ interface Line {
 class NoisyEnd implements ByteStream {
   other: NoisyEnd | undefined;
   #events: ByteStreamEvents | undefined;
+  #sound = 0;
 
   constructor(
     private readonly clock: Clock,
@@ -65,15 +66,29 @@ class NoisyEnd implements ByteStream {
     private readonly chance: () => number,
   ) {}
 
+  /** Bytes until the next that is damaged or lost: geometrically distributed. */
+  #run(): number {
+    const rate = this.line.damage + this.line.loss;
+    return rate === 0 ? Infinity : Math.floor(Math.log(1 - this.chance()) / Math.log(1 - rate));
+  }
+
   start(events: ByteStreamEvents): void {
     this.#events = events;
+    this.#sound = this.#run();
   }
 
   write(bytes: Uint8Array): void {
-    const arriving = [...bytes].flatMap((byte) => {
-      if (this.chance() < this.line.loss) return [];
-      return [this.chance() < this.line.damage ? byte ^ (1 << Math.floor(this.chance() * 8)) : byte];
-    });
+    const arriving: number[] = [];
+    for (const byte of bytes) {
+      if (--this.#sound >= 0) {
+        arriving.push(byte);
+        continue;
+      }
+      if (this.chance() * (this.line.damage + this.line.loss) < this.line.damage) {
+        arriving.push(byte ^ (1 << Math.floor(this.chance() * 8)));
+      }
+      this.#sound = this.#run();
+    }
     const { other } = this;
     // Bytes arrive in their order: the same delay for all.
     this.clock.after(0.1, () => other?.deliver(Uint8Array.from(arriving)));
