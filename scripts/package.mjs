@@ -4,7 +4,7 @@
  *   node scripts/package.mjs
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { runScript, say, setup, SetupError } from './setup.mjs';
@@ -19,8 +19,9 @@ export const PACKAGED_BUNDLES = ['agent', 'extension'];
 export function makePackage() {
   const { name, version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
   const dist = path.join(ROOT, 'dist');
-  for (const old of readdirSync(dist).filter((file) => file.endsWith('.vsix'))) rmSync(path.join(dist, old));
   const file = path.join(dist, `${name}-${version}.vsix`);
+  // Beside its place first: another process may be installing the one that is there.
+  const beside = path.join(dist, `.${process.pid}.vsix`);
   const vsce = path.join(ROOT, 'node_modules', '@vscode', 'vsce', 'vsce');
   // What runs is bundled; koffi and the sample are listed in .vscodeignore.
   const args = [
@@ -29,12 +30,16 @@ export function makePackage() {
     '--no-rewrite-relative-links',
     '--allow-missing-repository',
     '-o',
-    file,
+    beside,
   ];
   const result = spawnSync(process.execPath, [vsce, ...args], { cwd: ROOT, encoding: 'utf8' });
   if (result.status !== 0) throw new SetupError(`vsce failed:\n${result.stdout}${result.stderr}`);
-  const { size } = statSync(file);
-  if (size > LIMIT_BYTES) throw new SetupError(`${file} has ${size} bytes, more than ${LIMIT_BYTES}`);
+  const { size } = statSync(beside);
+  if (size > LIMIT_BYTES) {
+    rmSync(beside);
+    throw new SetupError(`The package has ${size} bytes, more than ${LIMIT_BYTES}`);
+  }
+  renameSync(beside, file);
   return file;
 }
 
