@@ -16,6 +16,8 @@ for (const [name, theme] of Object.entries(THEMES)) {
     await workbench.page.setViewportSize(SIZE);
     await workbench.contributed();
     await workbench.showViews();
+    // Its button comes when the project is read and the folder's trust is known: the palette has the commands then.
+    await (await workbench.openPane('Named Objects')).getByText('Build and Deploy').waitFor();
     await workbench.command('Eventscope: Build and Deploy');
     await workbench.said('Service eventsys is running.');
     const held = await holdEvents(folder, '\\BaseNamedObjects\\Shared', 3);
