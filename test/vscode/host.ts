@@ -131,11 +131,6 @@ export class VscodeHost {
     }
   }
 
-  /** Of the server and everything it has started. */
-  get processGroup(): number {
-    return this.#server.pid ?? 0;
-  }
-
   /** A folder with the sample in it, as "New Shared-Event Project" writes it. */
   async sample(name: string): Promise<string> {
     const folder = path.join(this.#root, name);
