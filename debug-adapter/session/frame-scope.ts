@@ -90,7 +90,8 @@ export class FrameScope implements Scope, DisplayContext {
   }
 
   async #symbolIn(module: LoadedModule, name: string): Promise<Value | undefined> {
-    const global = await module.symbols.globalVariable(name);
+    // Exports alone do not tell data from code; what a person asks for by name is mostly code.
+    const global = module.symbols.source === 'pdb' ? await module.symbols.globalVariable(name) : undefined;
     if (global !== undefined) return this.#value(module, global);
     const [found] = await module.symbols.functions(name);
     if (found === undefined) return undefined;

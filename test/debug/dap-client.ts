@@ -181,9 +181,9 @@ export class DapTestClient {
       .join('');
   }
 
-  /** Waits until a condition holds, which is looked at after each event. Bounded by 60 s. */
+  /** Waits until a condition holds, which is looked at after each event. Bounded by 20 s. */
   async until(what: string, condition: () => boolean): Promise<void> {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 20_000;
     while (!condition()) {
       const left = deadline - Date.now();
       if (left <= 0) throw new Error(`${what} did not come. ${this.output()}`);
