@@ -53,6 +53,10 @@ const MAX_ATTEMPTS = 200;
 /** Sends of a packet that lets the target run, until it is taken for received: a running target does not answer. */
 const CONTINUE_ATTEMPTS = 12;
 const BREAK_IN_WAIT_MS = 1_000;
+/** From a print until the target looks for a break-in again. */
+const AFTER_PRINT_MS = 20;
+
+type Happening = 'stopped' | 'up' | 'running';
 
 const defaultAnswer = (text: string): string => {
   const choices = /\(([a-z]+)\)\s*\??\s*$/i.exec(text)?.[1]?.toLowerCase() ?? '';
@@ -68,7 +72,7 @@ export class KdClient {
   #pending: PendingReply | undefined;
   #answered: KdRequest<unknown> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
-  #waiters: ((event: 'stopped' | 'up' | Error) => void)[] = [];
+  #waiters: ((event: Happening | Error) => void)[] = [];
   #wary = 0;
   #damageSeen = 0;
   #started = false;
@@ -122,10 +126,15 @@ export class KdClient {
           else this.link.reset();
         }
         const wait = this.link.dialect === 'kdnet' ? BREAK_IN_WAIT_MS / 2 : BREAK_IN_WAIT_MS;
-        await this.#waitFor('stopped', options.breakIn ? wait : undefined, signal);
+        const came = await this.#waitFor(['stopped', 'running'], options.breakIn ? wait : undefined, signal);
+        if (came === 'running' && options.breakIn) {
+          // While it waited for our acknowledgement it did not look for a break-in.
+          await this.#waitFor(['stopped'], AFTER_PRINT_MS, signal);
+          round = -1;
+        }
       } else {
         round = -1;
-        await this.#waitFor('up', undefined, signal);
+        await this.#waitFor(['up'], undefined, signal);
       }
     }
     this.#throwIfClosed();
@@ -156,7 +165,7 @@ export class KdClient {
       // A stopped target of which we believe that it runs answers a reset only.
       if (round % 3 === 2) this.link.reset();
       else this.link.breakIn();
-      await this.#waitFor('stopped', Math.min(left, BREAK_IN_WAIT_MS), signal);
+      await this.#waitFor(['stopped'], Math.min(left, BREAK_IN_WAIT_MS), signal);
     }
   }
 
@@ -368,9 +377,15 @@ export class KdClient {
       this.#odd(`a DEBUG_IO of ${payload.length} bytes`);
       return;
     }
-    if (this.#state === 'connecting') this.#state = 'running';
+    this.#heardOfRunning();
     this.#options.onEvent({ type: 'print', text: message.text });
     if (message.kind === 'prompt') this.#answerPrompt(message);
+  }
+
+  /** A stopped target prints nothing and wants no files. */
+  #heardOfRunning(): void {
+    if (this.#state === 'connecting') this.#state = 'running';
+    if (this.#state === 'running') this.#wake('running');
   }
 
   #answerPrompt(prompt: Extract<DebugIo, { kind: 'prompt' }>): void {
@@ -384,7 +399,7 @@ export class KdClient {
       this.#odd(`a FILE_IO of ${payload.length} bytes`);
       return;
     }
-    if (this.#state === 'connecting') this.#state = 'running';
+    this.#heardOfRunning();
     const refusal: FileIoAnswer = { status: STATUS_NO_SUCH_FILE };
     const { files } = this.#options;
     if (files === undefined) {
@@ -456,30 +471,33 @@ export class KdClient {
     this.#options.onEvent({ type: 'odd', what });
   }
 
-  #wake(event: 'stopped' | 'up' | Error): void {
+  #wake(event: Happening | Error): void {
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const waiter of waiters) waiter(event);
   }
 
-  /** Settles at the event, or when the time is over; rejects when the link ends or the signal does. */
-  #waitFor(event: 'stopped' | 'up', milliseconds: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+  /** Which came first; undefined when the time was over. Rejects when the link ends or the signal does. */
+  #waitFor(
+    events: readonly Happening[],
+    milliseconds: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Happening | undefined> {
     return new Promise((resolve, reject) => {
-      const finish = (error?: Error): void => {
+      const finish = (outcome: Happening | Error | undefined): void => {
         cancelTimer();
         signal?.removeEventListener('abort', cancel);
         this.#waiters = this.#waiters.filter((other) => other !== waiter);
-        if (error === undefined) resolve();
-        else reject(error);
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome);
       };
-      const waiter = (happened: 'stopped' | 'up' | Error): void => {
-        if (happened instanceof Error) finish(happened);
-        else if (happened === event) finish();
+      const waiter = (happened: Happening | Error): void => {
+        if (happened instanceof Error || events.includes(happened)) finish(happened);
         else this.#waiters.push(waiter);
       };
       const cancel = (): void => finish(new CancelledError());
       const cancelTimer =
-        milliseconds === undefined ? (): void => undefined : this.#clock.after(milliseconds, () => finish());
+        milliseconds === undefined ? (): void => undefined : this.#clock.after(milliseconds, () => finish(undefined));
       if (signal?.aborted === true) {
         cancel();
         return;

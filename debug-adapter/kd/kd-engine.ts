@@ -26,6 +26,7 @@ import type { PacketCarrier } from './link/carrier.js';
 import type { Clock } from './link/clock.js';
 import { BreakpointJournal } from './machine/breakpoint-journal.js';
 import { BreakpointSites, TABLE_ENTRIES } from './machine/breakpoint-sites.js';
+import { emulateOnTarget } from './machine/emulate-on-target.js';
 import { HardwareBreakpoints } from './machine/hardware-breakpoints.js';
 import { KdMemory } from './machine/kd-memory.js';
 import { type EmulateInstruction, RunControl } from './machine/run-control.js';
@@ -47,6 +48,7 @@ export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 
   readonly breakIn?: boolean;
   /** Where the journal of inserted bytes is kept, so that a crash of ours leaves nothing in the target. */
   readonly journalDirectory?: string;
+  /** Does instructions under breakpoints; default: emulateOnTarget. */
   readonly emulate?: EmulateInstruction;
   readonly clock?: Clock;
   /** Things that the protocol's description does not have. */
@@ -106,7 +108,7 @@ export class KdEngine implements Engine {
       memory: this.memory,
       sites: this.#sites,
       hardware: this.#hardware,
-      ...(options.emulate === undefined ? {} : { emulate: options.emulate }),
+      emulate: options.emulate ?? emulateOnTarget,
     });
     this.inventory = new KernelInventory(this.client, this.memory, (event) => this.#emit(event));
     this.#breakpoints = new EngineBreakpoints(this.#sites, this.#hardware, this.memory, this.inventory);

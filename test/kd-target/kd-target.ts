@@ -73,6 +73,7 @@ export class KdTarget {
       send: options.send,
       onData: (type, payload) => this.#data(type, payload),
       onBreakIn: () => (this.#breakInWanted = true),
+      onReset: () => this.#reportAgain(),
     });
     this.kernel = this.#makeKernel();
     this.#requests = new KdRequests(this.kernel);
@@ -337,6 +338,10 @@ export class KdTarget {
         onGivenUp();
       }
     });
+  }
+
+  #reportAgain(): void {
+    if (this.#stop !== undefined) void this.#link.transmit(PacketType.StateChange64, this.#stop.report);
   }
 
   #data(type: number, payload: Uint8Array): void {

@@ -75,6 +75,8 @@ export class Kernel {
   readonly ntdll: Image;
   readonly system: Process;
   readonly app: Process;
+  /** Once it was started. */
+  secondApplication: Process | undefined;
   readonly counters: bigint;
   readonly appCounter = USER_DATA + 0x800n;
   readonly slots: readonly Slot[];
@@ -139,11 +141,30 @@ export class Kernel {
   startDriver(): void {
     this.#kernelModule(this.driver, '\\SystemRoot\\system32\\drivers\\eventsys.sys');
     this.namespace.completeDriver(this.driver);
+    this.#thread('DriverEntry', this.system, this.address('eventsys.sys', 'DriverEntry'));
     this.#thread('EsTimerThread', this.system, this.address('eventsys.sys', 'EsTimerThread'));
     this.#thread('EsWorker', this.system, this.address('eventsys.sys', 'EsWorker'));
     const { space } = this.app;
     space.map(USER_STACK, STACK_BYTES);
     const main = this.#thread('main', this.app, this.address('eventapp.exe', 'main'));
+    main.registers = freshRegisters(main.registers.rip, USER_STACK + BigInt(STACK_BYTES) - 0x48n, USER_CS);
+  }
+
+  /** The same program once more: its images' pages are the same frames, its data and stack its own. */
+  startSecondApplication(): void {
+    const { memory, app } = this;
+    const space = new AddressSpace(memory.physical, memory.space);
+    for (const { base, bytes } of [this.application, this.ntdll]) {
+      for (let page = base; page < base + BigInt(bytes.length); page += 0x1000n) {
+        const frame = app.space.translate(page);
+        if (frame !== undefined) space.mapFrame(page, frame);
+      }
+    }
+    space.map(USER_DATA, 0x1000);
+    space.map(USER_STACK, STACK_BYTES);
+    const second = this.#process('eventapp.exe', 1_208, space, app.handles);
+    this.secondApplication = second;
+    const main = this.#thread('second main', second, this.address('eventapp.exe', 'main'));
     main.registers = freshRegisters(main.registers.rip, USER_STACK + BigInt(STACK_BYTES) - 0x48n, USER_CS);
   }
 

@@ -31,6 +31,8 @@ export interface TargetLinkOptions {
   /** A data packet of the host, once, while the target listens. */
   readonly onData: (type: number, payload: Uint8Array) => void;
   readonly onBreakIn: () => void;
+  /** The host has reset the link and nothing is on its way to it: a stopped target reports its stop again (reference, 2.8). */
+  readonly onReset: () => void;
 }
 
 interface Outgoing {
@@ -50,8 +52,6 @@ export class TargetLink {
   #expectedId: number;
   #input: Uint8Array = new Uint8Array(0);
   #queue: Outgoing[] = [];
-  /** Sent last: a RESET or RESEND asks for it again. */
-  #last: { readonly type: number; readonly payload: Uint8Array } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -76,7 +76,6 @@ export class TargetLink {
     for (const { settle } of this.#queue.splice(0)) settle('given up');
     this.#ownId = this.#initialOwnId();
     this.#expectedId = this.#kdnet ? 0x8000_0000 : INITIAL_ID;
-    this.#last = undefined;
     this.#input = new Uint8Array(0);
     this.listening = false;
   }
@@ -186,7 +185,7 @@ export class TargetLink {
       this.#sendControl(PacketType.Reset, 0);
     }
     if (this.#queue.length > 0) this.#sendFirst();
-    else if (this.#last !== undefined) void this.transmit(this.#last.type, this.#last.payload);
+    else this.#options.onReset();
   }
 
   #acknowledged(): void {
@@ -209,7 +208,6 @@ export class TargetLink {
       return;
     }
     first.attempts++;
-    this.#last = { type: first.type, payload: first.payload };
     this.#options.send(this.#frame(DATA_LEADER, first.type, this.#ownId, first.payload));
     this.#timer = setTimeout(() => this.#sendFirst(), this.#options.retransmitMs);
   }

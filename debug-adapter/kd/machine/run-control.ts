@@ -25,7 +25,7 @@ export interface RunControlOptions {
   readonly memory: KdMemory;
   readonly sites: BreakpointSites;
   readonly hardware: HardwareBreakpoints;
-  readonly emulate?: EmulateInstruction;
+  readonly emulate: EmulateInstruction;
 }
 
 export class RunControl {
@@ -33,9 +33,11 @@ export class RunControl {
   readonly #memory: KdMemory;
   readonly #sites: BreakpointSites;
   readonly #hardware: HardwareBreakpoints;
-  readonly #emulate: EmulateInstruction | undefined;
+  readonly #emulate: EmulateInstruction;
   readonly #contexts = new Map<number, X64Context>();
   #waiting: ((stop: StateChange | Error) => void) | undefined;
+  /** The stop is at an INT3 that was ours when it was met; it may have been removed since. */
+  #atOwnInt3 = false;
   /** Table entries that the last reports removed. */
   #lost: Site[] = [];
   /** Threads whose step another processor's stop came before: their trap is still to come. */
@@ -53,6 +55,7 @@ export class RunControl {
   stopped(stop: StateChange): boolean {
     this.#memory.invalidate();
     this.#contexts.clear();
+    this.#atOwnInt3 = this.#sites.at(stop.programCounter).length > 0;
     this.#lost.push(...this.#sites.lostTo(stop.programCounter, stop.report.instructionBytes.length));
     const waiting = this.#waiting;
     this.#waiting = undefined;
@@ -141,7 +144,7 @@ export class RunControl {
     const stop = this.#mustBeStopped();
     await this.#hardware.apply(stop.processorCount);
     const here = this.#sites.at(this.#programCounter(stop));
-    if (here.length === 0) await this.#leaveInstruction(stop);
+    if (here.length === 0 || this.#isHardCoded(stop)) await this.#leaveInstruction(stop);
     else if (!(await this.#emulated(stop))) {
       const next = await this.#stepOff(here);
       if (!isPlainStep(next, stop)) return { stop, instead: next };
@@ -155,7 +158,7 @@ export class RunControl {
     const stop = this.#mustBeStopped();
     await this.#hardware.apply(stop.processorCount);
     const here = this.#sites.at(this.#programCounter(stop));
-    if (here.length > 0) return this.#stepOff(here);
+    if (here.length > 0 && !this.#isHardCoded(stop)) return this.#stepOff(here);
     await this.#leaveInstruction(stop);
     await this.#rearmLost();
     return this.#trace();
@@ -178,7 +181,6 @@ export class RunControl {
 
   /** A filtered hit costs one stop where the instruction under the INT3 can be done here. */
   async #emulated(stop: StateChange): Promise<boolean> {
-    if (this.#emulate === undefined) return false;
     const context = await this.context(stop.processor);
     const instruction = this.#originalBytes(stop);
     if (!(await this.#emulate(context, instruction, this.#memory))) return false;
@@ -216,13 +218,20 @@ export class RunControl {
     const executeHit =
       stop.code === STATUS_SINGLE_STEP &&
       this.#hardware.hits(stop.report.dr6).some((slot) => this.#hardware.isExecute(slot));
-    const hardCoded = stop.code === STATUS_BREAKPOINT && stop.report.instructionBytes[0] === INT3;
-    if (!executeHit && !hardCoded) return;
+    if (!executeHit && !this.#isHardCoded(stop)) return;
     const context = await this.context(stop.processor);
     if (context.rip !== stop.programCounter) return;
     if (executeHit) context.eflags |= EFLAGS.resume;
     else context.rip += 1n;
     await this.writeContext(stop.processor, context);
+  }
+
+  /** An INT3 of the program itself: not ours, or one that ours lies on. */
+  #isHardCoded(stop: StateChange): boolean {
+    if (stop.kind !== 'exception' || stop.code !== STATUS_BREAKPOINT) return false;
+    return this.#atOwnInt3
+      ? this.#sites.virtual(stop.programCounter) === INT3
+      : stop.report.instructionBytes[0] === INT3;
   }
 
   async #rearmLost(): Promise<void> {
