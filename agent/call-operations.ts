@@ -2,6 +2,7 @@
 import type { CallContext } from './call-context.js';
 import { controlDevice } from './devices.js';
 import { findDriverImage } from './driver-host.js';
+import { objectsOfHandles } from './handle-objects.js';
 import { listDirectory } from './directories.js';
 import { openLockFile, readLockFile } from './lock-files.js';
 import { changeEvent, queryObjects, removeLink } from './objects.js';
@@ -47,6 +48,12 @@ export const callOperations = {
   },
   'object/holders': ({ path, typeName }: { path: string; typeName: string }, context: CallContext) => ({
     holders: holdersOf(path, typeName, context),
+  }),
+  'object/ofHandles': (
+    { handles }: { handles: readonly { process: number; handle: bigint }[] },
+    context: CallContext,
+  ) => ({
+    objects: objectsOfHandles(handles, context),
   }),
   'process/list': () => ({ processes: listProcesses() }),
   'device/control': (

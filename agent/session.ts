@@ -211,6 +211,7 @@ export class Session {
       this.#calls.run('object/removeLink', params, bounded(signal)),
     );
     this.#handle('object/holders', (params, signal) => this.#calls.run('object/holders', params, bounded(signal)));
+    this.#handle('object/ofHandles', (params, signal) => this.#calls.run('object/ofHandles', params, bounded(signal)));
   }
 
   async #list(

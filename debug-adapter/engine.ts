@@ -81,6 +81,19 @@ export interface TracepointRequest {
   readonly withReturn: boolean;
 }
 
+/** What a handle of a process stands for. */
+export interface HandleObject {
+  /** The same number in one answer is the same object; in another answer it means nothing. */
+  readonly object: number;
+  /** `Event`, `Semaphore`, `Mutant`, `Timer`, `Thread`, ... */
+  readonly typeName: string;
+  /** Object manager path; undefined: none, or not known. */
+  readonly name?: string | undefined;
+  /** "signaled, notification", or why it is not known. */
+  readonly state: string;
+  readonly isSignaled?: boolean | undefined;
+}
+
 /** Of the engine; never reused. */
 export type BreakpointId = number;
 
@@ -160,6 +173,8 @@ export interface EngineCapabilities {
   /** What a data breakpoint cannot see here, for the user; undefined when it sees all writes. */
   readonly dataBreakpointLimit?: string;
   readonly canWriteMemory: boolean;
+  /** A space that is part of every other one: kd's kernel. Its modules are in each process's call stacks. */
+  readonly sharedSpace?: SpaceId;
   /** Whole target stops (kd), or the debugged processes alone (win32). */
   readonly stopsWholeMachine: boolean;
 }
@@ -200,6 +215,12 @@ export interface Engine {
     options?: EngineRequestOptions,
   ): Promise<readonly (BreakpointId | Error)[]>;
   removeBreakpoints(breakpoints: readonly BreakpointId[], options?: EngineRequestOptions): Promise<void>;
+  /** One answer each; undefined: no such handle now. Absent where the target does not tell. */
+  queryHandles?(
+    handles: readonly { readonly space: SpaceId; readonly handle: bigint }[],
+    options?: EngineRequestOptions,
+  ): Promise<readonly (HandleObject | undefined)[]>;
+
   hitCounts(breakpoints: readonly BreakpointId[]): ReadonlyMap<BreakpointId, HitCounts>;
   /** Names (lower case, `eventsys.sys`) whose load stops the target before their first instruction. */
   stopOnLoad(names: readonly string[]): Promise<void>;

@@ -74,6 +74,16 @@ export const objectInfo = v.strictObject({
 });
 export type ObjectInfo = v.InferOutput<typeof objectInfo>;
 
+/** object: the same number in one answer is the same object. */
+export const handleObject = v.strictObject({
+  object: u32,
+  typeName: text,
+  /** Object manager path; undefined: none, or its type does not tell without waiting. */
+  name: v.optional(text),
+  state: v.optional(orUnavailable(objectState)),
+});
+export type HandleObject = v.InferOutput<typeof handleObject>;
+
 export const traceSource = v.variant('type', [
   /** A driver that answers ES_TRACE_IOCTL_*. device: Win32 device path, such as \\.\EventSys. */
   v.strictObject({ type: v.literal('driver'), device: text, slotsPerRing: u32 }),
@@ -240,6 +250,14 @@ export const requests = {
     result: v.strictObject({
       holders: v.array(v.strictObject({ process: u32, processName: text, handle: u64, grantedAccess: u32 })),
     }),
+  },
+
+  /** One answer a handle of any process; null: there is none with that value. */
+  'object/ofHandles': {
+    params: v.strictObject({
+      handles: v.pipe(v.array(v.strictObject({ process: u32, handle: u64 })), v.maxLength(1_024)),
+    }),
+    result: v.strictObject({ objects: v.array(v.nullable(handleObject)) }),
   },
 
   /** DeviceIoControl on a handle opened for this call. status: NTSTATUS of the call, 0 for success. */

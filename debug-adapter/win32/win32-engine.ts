@@ -16,6 +16,7 @@ import type {
   EngineProcess,
   EngineRequestOptions,
   EngineThread,
+  HandleObject,
   HitCounts,
   MemoryRange,
   RegisterBytes,
@@ -24,6 +25,7 @@ import type {
   ThreadId,
 } from '../engine.js';
 import { Inventory, threadKey } from './inventory.js';
+import { stateInWords } from './object-state.js';
 
 const PAUSE_TIMEOUT_MS = 10_000;
 
@@ -184,6 +186,20 @@ export class Win32Engine implements Engine {
   async writeRegisters(thread: ThreadId, registers: RegisterBytes, options?: EngineRequestOptions): Promise<void> {
     this.#requireStopped('The registers cannot be changed');
     await this.#request('debug/setRegisters', { thread: this.#thread(thread), registers }, options);
+  }
+
+  async queryHandles(
+    handles: readonly { readonly space: SpaceId; readonly handle: bigint }[],
+    options?: EngineRequestOptions,
+  ): Promise<readonly (HandleObject | undefined)[]> {
+    if (handles.length === 0) return [];
+    const asked = handles.map(({ space, handle }) => {
+      const process = this.#inventory.processes().find((each) => each.space === space);
+      if (process === undefined) throw this.#gone('The process');
+      return { process: process.processId, handle };
+    });
+    const { objects } = await this.#request('object/ofHandles', { handles: asked }, options);
+    return objects.map((object) => (object === null ? undefined : { ...object, ...stateInWords(object.state) }));
   }
 
   // ---- breakpoints
