@@ -36,10 +36,11 @@ export function hitLookup(
         return side === 'user' ? registers.get('rcx') : undefined;
       case 'caller.module':
         return callerModule(thread, registers);
+      case 'status':
+        return breakpoint.request.atReturn === true ? registers.get('rax') & 0xffff_ffffn : undefined;
       // Not known without the catalogue's entry of the point: such a condition is undecided, and an undecided hit stops.
       case 'event':
       case 'object':
-      case 'status':
       case 'previous':
       case 'timeout':
       case 'point':

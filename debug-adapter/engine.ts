@@ -72,6 +72,8 @@ export interface BreakpointRequest {
   readonly record?: TracepointRequest;
   /** Removed by the engine at its first stop: the target of a step or a "run to". */
   readonly once?: boolean;
+  /** The address is a return instruction: RAX is the result of the function, which a filter may ask for as `status`. */
+  readonly atReturn?: boolean;
 }
 
 export interface TracepointRequest {

@@ -38,6 +38,8 @@ export const debugBreakpoint = v.strictObject({
   /** Records and goes on. point: index in the catalogue of points. */
   record: v.optional(v.strictObject({ point: u32, withReturn: v.boolean() })),
   once: v.optional(v.boolean()),
+  /** The address is a return instruction: RAX is the result of the function, which a condition may ask for as `status`. */
+  atReturn: v.optional(v.boolean()),
 });
 export type DebugBreakpoint = v.InferOutput<typeof debugBreakpoint>;
 
