@@ -10,7 +10,7 @@ const MAY_IMPORT = {
   'debug-adapter': ['protocol', 'machine', 'trace', 'target'],
   agent: ['protocol', 'machine'],
   webview: ['protocol', 'trace'],
-  extension: ['protocol', 'machine', 'trace', 'target', 'debug-adapter'],
+  extension: ['protocol', 'machine', 'trace', 'target', 'debug-adapter', 'webview'],
   cli: ['protocol', 'machine', 'trace', 'target', 'debug-adapter', 'webview'],
 };
 const FOLDERS = Object.keys(MAY_IMPORT);

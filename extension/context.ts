@@ -3,10 +3,10 @@ import * as vscode from 'vscode';
 import { CancelledError, EventscopeError } from '../protocol/errors.js';
 import type { Project } from '../target/project.js';
 import type { Target } from '../target/target.js';
+import type { Recording, RecordingStop } from '../trace/recording.js';
 import { FolderConnection } from './connection.js';
 import { showFailure } from './failure.js';
 import { Jobs } from './jobs.js';
-import { prepareInstallation } from './machine-setup.js';
 import { createLog, DbgPrintOutput } from './output.js';
 import { Problems } from './problems.js';
 import type { Connection, ViewServices } from './views/services.js';
@@ -16,6 +16,20 @@ const CHOSEN_FOLDER = 'folder';
 /** Context keys that steps of the walkthrough wait for: each is set by what happened. */
 export type Milestone = 'machineReady' | 'built' | 'deployed' | 'applicationRan' | 'objectSignaled';
 
+/** Shows a recording while it is made. */
+export interface RecordingWatcher {
+  watch(title: string): WatchedRecording;
+  /** When the debugger held the target in this time, ms since 1970. */
+  stopsWithin(fromUtcMs: number, untilUtcMs: number): RecordingStop[];
+}
+export interface WatchedRecording {
+  /** @param soFar the recording as it is now; may be asked at any time */
+  began(soFar: () => Recording): void;
+  grew(): void;
+  /** @param file where it was kept; undefined: it was not */
+  ended(file: vscode.Uri | undefined): void;
+}
+
 export class ExtensionServices implements ViewServices, vscode.Disposable {
   readonly context: vscode.ExtensionContext;
   readonly log = createLog();
@@ -24,6 +38,8 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
   readonly problems = new Problems(this.log);
   /** Asks before what cannot be undone. Tests answer in its place: a test host shows no dialogs. */
   confirm: (message: string, detail: string, button: string) => Thenable<boolean> = confirmInDialog;
+  /** Undefined until the timeline is there. */
+  recordings: RecordingWatcher | undefined;
   readonly #folders = new Map<string, FolderConnection>();
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChangeTarget = this.#changed.event;
@@ -51,9 +67,10 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
     for (const folder of now) {
       const key = folder.uri.toString();
       if (folder.uri.scheme !== 'file' || this.#folders.has(key)) continue;
-      const connection = new FolderConnection(folder, this.context.workspaceState, () =>
-        prepareInstallation(this.context),
-      );
+      const connection = new FolderConnection(folder, this.context.workspaceState, async () => {
+        const { prepareInstallation } = await import('./machine-setup.js');
+        await prepareInstallation(this.context);
+      });
       this.#folders.set(key, connection);
       connection.onDidChange(() => {
         this.problems.showSettings(folder.uri, connection.problem);
@@ -167,6 +184,11 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
 
   reached(milestone: Milestone): void {
     this.#setContext(milestone, true);
+  }
+
+  /** For the menus: a trace is being recorded until it is stopped. */
+  setRecording(recording: boolean): void {
+    this.#setContext('recording', recording);
   }
 
   #setContextKeys(): void {

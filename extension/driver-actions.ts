@@ -1,15 +1,18 @@
-/** What commands and tasks do with a folder's driver and application. Progress and cancelling are the caller's. */
+/**
+ * What commands and tasks do with a folder's driver and application. Progress and cancelling are the caller's. What does the work is
+ * loaded when it is asked for: a window that only opens does not wait for it.
+ */
 import path from 'node:path';
+import * as vscode from 'vscode';
 import { EventscopeError } from '../protocol/errors.js';
-import { build, type BuildResult, cleanBuild, type Diagnostic, findBuild } from '../target/build.js';
-import { deploy, type DeployResult, undeploy, type UndeployResult } from '../target/deploy.js';
-import { DriverService } from '../target/driver-service.js';
-import { newTraceFile, writeTrace } from '../target/trace-file.js';
-import { traceRun, versionsOf } from '../target/traced-run.js';
+import type { BuildResult, Diagnostic } from '../target/build.js';
+import type { DeployResult, UndeployResult } from '../target/deploy.js';
 import type { Operation } from '../target/target.js';
-import { describeReport, reportOf } from '../trace/report.js';
+import type { Project } from '../target/project.js';
+import type { Recording } from '../trace/recording.js';
 import { type FolderConnection, requireTrust } from './connection.js';
 import type { ExtensionServices } from './context.js';
+import type { BuildIdentities } from './timeline/source-links.js';
 
 export async function buildDriver(
   services: ExtensionServices,
@@ -19,6 +22,7 @@ export async function buildDriver(
   requireTrust();
   const project = await folder.requireProject();
   services.problems.clearBuild();
+  const { build } = await import('../target/build.js');
   try {
     const result = await build(project, operation);
     services.problems.showBuild(result.diagnostics);
@@ -45,6 +49,8 @@ export async function deployDriver(
 ): Promise<DeployResult> {
   requireTrust();
   const project = await folder.requireProject();
+  const { findBuild } = await import('../target/build.js');
+  const { deploy } = await import('../target/deploy.js');
   const binaries = built ?? (await findBuild(project));
   const { target, client } = await folder.connect(operation);
   try {
@@ -77,6 +83,7 @@ export async function buildAndDeploy(
 
 export async function undeployDriver(folder: FolderConnection, operation: Operation): Promise<UndeployResult> {
   const { project, target, client } = await folder.connect(operation);
+  const { undeploy } = await import('../target/deploy.js');
   try {
     return await undeploy(target, client, project, operation);
   } finally {
@@ -90,6 +97,7 @@ export async function changeDriver(
   operation: Operation,
 ): Promise<void> {
   const { project, target, client } = await folder.connect(operation);
+  const { DriverService } = await import('../target/driver-service.js');
   const service = new DriverService(target, client, project.driver.service);
   try {
     if (action !== 'start') await service.stop(operation);
@@ -101,6 +109,7 @@ export async function changeDriver(
 
 export async function clean(folder: FolderConnection, operation: Operation): Promise<void> {
   requireTrust();
+  const { cleanBuild } = await import('../target/build.js');
   await cleanBuild(await folder.requireProject(), operation);
 }
 
@@ -123,15 +132,54 @@ export async function runApplication(
   await buildAndDeploy(services, folder, operation);
   const connection = await folder.connect(operation);
   const { project, client } = connection;
-  const { version } = services.context.extension.packageJSON as { version: string };
-  const versions = await versionsOf(client, version);
-  const { result, recording } = await services.whileTracing(() =>
-    traceRun(connection, { arguments: args, onLine }, versions, operation),
-  );
-  const title = recording.metadata.title ?? project.application.name;
-  const file = await newTraceFile(project.stateFolder, title, new Date(result.startedUtcMs));
-  await writeTrace(file, recording);
-  services.reached('applicationRan');
-  folder.driverChanged();
-  return { exitCode: result.exitCode, file: path.normalize(file), report: describeReport(reportOf(recording)) };
+  const [{ traceRun, versionsOf }, { newTraceFile, writeTrace }, { describeReport, reportOf }] = await Promise.all([
+    import('../target/traced-run.js'),
+    import('../target/trace-file.js'),
+    import('../trace/report.js'),
+  ]);
+  const versions = { ...(await versionsOf(client, extensionVersion(services))), ...(await builtIdentities(project)) };
+  const watched = services.recordings?.watch([project.application.name, ...args].join(' '));
+  let kept: vscode.Uri | undefined;
+  try {
+    const { result, recording: made } = await services.whileTracing(() =>
+      traceRun(
+        connection,
+        {
+          arguments: args,
+          onLine,
+          onBegin: (soFar) => watched?.began(soFar),
+          onGrow: () => watched?.grew(),
+        },
+        versions,
+        operation,
+      ),
+    );
+    const recording = withStops(services, made);
+    const title = recording.metadata.title ?? project.application.name;
+    const file = await newTraceFile(project.stateFolder, title, new Date(result.startedUtcMs));
+    await writeTrace(file, recording);
+    kept = vscode.Uri.file(file);
+    services.reached('applicationRan');
+    folder.driverChanged();
+    return { exitCode: result.exitCode, file: path.normalize(file), report: describeReport(reportOf(recording)) };
+  } finally {
+    watched?.ended(kept);
+  }
+}
+
+export const extensionVersion = (services: ExtensionServices): string =>
+  (services.context.extension.packageJSON as { readonly version: string }).version;
+
+/** Which builds are recorded: lines are found by the PDBs of these alone. */
+export async function builtIdentities(project: Project): Promise<BuildIdentities> {
+  const { findBuild } = await import('../target/build.js');
+  const { identitiesOf } = await import('./timeline/source-links.js');
+  return identitiesOf(await findBuild(project));
+}
+
+/** Time in which the debugger held the target is told apart in a recording. */
+export function withStops(services: ExtensionServices, recording: Recording): Recording {
+  const { startUtcMs, endUtcMs } = recording.metadata;
+  const stops = services.recordings?.stopsWithin(startUtcMs, endUtcMs ?? Date.now()) ?? [];
+  return stops.length === 0 ? recording : { ...recording, metadata: { ...recording.metadata, stops } };
 }

@@ -5,6 +5,7 @@ import { ExtensionServices } from './context.js';
 import { onSettingChanged } from './settings.js';
 import { registerStatusBar } from './status-bar.js';
 import { registerTasks } from './tasks.js';
+import { registerTimeline, type TimelineParts } from './timeline/register.js';
 import { registerViews, type Views } from './views/register.js';
 
 /** What other extensions may use. */
@@ -13,6 +14,7 @@ export interface EventscopeApi {
   /** In a test host alone: what the tests of the extension look at. */
   readonly services?: ExtensionServices;
   readonly views?: Views;
+  readonly timeline?: TimelineParts;
 }
 
 let services: ExtensionServices | undefined;
@@ -21,8 +23,10 @@ export function activate(context: vscode.ExtensionContext): EventscopeApi {
   const own = new ExtensionServices(context);
   services = own;
   const views = registerViews(own);
+  const timeline = registerTimeline(own, views);
   context.subscriptions.push(
     own,
+    timeline,
     registerCommands(own),
     registerTasks(own),
     registerStatusBar(own),
@@ -31,7 +35,8 @@ export function activate(context: vscode.ExtensionContext): EventscopeApi {
   );
   // A few small files are read; nothing is started by it.
   own.inBackground(own.load());
-  return context.extensionMode === vscode.ExtensionMode.Test ? { version: 1, services: own, views } : { version: 1 };
+  const parts = { services: own, views, timeline };
+  return { version: 1, ...(context.extensionMode === vscode.ExtensionMode.Test ? parts : {}) };
 }
 
 /** VS Code waits for this, some seconds: agents of ours end now rather than by the loss of their connection. */

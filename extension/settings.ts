@@ -22,6 +22,7 @@ export const SETTINGS = {
   },
   'points.codeLens': { fallback: true, schema: v.boolean('must be true or false') },
   'points.gutter': { fallback: true, schema: v.boolean('must be true or false') },
+  'timeline.openOnRun': { fallback: true, schema: v.boolean('must be true or false') },
   'dbgPrint.filter': {
     fallback: '',
     schema: v.pipe(

@@ -1,6 +1,7 @@
 /**
  * Messages between the timeline and who shows it (an editor's webview host), checked on both ends. Times are ns since the
- * recording's first record unless their name says otherwise; no bigint, and nothing that a structured clone does not carry.
+ * recording's first record unless their name says otherwise. VS Code carries them as JSON with byte arrays beside it: counters
+ * of 64 bits are decimal digits on the way, and a bigint behind the check.
  */
 import * as v from 'valibot';
 
@@ -16,7 +17,16 @@ const size = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(MAX_RECOR
 const text = v.pipe(v.string(), v.maxLength(32_768));
 const ns = v.pipe(v.number(), v.finite());
 const u32 = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff));
-const counter = v.pipe(v.bigint(), v.minValue(0n), v.maxValue(0xffff_ffff_ffff_ffffn));
+const counter = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,20}$/, 'Invalid counter'),
+  v.transform((digits) => BigInt(digits)),
+  v.maxValue(0xffff_ffff_ffff_ffffn),
+);
+/** Callers of one recording: places in the source, not calls. */
+const callers = v.pipe(v.array(text), v.maxLength(100_000));
+export const EXPORT_KINDS = ['chrome', 'csv', 'png', 'svg'] as const;
+export type ExportKind = (typeof EXPORT_KINDS)[number];
 const bytes = v.pipe(
   v.instance(Uint8Array),
   v.check((piece) => piece.byteLength <= MAX_PIECE_BYTES, `more than ${MAX_PIECE_BYTES} bytes in one piece`),
@@ -45,16 +55,27 @@ const hostMessage = v.variant('type', [
     ...{ type: v.literal('stops'), id },
     stops: v.pipe(v.array(v.object({ fromUtcMs: ns, untilUtcMs: v.nullable(ns), reason: text })), v.maxLength(10_000)),
   }),
-  /** Show an object (by its path or label), a place in the source ("eventsys.sys+0x12c4"), or a moment. */
+  /** Show an object (by its path or label), one of these places in the source ("eventsys.sys+0x12c4"), or a moment. */
   v.object({
-    ...{ type: v.literal('reveal'), object: v.optional(text), caller: v.optional(text), time: v.optional(ns) },
+    ...{ type: v.literal('reveal'), object: v.optional(text), callers: v.optional(callers), time: v.optional(ns) },
   }),
+  /** Which places in the source are there? `callers` answers. */
+  v.object({ type: v.literal('askCallers') }),
+  v.object({ type: v.literal('export'), kind: v.picklist(EXPORT_KINDS) }),
+  /** Files that the host opens again when it restores the view: they become part of its state. */
+  v.object({ type: v.literal('remember'), recordings: v.pipe(v.array(text), v.maxLength(64)) }),
+  /** Why something is not shown that was asked for. */
+  v.object({ type: v.literal('problem'), problem: text }),
   /** Each from its own beginning, on one axis, with the differences. */
   v.object({ type: v.literal('compare'), before: id, after: id }),
   /** Colours changed in a way that no class of the body tells. */
   v.object({ type: v.literal('theme') }),
 ]);
 export type HostMessage = v.InferOutput<typeof hostMessage>;
+/** As it is sent. */
+export type HostMessageInput = v.InferInput<typeof hostMessage>;
+
+const revealedObject = v.object({ label: text, path: v.optional(text), kind: text });
 
 const viewMessage = v.variant('type', [
   v.object({ type: v.literal('ready'), version: u32 }),
@@ -64,7 +85,10 @@ const viewMessage = v.variant('type', [
   /** The line of this caller ("eventsys.sys+0x12c4"). */
   v.object({ type: v.literal('openSource'), caller: text, beside: v.boolean() }),
   /** The object in the tree. */
-  v.object({ type: v.literal('revealObject'), label: text, path: v.optional(text), kind: text }),
+  v.object({ type: v.literal('revealObject'), ...revealedObject.entries }),
+  /** A transition or a wait was clicked: its line and its object are shown, and the focus stays here. */
+  v.object({ type: v.literal('chosen'), caller: v.optional(text), object: v.optional(revealedObject) }),
+  v.object({ type: v.literal('callers'), callers }),
   v.object({
     ...{ type: v.literal('export'), name: text, mediaType: text },
     content: v.union([
@@ -106,6 +130,7 @@ const viewState = v.object({
   scrollTop: ns,
   range: v.nullable(v.object({ from: ns, until: ns })),
   selection: v.nullable(v.object({ lane: v.picklist(['object', 'thread']), at: u32, index: u32 })),
+  recordings: v.optional(v.pipe(v.array(text), v.maxLength(64)), []),
 });
 export type ViewState = v.InferOutput<typeof viewState>;
 export function parseViewState(state: unknown): ViewState | undefined {

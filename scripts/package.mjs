@@ -13,7 +13,7 @@ const ROOT = path.dirname(import.meta.dirname);
 const LIMIT_BYTES = 12 * 1024 * 1024;
 
 /** Bundles that go into it. */
-export const PACKAGED_BUNDLES = ['agent', 'extension'];
+export const PACKAGED_BUNDLES = ['agent', 'extension', 'symbol-worker', 'webview'];
 
 /** @returns path of the package */
 export function makePackage() {

@@ -1,6 +1,7 @@
 /**
  * Recording a running driver without starting an application: whatever uses it meanwhile is seen from its side.
  */
+import os from 'node:os';
 import { BulkKind } from '../protocol/agent-wire.js';
 import { EventscopeError } from '../protocol/errors.js';
 import type { AgentClient } from './agent-client.js';
@@ -12,6 +13,7 @@ import { asError } from './operation.js';
 import { withTargetLocks } from './target-lock.js';
 import { traceStartError } from './trace-start-error.js';
 import { startTracepoints, type TracedProcess } from './tracepoints.js';
+import { RecordingBuilder, type Recording } from '../trace/recording.js';
 
 export interface RecordRequest {
   /** Slots per ring, a power of two; 0 = the driver's own default. */
@@ -21,6 +23,44 @@ export interface RecordRequest {
   onSource(source: RunSource): void;
   /** Recording ends when this aborts, and what was recorded is kept; the operation's own signal cancels instead. */
   readonly until: AbortSignal;
+}
+
+export interface DriverRecording {
+  readonly recording: Recording;
+  readonly total: RunTotal;
+}
+
+/** The running driver as a recording, until `until` aborts. Throws what recordDriver throws. */
+export async function recordDriverTrace(
+  { target, client, project }: { readonly target: Target; readonly client: AgentClient; readonly project: Project },
+  request: {
+    readonly versions: Readonly<Record<string, string>>;
+    readonly until: AbortSignal;
+    /** The recording has begun: `soFar` may be asked at any time. */
+    onBegin?(soFar: () => Recording): void;
+    /** Its source or slots were added to it. */
+    onGrow?(): void;
+  },
+  operation: Operation,
+): Promise<DriverRecording> {
+  const { versions, until } = request;
+  const identity = { target: target.name, host: os.hostname(), versions, title: project.driver.name };
+  const builder = new RecordingBuilder({ ...identity, startUtcMs: Date.now() });
+  request.onBegin?.(() => builder.finish());
+  const sink: TraceSink = {
+    slots: (...chunk) => {
+      builder.slots(...chunk);
+      request.onGrow?.();
+    },
+  };
+  const onSource = ({ source, ...described }: RunSource): void => {
+    builder.addSource({ id: source, ...described });
+    request.onGrow?.();
+  };
+  const total = await recordDriver(target, client, project, { sink, onSource, until }, operation);
+  const { source, lost, error } = total;
+  builder.sourceEnded(source, { lost, ...(error === undefined ? {} : { error }) });
+  return { recording: builder.finish(Date.now()), total };
 }
 
 const STOP_TIMEOUT_MS = 30_000;

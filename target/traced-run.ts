@@ -11,10 +11,17 @@ export interface TracedRun {
   readonly recording: Recording;
 }
 
-export interface TracedRunOptions extends Pick<RunRequest, 'timeoutMs' | 'applicationSlots' | 'driverSlots' | 'trace' | 'tracepoints'> {
+export interface TracedRunOptions extends Pick<
+  RunRequest,
+  'timeoutMs' | 'applicationSlots' | 'driverSlots' | 'trace' | 'tracepoints'
+> {
   readonly arguments: readonly string[];
   /** A whole line of the application's output, without its end. stream: 1 standard output, 2 standard error. */
   readonly onLine?: (stream: 1 | 2, line: string) => void;
+  /** The recording has begun: `soFar` may be asked at any time. */
+  readonly onBegin?: (soFar: () => Recording) => void;
+  /** Sources or slots were added to it. */
+  readonly onGrow?: () => void;
 }
 
 /** Cuts bytes into lines as they come; a line longer than the bound is handed on in pieces. */
@@ -75,6 +82,7 @@ export async function traceRun(
     title,
     startUtcMs: Date.now(),
   });
+  options.onBegin?.(() => builder.finish());
   const info = await client.request('agent/info', {}, { signal: operation.signal });
   let process: number | undefined;
   const splitters = ([1, 2] as const).map(
@@ -100,7 +108,12 @@ export async function traceRun(
       ...(options.driverSlots === undefined ? {} : { driverSlots: options.driverSlots }),
       ...(options.trace === undefined ? {} : { trace: options.trace }),
       ...(options.tracepoints === undefined ? {} : { tracepoints: options.tracepoints }),
-      sink: { slots: (...chunk) => void builder.slots(...chunk) },
+      sink: {
+        slots: (...chunk) => {
+          builder.slots(...chunk);
+          options.onGrow?.();
+        },
+      },
       onSources: (sources) => {
         for (const { source, side, description, process: host, ringCount, slotsPerRing } of sources) {
           const ofSide =
@@ -109,11 +122,16 @@ export async function traceRun(
               : { description, ...(host === undefined ? {} : { process: host }) };
           builder.addSource({ id: source, side, ringCount, slotsPerRing, ...ofSide });
         }
+        options.onGrow?.();
       },
       onOutput: (stream, data) => splitters[stream - 1]?.push(data),
       onDbgPrint: ({ utcMs, text }) => builder.log({ utcMs, channel: 'dbgprint', text }),
       onStarted: (started) => {
         process = started;
+        for (const { id, side } of builder.finish().sources) {
+          if (side === 'user') builder.updateSource(id, { process: started });
+        }
+        options.onGrow?.();
       },
     },
     operation,

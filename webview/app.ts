@@ -1,5 +1,5 @@
 /** The page: what its buttons, fields and panels do, what its host says, and what is dropped on it. */
-import { MAX_RECORDING_BYTES, type HostMessage } from '../protocol/webview.js';
+import { MAX_RECORDING_BYTES, type ExportKind, type HostMessage } from '../protocol/webview.js';
 import { chromeText } from '../trace/exporters/perfetto.js';
 import { csvLinesOf } from '../trace/exporters/rows.js';
 import { counted, duration } from '../trace/wording.js';
@@ -23,10 +23,13 @@ export class App {
   #compared: readonly [number, number] | undefined;
   #resting: ReturnType<typeof setTimeout> | undefined;
   /** Revealed before there was a picture. */
-  #pending: HostMessage | undefined;
+  #pending: Extract<HostMessage, { type: 'reveal' }> | undefined;
+  /** Files that the host opens again with the state. */
+  #remembered: readonly string[];
 
   constructor(host: Host, script: string | undefined) {
     this.#host = host;
+    this.#remembered = host.readState()?.recordings ?? [];
     this.#recordings = new Recordings(script, {
       opened: (id, problems) => {
         this.tell(problems);
@@ -112,6 +115,20 @@ export class App {
         recordings.align('start');
         this.#fillPanels();
         return;
+      case 'askCallers':
+        this.#host.send({ type: 'callers', callers: [...(this.#timeline?.view.data.columns.callers ?? [])] });
+        return;
+      case 'export':
+        this.#export(message.kind);
+        return;
+      case 'remember':
+        this.#remembered = message.recordings;
+        this.#rest();
+        return;
+      case 'problem':
+        this.tell([message.problem]);
+        element('summary', HTMLElement).textContent ||= 'There is nothing to show.';
+        return;
       case 'theme':
         this.#timeline?.repaint();
     }
@@ -127,17 +144,18 @@ export class App {
   }
 
   #reveal(message: Extract<HostMessage, { type: 'reveal' }>): void {
-    const { object, caller, time } = message;
+    const { object, callers, time } = message;
     if (this.#timeline === undefined) {
       this.#pending = message;
       return;
     }
     const found = this.#timeline.reveal({
       ...(object === undefined ? {} : { object }),
-      ...(caller === undefined ? {} : { caller }),
+      ...(callers === undefined ? {} : { callers }),
       ...(time === undefined ? {} : { time }),
     });
-    if (!found) this.tell([`Nothing of ${object ?? caller ?? 'that moment'} was recorded.`]);
+    const place = callers === undefined ? 'that moment' : 'that place in the source';
+    if (!found) this.tell([`Nothing of ${object ?? place} was recorded.`]);
   }
 
   #show(picture: Picture, live: boolean): void {
@@ -161,8 +179,9 @@ export class App {
     if (columns.runs.length > 1) this.#compared ??= [0, 1];
     element('compare-details', HTMLElement).hidden = columns.runs.length < 2;
     this.#fillPanels();
-    if (this.#pending?.type === 'reveal') this.#reveal(this.#pending);
+    const pending = this.#pending;
     this.#pending = undefined;
+    if (pending !== undefined) this.#reveal(pending);
   }
 
   #begin(picture: Picture): Timeline {
@@ -174,6 +193,7 @@ export class App {
         stateChanged: () => this.#rest(),
         openSource: (caller, beside) => host.send({ type: 'openSource', caller, beside }),
         revealObject: (object) => host.send({ type: 'revealObject', ...object }),
+        chosen: (chosen) => host.send({ type: 'chosen', ...chosen }),
       },
       host.readState(),
     );
@@ -186,7 +206,7 @@ export class App {
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => {
       if (this.#timeline === undefined) return;
-      this.#host.keepState(this.#timeline.state);
+      this.#host.keepState({ ...this.#timeline.state, recordings: [...this.#remembered] });
       this.#fillPanels();
     }, REST);
   }
@@ -245,7 +265,7 @@ export class App {
     });
     const exports = element('export', HTMLSelectElement);
     exports.addEventListener('change', () => {
-      this.#export(exports.value);
+      this.#export(exports.value as ExportKind);
       exports.value = '';
     });
     for (const id of ['statistics', 'compare', 'table']) {
@@ -287,7 +307,7 @@ export class App {
     }
   }
 
-  #export(kind: string): void {
+  #export(kind: ExportKind): void {
     const timeline = this.#timeline;
     if (timeline === undefined) return;
     const { columns, index } = timeline.view.data;
@@ -301,7 +321,7 @@ export class App {
         const { from, until } = timeline.range ?? timeline.scale;
         send('csv', 'text/csv', [...csvLinesOf(columns, index, from, until)].join(''));
       } else if (kind === 'svg') send('svg', 'image/svg+xml', svgOf(timeline));
-      else if (kind === 'png') {
+      else {
         element('canvas', HTMLCanvasElement).toBlob((blob) => {
           void blob?.arrayBuffer().then((bytes) => send('png', 'image/png', new Uint8Array(bytes)));
         });

@@ -124,7 +124,7 @@ export class Input {
       case 'pan':
         if (gesture.moved) return;
         if (lane?.type === 'heading') timeline.fold(lane);
-        else timeline.select(timeline.hit(x, y));
+        else timeline.choose(timeline.hit(x, y));
         return;
       case 'box': {
         timeline.setBox(undefined);

@@ -39,8 +39,13 @@ export class LiveRecording {
     this.#fail = fail;
   }
 
+  readonly #sources = new Set<number>();
+
+  /** Again with what became known of it since, such as the process that attached to it. */
   addSource(source: Omit<RecordingSource, 'end'>): void {
-    this.#builder.addSource(source);
+    if (this.#sources.has(source.id)) this.#builder.updateSource(source.id, source);
+    else this.#builder.addSource(source);
+    this.#sources.add(source.id);
   }
 
   append({ source, ring, firstSlot, lost, bytes }: SlotChunk): void {

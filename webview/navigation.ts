@@ -133,3 +133,37 @@ export function firstWake(view: ViewIndex, run: number | undefined): Selection |
   }
   return best?.wait;
 }
+
+/** The next transition or wait that was called from one of these places, behind the current one; else the first of all. */
+export function nextCallFrom(
+  view: ViewIndex,
+  callers: readonly string[],
+  current: Selection | undefined,
+): Selection | undefined {
+  const { columns } = view.data;
+  const wanted = new Uint8Array(columns.callers.length);
+  for (const caller of callers) {
+    const at = columns.callers.indexOf(caller);
+    if (at >= 0) wanted[at] = 1;
+  }
+  const after = current === undefined ? -Infinity : view.momentOf(current);
+  const found: { first?: Selection; next?: Selection } = {};
+  let [first, next] = [Infinity, Infinity];
+  const look = (places: Int32Array, times: Float64Array, selectionOf: (row: number) => Selection): void => {
+    for (let row = 0; row < places.length; row += 1) {
+      if (wanted[places[row] ?? -1] !== 1) continue;
+      const time = times[row] ?? 0;
+      if (time < first) {
+        first = time;
+        found.first = selectionOf(row);
+      }
+      if (time > after && time < next) {
+        next = time;
+        found.next = selectionOf(row);
+      }
+    }
+  };
+  look(columns.transitions.caller, columns.transitions.time, (row) => view.transition(row));
+  look(columns.waits.caller, columns.waits.begin, (row) => view.wait(row));
+  return found.next ?? found.first;
+}

@@ -18,7 +18,7 @@ import {
   type Lane,
   type LaneLayout,
 } from './lanes.js';
-import { criticalPath, firstWake, followed, onOtherLane, releasedBy, stepped } from './navigation.js';
+import { criticalPath, firstWake, followed, nextCallFrom, onOtherLane, releasedBy, stepped } from './navigation.js';
 import { readTheme, type Theme } from './theme.js';
 import { TimeScale } from './time-scale.js';
 import { viewOf } from './view-data.js';
@@ -31,7 +31,15 @@ export interface TimelineEvents {
   readonly rangeChanged: () => void;
   readonly stateChanged: () => void;
   readonly openSource: (caller: string, beside: boolean) => void;
-  readonly revealObject: (object: { readonly label: string; readonly path?: string; readonly kind: string }) => void;
+  readonly revealObject: (object: ShownObject) => void;
+  /** Clicked: where it was called, and the object. */
+  readonly chosen: (chosen: { readonly caller?: string; readonly object?: ShownObject }) => void;
+}
+
+export interface ShownObject {
+  readonly label: string;
+  readonly path?: string;
+  readonly kind: string;
 }
 
 const HINT =
@@ -252,6 +260,15 @@ export class Timeline {
     this.#events.stateChanged();
   }
 
+  /** Selects what was clicked, and says so: its line and its object are shown beside the timeline. */
+  choose(selection: Selection | undefined): void {
+    this.select(selection);
+    if (selection === undefined) return;
+    const caller = callerOfSelection(this.#view, selection);
+    const object = this.#objectOf(selection);
+    this.#events.chosen({ ...(caller === undefined ? {} : { caller }), ...(object === undefined ? {} : { object }) });
+  }
+
   /** Selects, and brings into sight. */
   goTo(selection: Selection | undefined): void {
     if (selection === undefined) return;
@@ -323,16 +340,21 @@ export class Timeline {
   }
 
   revealObject(): void {
-    if (this.#selection?.lane !== 'object') return;
-    const head = this.#view.object(this.#selection.at)?.head;
-    if (head === undefined) return;
-    const { label, path, kind } = head;
-    this.#events.revealObject({ label, kind, ...(path === undefined ? {} : { path }) });
+    const object = this.#selection === undefined ? undefined : this.#objectOf(this.#selection);
+    if (object !== undefined) this.#events.revealObject(object);
   }
 
-  /** Shows an object (by path or label), a caller's next transition, or a moment. Returns false when there is none. */
-  reveal({ object, caller, time }: { object?: string; caller?: string; time?: number }): boolean {
-    const { columns } = this.#view.data;
+  /** Of a transition its object, of a wait what was waited for. */
+  #objectOf({ lane, at, index }: Selection): ShownObject | undefined {
+    const of = lane === 'object' ? at : (this.#view.thread(at)?.object[index] ?? -1);
+    const head = this.#view.object(of)?.head;
+    if (head === undefined) return undefined;
+    const { label, path, kind } = head;
+    return { label, kind, ...(path === undefined ? {} : { path }) };
+  }
+
+  /** Shows an object (by path or label), the next call from one of some places, or a moment. Returns false when there is none. */
+  reveal({ object, callers, time }: { object?: string; callers?: readonly string[]; time?: number }): boolean {
     if (object !== undefined) {
       const lane = this.#view.data.shownObjects.find(({ head }) => head.path === object || head.label === object);
       if (lane === undefined) return false;
@@ -340,11 +362,10 @@ export class Timeline {
       this.goTo(atOrBehind(this.#view, { lane: 'object', at: lane.at }, moment));
       return true;
     }
-    if (caller !== undefined) {
-      const row = columns.transitions.caller.indexOf(columns.callers.indexOf(caller));
-      if (!columns.callers.includes(caller) || row < 0) return false;
-      this.goTo(this.#view.transition(row));
-      return true;
+    if (callers !== undefined) {
+      const call = nextCallFrom(this.#view, callers, this.#selection);
+      this.goTo(call);
+      return call !== undefined;
     }
     if (time !== undefined) this.centre(time);
     return time !== undefined;
@@ -418,7 +439,7 @@ export class Timeline {
     return { width: this.#width, height: this.#height };
   }
 
-  get state(): ViewState {
+  get state(): Omit<ViewState, 'recordings'> {
     return {
       ...{ from: this.#scale.from, until: this.#scale.until, filter: element('filter', HTMLInputElement).value },
       ...{ folded: [...this.#folded], pinned: [...this.#pinned], order: this.#order, names: [...this.#names] },

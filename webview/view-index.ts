@@ -75,7 +75,10 @@ export class ViewIndex {
 
   /** The wait that an edge ends at. */
   waitOf(edge: number): Selection {
-    const row = this.data.columns.edges.wait[edge] ?? 0;
+    return this.wait(this.data.columns.edges.wait[edge] ?? 0);
+  }
+
+  wait(row: number): Selection {
     const at = this.data.summary.threadOfWait(row);
     return { lane: 'thread', at, index: row - (this.thread(at)?.base ?? 0) };
   }

@@ -1,6 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
-import { recordDriver, recordTracepoints } from '../../target/record.js';
+import { recordDriverTrace, recordTracepoints } from '../../target/record.js';
 import { choosePoints } from '../../target/tracepoints.js';
 import { RecordingBuilder, type Recording } from '../../trace/recording.js';
 import { ExitCode } from '../exit-code.js';
@@ -22,11 +22,9 @@ export async function traceRecordCommand(
   version: string,
 ): Promise<ExitCode> {
   const { operation, terminal } = session;
-  const { file, total } = await session.connected(async ({ project, target, client }) => {
-    const startUtcMs = Date.now();
+  const { file, total } = await session.connected(async (connected) => {
+    const { project, client } = connected;
     const versions = await versionsOf(client, version);
-    const title = project.driver.name;
-    const builder = new RecordingBuilder({ target: target.name, host: os.hostname(), versions, title, startUtcMs });
     const limit = options.seconds === undefined ? [] : [AbortSignal.timeout(options.seconds * 1_000)];
     const until = AbortSignal.any([operation.signal, ...limit]);
     operation.progress(
@@ -34,23 +32,10 @@ export async function traceRecordCommand(
         ? 'Recording; Ctrl-C ends it'
         : `Recording for ${options.seconds} s; Ctrl-C ends it`,
     );
-    const total = await recordDriver(
-      target,
-      client,
-      project,
-      {
-        sink: { slots: (...chunk) => void builder.slots(...chunk) },
-        onSource: ({ source, ...described }) => {
-          builder.addSource({ id: source, ...described });
-        },
-        until,
-      },
-      operation,
-    );
-    const { source, lost, error } = total;
-    builder.sourceEnded(source, { lost, ...(error === undefined ? {} : { error }) });
+    const { recording, total } = await recordDriverTrace(connected, { versions, until }, operation);
+    const { title = project.driver.name, startUtcMs } = recording.metadata;
     const file = options.out ?? (await newTraceFile(project.stateFolder, title, new Date(startUtcMs)));
-    await writeTrace(file, builder.finish(Date.now()));
+    await writeTrace(file, recording);
     return { file, total };
   });
   const { slots, lost } = total;

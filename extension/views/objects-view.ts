@@ -327,6 +327,33 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
     this.#changed.fire(undefined);
   }
 
+  /** Opens the tree down to an object, selects it and makes it stand out. Returns false when it is not in the tree. */
+  async reveal(path: string, focus: boolean): Promise<boolean> {
+    const { connection } = this.#services;
+    if (connection === undefined || this.filter.active) return false;
+    if (connection.client !== this.#connection?.client) this.#begin(connection);
+    const wanted = path.toLowerCase();
+    const leadsTo = (above: string): boolean => wanted.startsWith(`${above.toLowerCase().replace(/\\$/, '')}\\`);
+    const lists = (await this.#top(connection)).filter((node) => node.kind === 'list');
+    const [root] = lists
+      .filter((list) => list.directory !== undefined && leadsTo(list.path))
+      .sort((a, b) => b.path.length - a.path.length);
+    let node: ListNode | ObjectNode | undefined = root;
+    while (node !== undefined) {
+      await this.#entries(node, connection);
+      await node.reading;
+      const children: ObjectNode[] = (await this.#entries(node, connection)).filter((child) => child.kind === 'object');
+      const found = children.find(({ entry }) => entry.path.toLowerCase() === wanted);
+      if (found !== undefined) {
+        await this.tree.reveal(found, { select: true, focus });
+        this.highlights.mark([objectUri(found.entry.typeName, found.entry.path)], false);
+        return true;
+      }
+      node = children.find((child) => child.entry.typeName === 'Directory' && leadsTo(child.entry.path));
+    }
+    return false;
+  }
+
   #inBackground(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
       if (!(error instanceof CancelledError)) this.#services.log.warn(`Named Objects: ${failureText(error)}`);

@@ -204,8 +204,8 @@ async function measureLive(browser: TimelineBrowser): Promise<number> {
             id: 1,
             source: 0,
             ring: 0,
-            firstSlot: BigInt(from),
-            lost: 0n,
+            firstSlot: String(from),
+            lost: '0',
             bytes: piece,
           };
           postMessage(message, '*', [piece.buffer]);

@@ -35,7 +35,12 @@ describe('in the extension host', function () {
       });
       await page.exposeFunction('codeAutomationLog', () => undefined);
       const uri = (place: string): string => `vscode-remote://127.0.0.1:${host.port}${place}`;
-      const environment = { EVENTSCOPE_TEST_REPORT: file, EVENTSCOPE_TEST_FOLDER: other };
+      const corpus = path.resolve(import.meta.dirname, '..', 'corpus');
+      const environment = {
+        EVENTSCOPE_TEST_REPORT: file,
+        EVENTSCOPE_TEST_FOLDER: other,
+        EVENTSCOPE_TEST_CORPUS: corpus,
+      };
       await host.goTo(page, workspace, [
         ['extensionDevelopmentPath', uri(host.extensionFolder)],
         ['extensionTestsPath', uri(suite)],

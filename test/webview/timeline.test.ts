@@ -224,15 +224,13 @@ describe('timeline in Chromium', function () {
     const counts: number[] = [];
     for (const half of [chunks.slice(0, chunks.length >> 1), chunks.slice(chunks.length >> 1)]) {
       for (const { source, ring, firstSlot, lost, bytes } of half) {
-        const message = { id: 2, source, ring, firstSlot: Number(firstSlot), lost: Number(lost), bytes: [...bytes] };
+        const message = { id: 2, source, ring, firstSlot: String(firstSlot), lost: String(lost), bytes: [...bytes] };
         await shown.page.evaluate(
           (given) =>
             postMessage(
               {
                 ...given,
                 type: 'append',
-                firstSlot: BigInt(given.firstSlot),
-                lost: BigInt(given.lost),
                 bytes: Uint8Array.from(given.bytes),
               },
               '*',

@@ -36,6 +36,13 @@ export function otherFolder(): string {
   return folder;
 }
 
+/** A recording of the corpus, of this checkout. */
+export function corpusFile(name: string): string {
+  const folder = process.env['EVENTSCOPE_TEST_CORPUS'];
+  assert.ok(folder !== undefined);
+  return `${folder}/${name}`;
+}
+
 /** Waits until something holds, looking each 50 ms; the bound is only for what never comes. */
 export async function until<T>(what: string, look: () => T | undefined | false, ms = 30_000): Promise<T> {
   const end = Date.now() + ms;
