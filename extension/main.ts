@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { registerCommands } from './commands.js';
 import { ExtensionServices } from './context.js';
+import { type Debugging, registerDebugging } from './debug/register.js';
 import { onSettingChanged } from './settings.js';
 import { registerStatusBar } from './status-bar.js';
 import { registerTasks } from './tasks.js';
@@ -15,6 +16,7 @@ export interface EventscopeApi {
   readonly services?: ExtensionServices;
   readonly views?: Views;
   readonly timeline?: TimelineParts;
+  readonly debugging?: Debugging;
 }
 
 let services: ExtensionServices | undefined;
@@ -23,6 +25,7 @@ export function activate(context: vscode.ExtensionContext): EventscopeApi {
   const own = new ExtensionServices(context);
   services = own;
   const views = registerViews(own);
+  const debugging = registerDebugging(own);
   const timeline = registerTimeline(own, views);
   context.subscriptions.push(
     own,
@@ -31,11 +34,12 @@ export function activate(context: vscode.ExtensionContext): EventscopeApi {
     registerTasks(own),
     registerStatusBar(own),
     views,
+    debugging,
     watchSettings(own),
   );
   // A few small files are read; nothing is started by it.
   own.inBackground(own.load());
-  const parts = { services: own, views, timeline };
+  const parts = { services: own, views, timeline, debugging };
   return { version: 1, ...(context.extensionMode === vscode.ExtensionMode.Test ? parts : {}) };
 }
 

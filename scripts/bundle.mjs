@@ -91,6 +91,7 @@ const BUNDLES = {
 const BESIDE = {
   dap: ['node_modules/iced-x86/iced_x86_bg.wasm'],
   extension: [
+    'node_modules/iced-x86/iced_x86_bg.wasm',
     'node_modules/web-tree-sitter/web-tree-sitter.wasm',
     'node_modules/tree-sitter-c/tree-sitter-c.wasm',
     'node_modules/tree-sitter-cpp/tree-sitter-cpp.wasm',

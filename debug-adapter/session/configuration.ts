@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot';
 import { EventscopeError } from '../../protocol/errors.js';
+import { parseKdAddress } from '../kd/link/address.js';
 
 export const DEBUG_TYPE = 'eventscope';
 
@@ -30,6 +31,43 @@ const applicationAttach = v.strictObject(
   },
   'must be an object',
 );
+
+const kernelLink = v.strictObject(
+  {
+    /** Where the kernel is: net:50000,key=w.x.y.z, pipe:NAME, unix:PATH, tcp:HOST:PORT or serial:DEVICE[,BAUD]. */
+    connect: v.pipe(
+      line,
+      v.rawCheck(({ dataset, addIssue }) => {
+        const wrong = dataset.typed ? wrongAddress(dataset.value) : undefined;
+        if (wrong !== undefined) addIssue({ message: wrong });
+      }),
+    ),
+    /** false: waits for a target that boots, instead of stopping one that runs. */
+    breakIn: v.optional(flag, true),
+    /** Stay stopped once attached. */
+    stopOnAttach: v.optional(flag, false),
+    /** Stop before DriverEntry when the project's driver is loaded. */
+    stopAtDriverEntry: v.optional(flag, false),
+    /** File names of processes to debug besides the application, such as ["services.exe"]. */
+    processes: v.optional(v.array(line, 'must be a list of texts'), []),
+    /** The one folder of this machine that the target may read files from; without it every request for a file is refused. */
+    files: v.optional(path),
+    /** Record what goes over the link to this file. */
+    record: v.optional(path),
+  },
+  'must be an object',
+);
+export type KernelLink = v.InferOutput<typeof kernelLink>;
+
+function wrongAddress(text: string): string | undefined {
+  try {
+    parseKdAddress(text);
+    return undefined;
+  } catch (error) {
+    if (error instanceof EventscopeError) return error.why ?? error.message;
+    throw error;
+  }
+}
 
 /** What a first-chance exception, or another happening that is not a breakpoint, stops at when nobody says otherwise. */
 const common = {
@@ -67,9 +105,18 @@ const launchSchema = v.strictObject({
 const attachSchema = v.strictObject({
   ...common,
   request: v.optional(v.literal('attach'), 'attach'),
+  /** Debug a kernel over its debugging link, with nothing installed on the target; the application is then reached by it too. */
+  kd: v.optional(kernelLink),
   /** Default: the project's application when it runs; false: the driver alone. */
   application: v.optional(v.union([applicationAttach, v.literal(false)], 'must be an object, or false'), {}),
 });
+
+/** The fields by request; launch.json's schema in the extension's manifest is compared with them by a test. */
+export const CONFIGURATION_SCHEMAS = { launch: launchSchema, attach: attachSchema } as const;
+export const NESTED_SCHEMAS = {
+  launch: { application: applicationLaunch },
+  attach: { application: applicationAttach, kd: kernelLink },
+} as const;
 
 export type LaunchConfiguration = v.InferOutput<typeof launchSchema>;
 export type AttachConfiguration = v.InferOutput<typeof attachSchema>;
@@ -99,7 +146,7 @@ export function readConfiguration(request: 'launch' | 'attach', given: unknown):
   throw wrongField(
     field,
     isUnknown ? 'there is no such field' : issue.message,
-    isUnknown ? `Known fields: ${knownFields(request, issue.path?.length ?? 1)}.` : undefined,
+    isUnknown ? `Known fields: ${knownFields(request, issue.path?.length ?? 1, issue.path?.[0]?.key)}.` : undefined,
   );
 }
 
@@ -130,8 +177,9 @@ function wrongField(field: string, why: string, next?: string): EventscopeError 
   });
 }
 
-function knownFields(request: 'launch' | 'attach', depth: number): string {
+function knownFields(request: 'launch' | 'attach', depth: number, outer: unknown): string {
   const schema = request === 'launch' ? launchSchema : attachSchema;
+  if (depth > 1 && outer === 'kd') return Object.keys(kernelLink.entries).join(', ');
   const inner = request === 'launch' ? applicationLaunch : applicationAttach;
   return Object.keys(depth > 1 ? inner.entries : schema.entries).join(', ');
 }

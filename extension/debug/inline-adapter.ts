@@ -1,0 +1,99 @@
+/** The debug adapter inside the extension: the session of the stand-alone one, without a process and a transport of its own. */
+import * as vscode from 'vscode';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Configuration } from '../../debug-adapter/session/configuration.js';
+import type { Debuggee, DebuggeeStarter, StartOperation } from '../../debug-adapter/session/debuggee.js';
+import type { DebugSession } from '../../debug-adapter/session/debug-session.js';
+import { requireTrust } from '../connection.js';
+import type { ExtensionServices } from '../context.js';
+import { diagnosticsOf } from '../driver-actions.js';
+
+/** Loaded with the first session: the disassembler and the engines take longer to load than all the rest. */
+async function loadAdapter(): Promise<{
+  readonly newSession: (options: ConstructorParameters<typeof DebugSession>[0]) => DebugSession;
+  readonly newStarter: () => DebuggeeStarter;
+}> {
+  const [session, starter] = await Promise.all([
+    import('../../debug-adapter/session/debug-session.js'),
+    import('../../debug-adapter/session/project-starter.js'),
+  ]);
+  return {
+    newSession: (options) => new session.DebugSession(options),
+    newStarter: () => new starter.ProjectStarter(),
+  };
+}
+
+export class InlineAdapterFactory implements vscode.DebugAdapterDescriptorFactory {
+  readonly #services: ExtensionServices;
+
+  constructor(services: ExtensionServices) {
+    this.#services = services;
+  }
+
+  async createDebugAdapterDescriptor({ id }: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor> {
+    requireTrust();
+    const { newSession, newStarter } = await loadAdapter();
+    const starter = new WindowStarter(this.#services, id, newStarter());
+    const adapter = new InlineAdapter(this.#services, (send) =>
+      newSession({ starter, send, log: (text) => this.#services.log.error(text) }),
+    );
+    return new vscode.DebugAdapterInlineImplementation(adapter);
+  }
+}
+
+class InlineAdapter extends vscode.Disposable implements vscode.DebugAdapter {
+  readonly #messages = new vscode.EventEmitter<vscode.DebugProtocolMessage>();
+  readonly onDidSendMessage = this.#messages.event;
+  readonly #session: DebugSession;
+
+  constructor(
+    services: ExtensionServices,
+    newSession: (send: (message: DebugProtocol.ProtocolMessage) => void) => DebugSession,
+  ) {
+    super(() => services.inBackground(this.#session.dispose().finally(() => this.#messages.dispose())));
+    this.#session = newSession((message) => this.#messages.fire(message));
+  }
+
+  handleMessage(message: vscode.DebugProtocolMessage): void {
+    this.#session.handleMessage(message as DebugProtocol.ProtocolMessage);
+  }
+}
+
+/** Starts as the command line does, as a job of this window: one at a time in a folder, compiler errors under Problems. */
+class WindowStarter implements DebuggeeStarter {
+  readonly #services: ExtensionServices;
+  readonly #session: string;
+  readonly #starter: DebuggeeStarter;
+
+  constructor(services: ExtensionServices, session: string, starter: DebuggeeStarter) {
+    this.#services = services;
+    this.#session = session;
+    this.#starter = starter;
+  }
+
+  async start(configuration: Configuration, operation: StartOperation): Promise<Debuggee> {
+    const services = this.#services;
+    const { project } = configuration;
+    const folder = project === undefined ? undefined : services.folderOf(vscode.Uri.file(project));
+    if (folder === undefined) return this.#starter.start(configuration, operation);
+    const builds = configuration.request === 'launch' && configuration.build;
+    const deploys = builds && configuration.deploy;
+    if (builds) services.problems.clearBuild();
+    try {
+      const title = vscode.l10n.t('Starting the debugger');
+      // Two sessions never share one start: the key is the session's own.
+      const key = `debug:${this.#session}`;
+      const debuggee = await services.jobs.runIn(folder.folder.uri, key, title, operation, (job) =>
+        this.#starter.start(configuration, { ...job, output: (text) => operation.output(text) }),
+      );
+      if (builds) services.reached('built');
+      if (deploys) services.reached('deployed');
+      return debuggee;
+    } catch (error) {
+      services.problems.showBuild(diagnosticsOf(error));
+      throw error;
+    } finally {
+      if (deploys) folder.driverChanged();
+    }
+  }
+}
