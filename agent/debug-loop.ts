@@ -56,6 +56,7 @@ interface Stopped {
 /** One instruction of one thread by the trap flag. */
 interface HardwareStep {
   readonly thread: DebuggedThread;
+  readonly from: bigint;
   /** INT3 that is out meanwhile. */
   readonly lifted: bigint | undefined;
   readonly held: readonly DebuggedThread[];
@@ -140,7 +141,15 @@ export class DebugLoop {
   }
 
   #take(event: NativeDebugEvent): void {
-    if (this.#stopped !== undefined && event.kind === 'exception') {
+    if (this.#stopped === undefined) {
+      this.#handle(event);
+    } else {
+      this.#takeWhileStill(event);
+    }
+  }
+
+  #takeWhileStill(event: NativeDebugEvent): void {
+    if (event.kind === 'exception') {
       this.#keep(event);
     } else {
       this.#handle(event);
@@ -314,6 +323,12 @@ export class DebugLoop {
     if (step !== undefined && step.thread !== thread && this.#putBack(process, event)) {
       return;
     }
+    if (step?.thread === thread && code !== STATUS_SINGLE_STEP) {
+      this.#endHardwareStep(process);
+      const context = thread.readContext(CONTEXT_CONTROL);
+      context.eflags &= ~EFLAGS.trap;
+      thread.writeContext(context, CONTEXT_CONTROL);
+    }
     if (code === STATUS_BREAKPOINT) {
       this.#int3(thread, address, event);
     } else if (code === STATUS_SINGLE_STEP) {
@@ -326,12 +341,6 @@ export class DebugLoop {
   }
 
   #fault(thread: DebuggedThread, event: ExceptionEvent): void {
-    if (this.#steps.get(thread.process)?.thread === thread) {
-      this.#endHardwareStep(thread.process);
-      const context = thread.readContext(CONTEXT_CONTROL);
-      context.eflags &= ~EFLAGS.trap;
-      thread.writeContext(context, CONTEXT_CONTROL);
-    }
     const { exception } = event;
     if (exception.firstChance && !this.stopOnExceptions.has(exception.code)) {
       this.object.continue(event, false);
@@ -392,6 +401,10 @@ export class DebugLoop {
       this.#afterStep(step, context, event);
       return true;
     }
+    if (event === undefined) {
+      // It comes to the INT3 itself when it runs.
+      thread.passOnce = context.rip;
+    }
     const stopping = this.breakpoints
       .softwareAt(thread.process, context.rip)
       .filter((breakpoint) => this.#passes(breakpoint, thread, context));
@@ -435,6 +448,7 @@ export class DebugLoop {
   /** Lets a thread go on from its event, over the breakpoint that it may stand before. */
   #goOn(thread: DebuggedThread, context: X64Context, event: NativeDebugEvent | undefined): void {
     if (thread.process.isPatched(context.rip)) {
+      thread.passOnce = undefined;
       if (this.#emulate(thread, context)) {
         thread.writeContext(context, CODE_CONTEXT);
       } else {
@@ -477,7 +491,7 @@ export class DebugLoop {
     }
     context.eflags |= EFLAGS.trap;
     thread.writeContext(context, CODE_CONTEXT);
-    this.#steps.set(process, { thread, lifted, held });
+    this.#steps.set(process, { thread, from: context.rip, lifted, held });
   }
 
   #endHardwareStep(process: DebuggedProcess): void {
@@ -536,47 +550,73 @@ export class DebugLoop {
 
   // ---- steps that the user asked for
 
-  /** @throws NativeError when the target runs */
+  /** @throws NativeError when the target runs, or when the thread has no registers: it is only beginning, or it is ending */
   step(request: StepRequest): void {
     this.requireStopped();
     const { thread } = request;
-    // Reading its registers waits until it stands: what it met on its way there is in the queue then.
+    const { process } = thread;
+    // This waits until it stands: what it met on its way there is in the queue then.
     thread.readContext(CONTEXT_CONTROL);
-    this.takeEvents();
-    this.#abandonHardwareStep(thread.process);
     const stopped = this.#stopped;
-    const event = this.#endStop();
-    if (this.#meetKept(thread)) {
-      if (event !== undefined && stopped !== undefined) {
-        this.#leaveStopTo(thread, stopped.thread, event);
+    const stopEvent = this.#endStop();
+    let event = stopEvent;
+    if (stopEvent === undefined || stopped?.thread !== thread) {
+      process.freeze();
+      if (stopEvent !== undefined && stopped !== undefined) {
+        this.#leaveStopTo(stopped.thread, stopEvent);
       }
-      return;
+      event = this.#putOthersBack(thread);
+      if (this.isStopped) {
+        return;
+      }
+      this.#abandonHardwareStep(process);
+      if (this.#meetsBeforeStep(thread, event)) {
+        return;
+      }
+    } else {
+      this.#abandonHardwareStep(process);
     }
-    const context = thread.readContext(CODE_CONTEXT);
     this.#userStep = request;
-    if (stopped !== undefined && stopped.thread !== thread) {
-      this.#leaveStopTo(thread, stopped.thread, event);
-      this.#runStep(request, context, undefined);
-      return;
-    }
-    this.#runStep(request, context, event);
+    this.#runStep(request, thread.readContext(CODE_CONTEXT), event);
   }
 
-  /** A thread that has met something already, which was not told yet, does not step: that is told. */
-  #meetKept(thread: DebuggedThread): boolean {
-    const index = this.#kept.findIndex(
-      ({ processId, threadId }) => processId === thread.process.processId && threadId === thread.threadId,
-    );
-    const [event] = index < 0 ? [] : this.#kept.splice(index, 1);
-    if (event === undefined) {
-      return false;
+  /** What a thread has met already and was not told yet is told, instead of a step. @returns whether that stopped the target */
+  #meetsBeforeStep(thread: DebuggedThread, event: ExceptionEvent | undefined): boolean {
+    if (event !== undefined && this.#rewind(thread.process, event) === undefined) {
+      this.#handle(event);
+      if (!this.isStopped) {
+        this.#stop(thread, { kind: 'step' }, undefined);
+      }
+      return true;
     }
-    thread.process.freeze();
-    this.#handle(event);
-    if (!this.isStopped) {
-      this.#stop(thread, { kind: 'step' }, undefined);
+    const context = thread.readContext(CODE_CONTEXT);
+    // It stands before the breakpoint also when it was put back there, or when a pause caught it.
+    const meets = thread.process.isPatched(context.rip) && thread.passOnce !== context.rip;
+    return meets && this.#meet(thread, context, event);
+  }
+
+  /**
+   * A process has one event out at a time: the others of its threads come when that one is continued, although the threads stand behind
+   * their INT3s already. Its threads are put back before them, the process being frozen.
+   * @returns what this thread met, not continued; another of these events may have stopped the target instead
+   */
+  #putOthersBack(thread: DebuggedThread): ExceptionEvent | undefined {
+    const { process } = thread;
+    const waiting = this.#kept.filter((event) => event.processId === process.processId);
+    this.#kept = this.#kept.filter((event) => event.processId !== process.processId);
+    for (let event = waiting.shift() ?? this.object.next(); event !== undefined; event = this.object.next()) {
+      if (event.processId !== process.processId) {
+        this.#takeWhileStill(event);
+      } else if (event.threadId === thread.threadId && event.kind === 'exception') {
+        return event;
+      } else if (!this.#putBack(process, event)) {
+        this.#handle(event);
+        if (this.isStopped) {
+          return undefined;
+        }
+      }
     }
-    return true;
+    return undefined;
   }
 
   /** A step over a breakpoint that was not done when everything was stopped: its thread does it anew when it runs again. */
@@ -589,28 +629,24 @@ export class DebugLoop {
     const context = step.thread.readContext(CONTEXT_CONTROL);
     context.eflags &= ~EFLAGS.trap;
     step.thread.writeContext(context, CONTEXT_CONTROL);
-    step.thread.passOnce = step.lifted;
-    step.thread.expectsTrap = true;
+    const ran = context.rip !== step.from;
+    step.thread.passOnce = ran ? undefined : step.lifted;
+    step.thread.expectsTrap = ran;
   }
 
   /** Another thread than the one that stopped is to run alone: the stop's own event goes, its thread stands still. */
-  #leaveStopTo(thread: DebuggedThread, stopped: DebuggedThread, event: NativeDebugEvent | undefined): void {
-    if (event === undefined) {
-      return;
-    }
+  #leaveStopTo(stopped: DebuggedThread, event: NativeDebugEvent): void {
     const { rip } = stopped.readContext(CONTEXT_CONTROL);
     stopped.passOnce = stopped.process.isPatched(rip) ? rip : undefined;
     stopped.process.freeze();
-    if (thread.process !== stopped.process) {
-      thread.process.freeze();
-    }
-    this.object.continue(event);
+    this.object.continue(event, !(event.kind === 'exception' && isFault(event)));
   }
 
   /** Runs instructions of one thread until the step ends, or until the processor has to run one. */
   #runStep(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
     const { thread } = step;
     const { process } = thread;
+    thread.passOnce = undefined;
     for (let budget = EMULATED_AT_ONCE; budget > 0; budget--) {
       const code = process.read(context.rip, INSTRUCTION_BYTES);
       const call = code !== undefined && step.stepOverCalls ? callLength(context, code) : undefined;

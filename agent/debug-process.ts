@@ -219,6 +219,11 @@ export class DebuggedProcess {
     this.writeRaw(address, Uint8Array.of(patch.original));
     this.#patches.delete(address);
     this.#formerPatches.add(address);
+    for (const thread of this.threads.values()) {
+      if (thread.passOnce === address) {
+        thread.passOnce = undefined;
+      }
+    }
   }
 
   /** The original byte for a moment, while every other thread is held. */
