@@ -6,6 +6,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import * as v from 'valibot';
 import { ExitCode } from '../../cli/exit-code.js';
+import { decodeColumns } from '../../trace/columns/encode.js';
 import { sampleProject, startedTarget, temporaryFolder } from './fixture.js';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
@@ -132,7 +133,9 @@ describe('eventscope on the embedded target', function () {
     const html = await readFile(page, 'utf8');
     assert.match(html, /<meta[^>]+Content-Security-Policy[^>]+default-src 'none'/);
     assert.doesNotMatch(html, /(src|href)\s*=\s*["']?https?:/);
-    assert.match(html, /EventscopeDriver/);
+    const embedded = /id="data">(.*?)<\/script>/s.exec(html)?.[1] ?? '';
+    const columns = decodeColumns(new Uint8Array(Buffer.from(embedded, 'base64')));
+    assert.ok(columns.objects.some(({ label }) => label.includes('EventscopeDriver')));
   });
 
   it("hands the application's failure on in its exit code", async () => {
