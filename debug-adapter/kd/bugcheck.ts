@@ -16,6 +16,11 @@ export class BugcheckWatch {
     this.#text = (this.#text + text).slice(-KEPT);
   }
 
+  /** Whether there is something to take. */
+  get pending(): boolean {
+    return HEADLINE.test(this.#text);
+  }
+
   /** What was announced since it was last asked. */
   take(): Bugcheck | undefined {
     const match = HEADLINE.exec(this.#text);

@@ -27,7 +27,9 @@ export class EngineBreakpoints {
   ) {}
 
   /** The error that this one met is the answer. */
-  async add(request: BreakpointRequest): Promise<BreakpointId | Error> {
+  async add(given: BreakpointRequest): Promise<BreakpointId | Error> {
+    // The kernel's half is the same in every process, whichever was looked at when the address was taken.
+    const request = isKernelAddress(given.address) ? { ...given, space: KERNEL_SPACE } : given;
     try {
       const place = await this.#place(request);
       const id = this.#nextId++;

@@ -46,6 +46,8 @@ export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 
   readonly target: string;
   /** false: waits for a target that boots instead of stopping one that runs. */
   readonly breakIn?: boolean;
+  /** false: the stop of attaching is held without being told; whoever attached lets it go on. Default: true. */
+  readonly tellsAttachStop?: boolean;
   /** Where the journal of inserted bytes is kept, so that a crash of ours leaves nothing in the target. */
   readonly journalDirectory?: string;
   /** Does instructions under breakpoints; default: emulateOnTarget. */
@@ -67,6 +69,7 @@ export class KdEngine implements Engine {
     dataBreakpointLimit:
       'by virtual address on every processor: the same address of another process is not told apart until the hit',
     canWriteMemory: true,
+    sharedSpace: KERNEL_SPACE,
     stopsWholeMachine: true,
   };
   readonly client: KdClient;
@@ -85,6 +88,7 @@ export class KdEngine implements Engine {
   /** A break-in was sent and something else stopped the target. */
   #lateBreakInUntil = 0;
   #attached = false;
+  #holdsQuietly = false;
   #ended = false;
 
   constructor(options: KdEngineOptions) {
@@ -130,7 +134,17 @@ export class KdEngine implements Engine {
     // The stop is the one that our break-in asked for, unless the target was stopped by something else already.
     this.#pausing = this.#options.breakIn !== false;
     const { stop } = this.client;
-    if (stop !== undefined) await this.#inTurn(() => this.#handle(stop));
+    if (stop === undefined) return;
+    const isPlain = stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && !this.#bugchecks.pending;
+    if (this.#options.tellsAttachStop === false && isPlain) {
+      this.#pausing = false;
+      this.#holdsQuietly = true;
+    } else await this.#inTurn(() => this.#handle(stop));
+  }
+
+  /** Stopped since the attach, and nobody was told. */
+  get isHeld(): boolean {
+    return this.#holdsQuietly && this.client.state === 'stopped';
   }
 
   onEvent(listener: (event: EngineEvent) => void): () => void {
@@ -223,6 +237,7 @@ export class KdEngine implements Engine {
   resume(options: EngineRequestOptions & { readonly passException?: boolean } = {}): Promise<void> {
     return this.#inTurn(async () => {
       this.#mustBeStopped();
+      this.#holdsQuietly = false;
       this.#emit({ type: 'resumed' });
       await this.#goOn(options.passException === true);
     });

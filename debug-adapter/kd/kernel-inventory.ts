@@ -18,7 +18,7 @@ import type { AddressSpaceRoot } from './machine/page-tables.js';
 import { DebuggerData } from './nt/debugger-data.js';
 import { NtLayout } from './nt/layout.js';
 import { readKernelModules, readProcessModules } from './nt/modules.js';
-import { type NtProcess, readProcesses, readThreads } from './nt/processes.js';
+import { type NtProcess, type NtThread, readProcesses, readThreads } from './nt/processes.js';
 import { type MemoryReader, readPointer, readStructure } from './nt/records.js';
 import { ObjectNamespace } from './nt/objects.js';
 import { ControlSpace, readControlSpace } from './protocol/requests.js';
@@ -180,6 +180,7 @@ export class KernelInventory {
     this.#processes.set(space, { process, modules });
     this.#emit({ type: 'processStarted', process: engineProcess(space, process) });
     for (const module of modules) this.#emit({ type: 'moduleLoaded', module });
+    for (const thread of await this.listThreads(process)) this.#addThread(space, process, thread);
     return space;
   }
 
@@ -288,6 +289,16 @@ export class KernelInventory {
           return undefined;
       }
     };
+  }
+
+  /** Why it waits is of the moment of this stop. */
+  #addThread(space: SpaceId, process: NtProcess, { address, threadId, state, waitReason }: NtThread): void {
+    this.#owners.set(address, process.address);
+    if (this.#threads.has(address)) return;
+    const words = waitReason === undefined ? state : `${state}: ${waitReason}`;
+    const thread: EngineThread = { thread: this.threadIdOf(address), space, threadId, state: words };
+    this.#threads.set(address, thread);
+    this.#emit({ type: 'threadStarted', thread });
   }
 
   #add(module: EngineModule): EngineModule {

@@ -6,6 +6,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { setMaxListeners } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
+import { asError } from '../../target/operation.js';
 import type { Engine } from '../engine.js';
 import { BreakpointJudge } from './breakpoint-judge.js';
 import { registerBreakpointRequests } from './breakpoint-requests.js';
@@ -148,7 +149,7 @@ export class DebugSession {
         exceptions: state.exceptions,
         entries: new EntryStops({
           application: isLaunch && configuration.stopOnEntry ? programs.application : undefined,
-          driver: isLaunch && configuration.stopAtDriverEntry ? programs.driver : undefined,
+          driver: stopsAtDriverEntry(configuration) ? programs.driver : undefined,
         }),
         symbols: debuggee.symbols,
         freezeOtherSide: configuration.freezeOtherSide,
@@ -170,7 +171,14 @@ export class DebugSession {
     }
     await debuggee.attach(operation);
     await execution.settled();
-    await debuggee.begin(operation);
+    const begun = debuggee.begin(operation);
+    let isAnswered = false;
+    begun.catch((error: unknown) => {
+      if (isAnswered && !(error instanceof CancelledError)) this.#engineEnded(asError(error));
+    });
+    // Stopped in DriverEntry, the application waits for the driver: the client has its answer by then.
+    await Promise.race([begun, execution.firstStop]);
+    isAnswered = true;
   }
 
   async #tellExceptions(): Promise<void> {
@@ -247,6 +255,12 @@ export class DebugSession {
       this.#log(`The trace file cannot be written: ${String(error)}`);
     }
   }
+}
+
+function stopsAtDriverEntry(configuration: Configuration): boolean {
+  return configuration.request === 'launch'
+    ? configuration.stopAtDriverEntry
+    : configuration.kd?.stopAtDriverEntry === true;
 }
 
 function rejectedAtAbort(signal: AbortSignal): Promise<never> {

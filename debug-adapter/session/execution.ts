@@ -4,6 +4,7 @@
  */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { setMaxListeners } from 'node:events';
+import { describeBugcheck } from '../../machine/bugchecks.js';
 import { describeNtstatus } from '../../machine/status.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { Engine, EngineEvent, EngineModule, Stop, StopReason } from '../engine.js';
@@ -70,6 +71,11 @@ export class Execution {
   #step: LineStep | undefined;
   #pauseWanted = false;
   #reported: ReportedStop | undefined;
+  #tellFirstStop: () => void = () => undefined;
+  /** Settles when the client is told of a stop for the first time. */
+  readonly firstStop = new Promise<void>((resolve) => {
+    this.#tellFirstStop = resolve;
+  });
 
   constructor(parts: ExecutionParts, listener: ExecutionListener) {
     this.#parts = parts;
@@ -286,6 +292,7 @@ export class Execution {
     this.#pauseWanted = false;
     this.#reported = { engine, stop, thread, breakpoints: told.breakpoints ?? [] };
     if (this.#parts.freezeOtherSide) await this.#holdOthers(engine);
+    this.#tellFirstStop();
     this.#listener.event('stopped', {
       reason: told.reason,
       ...(told.description === undefined ? {} : { description: told.description }),
@@ -324,7 +331,7 @@ export class Execution {
       case 'bugcheck':
         return {
           reason: 'exception',
-          description: `Bug check ${hexAddress(BigInt(reason.code))}`,
+          description: `Bug check ${describeBugcheck(reason.code, reason.parameters)}`,
           text: reason.parameters.map(hexAddress).join(', '),
         };
     }

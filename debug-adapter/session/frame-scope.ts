@@ -47,7 +47,7 @@ export class FrameScope implements Scope, DisplayContext {
       const local = (await module.symbols.variables(source.scope, rva)).filter((symbol) => symbol.name === name).at(-1);
       if (local !== undefined) return this.#value(module, local);
     }
-    const others = this.inventory.modulesOf(thread.engine, thread.space).filter((each) => each !== module);
+    const others = this.inventory.modulesSeenFrom(thread.engine, thread.space).filter((each) => each !== module);
     for (const each of module === undefined ? others : [module, ...others]) {
       const found = await this.#symbolIn(each, name);
       if (found !== undefined) return found;
@@ -77,7 +77,7 @@ export class FrameScope implements Scope, DisplayContext {
   async type(name: string): Promise<CType | undefined> {
     const plain = name.replace(/^(?:struct|union|enum|class) /, '');
     const { module, thread } = this.frame;
-    const others = this.inventory.modulesOf(thread.engine, thread.space).filter((each) => each !== module);
+    const others = this.inventory.modulesSeenFrom(thread.engine, thread.space).filter((each) => each !== module);
     for (const each of module === undefined ? others : [module, ...others]) {
       const found = await each.types.named(plain);
       if (found !== undefined) return found;

@@ -92,11 +92,16 @@ export class Inventory {
     return this.#modules.filter((each) => each.engine === engine && each.module.space === space);
   }
 
+  /** With those of the kernel where it is part of every space. */
+  modulesSeenFrom(engine: Engine, space: SpaceId): readonly LoadedModule[] {
+    return this.#modules.filter(({ engine: owner, module }) => owner === engine && isSeen(engine, module, space));
+  }
+
   moduleAt(engine: Engine, space: SpaceId, address: bigint): LoadedModule | undefined {
     return this.#modules.find(
       ({ engine: owner, module }) =>
         owner === engine &&
-        module.space === space &&
+        isSeen(engine, module, space) &&
         address >= module.base &&
         address < module.base + BigInt(module.size),
     );
@@ -124,6 +129,9 @@ export class Inventory {
     return this.#modules.splice(0);
   }
 }
+
+const isSeen = (engine: Engine, module: EngineModule, space: SpaceId): boolean =>
+  module.space === space || module.space === engine.capabilities.sharedSpace;
 
 const KERNEL_NAMES = ['ntoskrnl.exe', 'ntkrnlmp.exe'];
 

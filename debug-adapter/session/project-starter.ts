@@ -3,23 +3,30 @@
  * application launched or attached to, both through one agent of the session's own.
  */
 import path from 'node:path';
+import { describeServiceStartError } from '../../machine/status.js';
 import { EventscopeError } from '../../protocol/errors.js';
 import type { AgentClient } from '../../target/agent-client.js';
 import { build, type BuildResult } from '../../target/build.js';
 import { deploy, deployedPaths } from '../../target/deploy.js';
-import { DriverService } from '../../target/driver-service.js';
+import { DriverService, win32CodeOf } from '../../target/driver-service.js';
 import { loadProject, type Project } from '../../target/project.js';
 import type { Operation, Target } from '../../target/target.js';
+import { acquireTargetLock } from '../../target/target-lock.js';
 import { openTarget } from '../../target/targets.js';
 import { SymbolWorker } from '../symbols/symbol-worker.js';
+import { startDriver, type StartedDriver } from '../win32/driver-start.js';
 import { Win32Engine } from '../win32/win32-engine.js';
 import type { AttachConfiguration, Configuration } from './configuration.js';
 import type { Debuggee, DebuggeeStarter, StartOperation } from './debuggee.js';
 import { ImageSymbols } from './image-symbols.js';
+import { startKernelDebuggee } from './kernel-debuggee.js';
 
 export class ProjectStarter implements DebuggeeStarter {
   /** @throws EventscopeError of project, build, target, deployment or agent; CancelledError */
   async start(configuration: Configuration, operation: StartOperation): Promise<Debuggee> {
+    if (configuration.request === 'attach' && configuration.kd !== undefined) {
+      return startKernelDebuggee(configuration, configuration.kd);
+    }
     const project = await loadProject(configuration.project ?? process.cwd());
     const target = await openTarget(project, configuration.target);
     const wantsBuild = configuration.request === 'launch' && configuration.build;
@@ -33,7 +40,8 @@ export class ProjectStarter implements DebuggeeStarter {
     const client = connected.value;
     try {
       if (configuration.request === 'launch' && configuration.deploy && built.value !== undefined) {
-        await deploy(target, client, project, built.value, operation);
+        const starts = !configuration.stopAtDriverEntry;
+        await deploy(target, client, project, built.value, operation, { starts });
       }
       return new ProjectDebuggee({ configuration, project, target, client, built: built.value });
     } catch (error) {
@@ -67,6 +75,8 @@ class ProjectDebuggee implements Debuggee {
   readonly #parts: Parts;
   readonly #engine: Win32Engine;
   readonly #worker: SymbolWorker;
+  /** Started under the debugger. */
+  #driver: StartedDriver | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -106,7 +116,12 @@ class ProjectDebuggee implements Debuggee {
   async attach(operation: StartOperation): Promise<void> {
     const { configuration } = this.#parts;
     await this.#engine.freezeOthers(configuration.freezeOtherSide);
-    if (configuration.driver) await this.#attachToDriver(operation);
+    if (configuration.driver) {
+      const lock = { role: 'debugger', subject: this.#parts.project.driver.service } as const;
+      // Held until our agent ends: nobody replaces the driver meanwhile.
+      await acquireTargetLock(this.#parts.client, lock, `debugging ${this.#parts.project.driver.name}`, operation);
+      if (!this.#startsDriver) await this.#attachToDriver(operation);
+    }
     if (configuration.request === 'attach' && configuration.application !== false) {
       await this.#attachToApplication(configuration, operation);
     }
@@ -123,6 +138,7 @@ class ProjectDebuggee implements Debuggee {
 
   async begin(operation: StartOperation): Promise<void> {
     const { configuration, project, target } = this.#parts;
+    if (this.#startsDriver) await this.#startDriver(operation);
     if (configuration.request !== 'launch' || configuration.application === false) return;
     const { application } = configuration;
     const program = programPath(target, application.program) ?? deployedPaths(target, project).application;
@@ -153,9 +169,38 @@ class ProjectDebuggee implements Debuggee {
   async #release(leave: () => Promise<void>): Promise<void> {
     try {
       await leave();
+      await this.#driver?.close();
     } finally {
       await this.#parts.client.close();
       await this.#worker.dispose();
+    }
+  }
+
+  get #startsDriver(): boolean {
+    const { configuration } = this.#parts;
+    return configuration.request === 'launch' && configuration.stopAtDriverEntry;
+  }
+
+  /** Settles when the driver runs: however long it was stopped in its DriverEntry. */
+  async #startDriver(operation: StartOperation): Promise<void> {
+    const { project, target, client } = this.#parts;
+    const { name, service } = project.driver;
+    await new DriverService(target, client, service).stop(operation);
+    operation.progress(`Starting ${service} under the debugger`);
+    this.#driver = await startDriver(this.#engine, client, service, { signal: operation.signal });
+    try {
+      await this.#driver.running;
+    } catch (error) {
+      const code = win32CodeOf(error);
+      if (code === undefined) throw error;
+      throw new EventscopeError({
+        id: 'driver.start',
+        what: `The driver ${name} did not start`,
+        target: target.name,
+        ...describeServiceStartError(code),
+        data: { code },
+        cause: error,
+      });
     }
   }
 

@@ -77,7 +77,7 @@ export class Stacks {
   /** Registers of the callers, innermost first. */
   async callers(thread: SessionThread, limit: number, signal: AbortSignal): Promise<readonly CallerFrame[]> {
     const context = await this.registers(thread);
-    const modules = this.#inventory.modulesOf(thread.engine, thread.space).map(({ module }) => module);
+    const modules = this.#inventory.modulesSeenFrom(thread.engine, thread.space).map(({ module }) => module);
     const memory = this.#memory(thread.engine).access(thread.space, signal);
     return this.#unwinder.callers(thread.space, context, modules, memory, limit, signal);
   }

@@ -1,0 +1,158 @@
+/**
+ * The debug adapter over a kernel debugging link, as an editor meets it: the bundle on standard input and output, our own KD target
+ * behind a TCP port. What needs sources is the win32 suite's: the target's images have exports and unwind data, no PDBs.
+ */
+import assert from 'node:assert/strict';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { DapTestClient } from './dap-client.js';
+import { KdBench, until } from './kd-fixture.js';
+
+describe('the debug adapter on a kernel debugging link', function () {
+  this.timeout(60_000);
+  let bench: KdBench;
+  let dap: DapTestClient;
+
+  beforeEach(async () => {
+    bench = await KdBench.make();
+    dap = await DapTestClient.start();
+  });
+  afterEach(async () => {
+    await dap.close();
+    await bench.close();
+  });
+
+  const attach = (kd: object = {}, configure?: () => Promise<unknown>): Promise<void> =>
+    dap.attach(
+      { kd: { connect: bench.address, ...kd }, application: { name: 'eventapp.exe' }, project: undefined },
+      configure,
+    );
+
+  const functionBreakpoint = (name: string, rest: object = {}): Promise<{ breakpoints: DebugProtocol.Breakpoint[] }> =>
+    dap.request('setFunctionBreakpoints', { breakpoints: [{ name, ...rest }] });
+
+  const hex = (value: bigint): string => `0x${value.toString(16)}`;
+
+  it('attaches without a word, lists modules and threads of both sides, and leaves the machine running', async () => {
+    await attach();
+    await bench.runs();
+    const { modules } = await dap.request<{ modules: DebugProtocol.Module[] }>('modules');
+    const names = modules.map(({ name }) => name).sort();
+    assert.deepEqual(names, ['eventapp.exe', 'eventsys.sys', 'ntdll.dll', 'ntoskrnl.exe']);
+    await dap.request('pause', { threadId: 0 });
+    const { reason, threadId, allThreadsStopped } = await dap.stop();
+    assert.equal(reason, 'pause');
+    assert.equal(allThreadsStopped, true);
+    const { threads } = await dap.request<{ threads: DebugProtocol.Thread[] }>('threads');
+    assert.ok(threads.some(({ id }) => id === threadId));
+    assert.ok(
+      threads.some(({ name }) => /^user: .*eventapp\.exe/.test(name)),
+      threads.map(({ name }) => name).join('; '),
+    );
+    await dap.request('disconnect', {});
+    await bench.runs();
+  });
+
+  it('stops at a function of the kernel with a stack across the system call', async () => {
+    await attach({}, () => functionBreakpoint('nt!NtWaitForSingleObject'));
+    const { reason, threadId } = await dap.stop();
+    assert.equal(reason, 'function breakpoint');
+    const frames = await dap.frames(threadId);
+    // KiSystemCall64 and main are no exports: the nearest one before, or the module, stands for them.
+    assert.deepEqual(
+      frames.map(({ name }) => name.replace(/[!+].*$/, '')),
+      ['ntoskrnl', 'ntoskrnl', 'ntdll', 'eventapp'],
+    );
+    assert.match(frames[0]?.name ?? '', /^ntoskrnl!NtWaitForSingleObject$/);
+    assert.match(frames[2]?.name ?? '', /^ntdll!NtWaitForSingleObject/);
+    const { threads } = await dap.request<{ threads: DebugProtocol.Thread[] }>('threads');
+    assert.match(threads.find(({ id }) => id === threadId)?.name ?? '', /^user: eventapp\.exe \d+$/);
+  });
+
+  it('steps, evaluates, reads registers and memory, disassembles', async () => {
+    await attach({}, () => functionBreakpoint('ntoskrnl!KeSetEvent'));
+    const { threadId } = await dap.stop();
+    const frame = await dap.top(threadId);
+    const at = bench.at('ntoskrnl.exe', 'KeSetEvent');
+    assert.equal(BigInt(frame.instructionPointerReference?.replace(/^.*\//, '') ?? 0), at);
+    const rcx = await dap.request<{ result: string }>('evaluate', {
+      expression: '@rcx',
+      frameId: frame.id,
+      context: 'watch',
+    });
+    const { sharedEvent, workEvent, doneEvent } = bench.target.kernel.namespace;
+    assert.ok([sharedEvent, workEvent, doneEvent].includes(BigInt(rcx.result)), rcx.result);
+    const memory = await dap.request<{ data: string }>('readMemory', {
+      memoryReference: frame.instructionPointerReference,
+      count: 4,
+    });
+    assert.deepEqual([...Buffer.from(memory.data, 'base64')], [0x48, 0x83, 0xec, 0x28]);
+    const { instructions } = await dap.request<{ instructions: DebugProtocol.DisassembledInstruction[] }>(
+      'disassemble',
+      {
+        memoryReference: frame.instructionPointerReference,
+        instructionCount: 2,
+      },
+    );
+    assert.match(instructions[0]?.instruction ?? '', /^sub rsp, ?(0x)?28h?$/i);
+    await dap.request('stepIn', { threadId, granularity: 'instruction' });
+    const stepped = await dap.stop();
+    assert.equal(stepped.reason, 'step');
+    const next = await dap.top(threadId);
+    assert.equal(BigInt(next.instructionPointerReference?.replace(/^.*\//, '') ?? 0), at + 4n);
+  });
+
+  it('takes hit counts, log messages and data breakpoints', async () => {
+    await attach({}, () => functionBreakpoint('nt!NtWaitForSingleObject', { hitCondition: '3' }));
+    await dap.top((await dap.stop()).threadId);
+    assert.ok(bench.target.kernel.app.space.unsigned(bench.target.kernel.appCounter, 8) >= 2n);
+    await functionBreakpoint('nt!KeResetEvent', { logMessage: 'never' });
+    await functionBreakpoint('nt!NtWaitForSingleObject', { logMessage: 'handle {@rcx}' });
+    const counter = hex(bench.target.kernel.counters);
+    const { dataId, description } = await dap.request<{ dataId: string | null; description: string }>(
+      'dataBreakpointInfo',
+      {
+        name: counter,
+        asAddress: true,
+        bytes: 8,
+      },
+    );
+    assert.ok(dataId !== null, description);
+    await dap.request('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'write' }] });
+    const rounds = bench.counter(0);
+    const stop = await dap.continueToStop();
+    assert.equal(stop.reason, 'data breakpoint');
+    assert.equal(bench.counter(0), rounds + 1n);
+    await dap.request('setDataBreakpoints', { breakpoints: [] });
+    await dap.continue();
+    await dap.until('the log message', () => /handle /.test(dap.output()));
+  });
+
+  it('puts DbgPrint into its output and a bug check in words', async () => {
+    await attach();
+    void bench.target.bugCheck(0xd1, [0x10n, 2n, 0n, 0xfffff80320001000n]);
+    const { reason, description } = await dap.stop();
+    assert.equal(reason, 'exception');
+    assert.match(description ?? '', /DRIVER_IRQL_NOT_LESS_OR_EQUAL/);
+    const printed = dap.eventsOf('output').map(({ body }) => (body as { output: string }).output);
+    assert.ok(printed.some((text) => text.includes('Fatal System Error')));
+  });
+
+  it('refuses an address that is none, by the field’s name', async () => {
+    await assert.rejects(dap.attach({ kd: { connect: 'tcp:nowhere' } }), /"kd\.connect".*a host and a port/s);
+  });
+
+  it('ends a connect that waits for a target in under a second', async () => {
+    await dap.initialize();
+    const started = dap.request('attach', {
+      type: 'eventscope',
+      request: 'attach',
+      kd: { connect: 'unix:/nowhere/kd' },
+    });
+    started.catch(() => undefined);
+    await until('the initialized event', () => dap.eventsOf('initialized').length > 0);
+    await dap.request('configurationDone', {});
+    const at = performance.now();
+    await dap.request('disconnect', {});
+    assert.ok(performance.now() - at < 1_000);
+  });
+});
