@@ -14,11 +14,10 @@ import {
   EFLAGS,
   type X64Context,
 } from '../machine/x64-context.js';
-import { passes } from '../machine/conditions.js';
 import { callLength, emulate } from '../machine/emulate/emulate.js';
 import type { DebugBreakpoint, DebugEvent, DebugStopReason } from '../protocol/agent-debug.js';
 import { Breakpoints, type Breakpoint } from './debug-breakpoints.js';
-import { hitLookup } from './debug-conditions.js';
+import { hitPasses } from './debug-conditions.js';
 import {
   closeHandle,
   type DebugObject,
@@ -435,7 +434,7 @@ export class DebugLoop {
     if (request.thread !== undefined && request.thread !== thread.id) {
       return false;
     }
-    const passed = passes(breakpoint.filter, hitLookup(breakpoint, thread, context));
+    const passed = hitPasses(breakpoint, thread, context);
     this.breakpoints.count(breakpoint, passed);
     if (!passed) {
       return false;
@@ -1019,6 +1018,9 @@ export class DebugLoop {
 
   setBreakpoint(request: DebugBreakpoint): Breakpoint | string {
     const process = this.processOf(request.space);
+    if (request.record !== undefined) {
+      return 'Recording at a breakpoint is not implemented: tracepoints record calls through import slots';
+    }
     const breakpoint = this.breakpoints.add(request, process);
     if (typeof breakpoint === 'object' && breakpoint.register !== undefined) {
       this.#applyDebugRegisters(process);

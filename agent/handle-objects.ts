@@ -31,7 +31,7 @@ const copyOut = new BigInt64Array(1);
 /** One answer each, in order; null: no such handle, or its process lets nobody see it. */
 export function objectsOfHandles(
   handles: readonly { readonly process: number; readonly handle: bigint }[],
-  context: CallContext,
+  context: Pick<CallContext, 'cancelled'>,
 ): (HandleObject | null)[] {
   const processes = new Map<number, Handle>();
   /** Our own handle of each object met so far; its place is the object's number in the answer. */

@@ -68,7 +68,12 @@ export interface BreakpointRequest {
   readonly filter?: Filter;
   /** Stops at this many passing hits and after; hits before are counted. */
   readonly ignoreCount?: number;
-  /** Records and goes on, never stops: a stopping tracepoint. Records arrive by onTraceRecords of the trace engine. */
+  /**
+   * Index in the catalogue of points (machine/points.ts) of the function whose first instruction the address is, or its return with
+   * atReturn: a filter then knows the arguments (event, object, handle, address, timeout, previous, point).
+   */
+  readonly point?: number;
+  /** Records and goes on, never stops: a stopping tracepoint. Refused with `debug.tracepoint` by engines that cannot. */
   readonly record?: TracepointRequest;
   /** Removed by the engine at its first stop: the target of a step or a "run to". */
   readonly once?: boolean;

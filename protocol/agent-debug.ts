@@ -35,6 +35,8 @@ export const debugBreakpoint = v.strictObject({
   /** A parsed condition, as machine/conditions.ts makes it; plain data. */
   filter: v.optional(v.looseObject({ text })),
   ignoreCount: v.optional(u32),
+  /** Index in the catalogue of points of the function whose first instruction (or return) the address is: a condition reads its arguments. */
+  point: v.optional(u32),
   /** Records and goes on. point: index in the catalogue of points. */
   record: v.optional(v.strictObject({ point: u32, withReturn: v.boolean() })),
   once: v.optional(v.boolean()),

@@ -111,6 +111,38 @@ describe('win32 engine: driver host and application', function () {
     await session.until(() => session.events.some((event) => event.type === 'processExited'));
   });
 
+  it('reads names, timeouts and states of the objects of a call for a condition', async () => {
+    const { parseFilter } = await import('../../machine/conditions.js');
+    const { pointNamed } = await import('../../machine/points.js');
+    const name = 'Win32ConditionEvent';
+    const space = await session.engine.launch({
+      program: APPLICATION,
+      arguments: ['driver-name', '--count', '3', '--period', '30', '--name', name],
+    });
+    await session.stop();
+    const at = async (point: string, filter: string): Promise<number> => {
+      const { address } = await session.exportOf('ntdll.dll', point);
+      const index = pointNamed(`ntdll.dll!${point}`)?.index;
+      return session.breakAt(space, address, { point: index, filter: parseFilter(filter) });
+    };
+    const wait = 'NtWaitForMultipleObjects';
+    const other = await at(wait, 'event == "\\BaseNamedObjects\\OtherEvent"');
+    const short = await at(wait, `event == "${name}" && timeout < 10`);
+    const ours = await at(wait, `event == "\\BaseNamedObjects\\${name}" && point == ${wait} && timeout > 100`);
+    await session.engine.resume();
+    for (let stops = 0; stops < 3; stops++) {
+      assert.deepEqual((await session.stop()).reason, { kind: 'breakpoint', breakpoints: [ours] });
+      await session.engine.resume();
+    }
+    await session.until(() => session.events.some((event) => event.type === 'processExited'));
+    const counts = session.engine.hitCounts([other, short, ours]);
+    assert.deepEqual(
+      [other, short, ours].map((id) => counts.get(id)?.hits),
+      [0, 0, 3],
+    );
+    assert.match(session.output('stderr'), /as promised/);
+  });
+
   it('loses the breakpoints of a driver that unloads, and says so', async () => {
     const space = await attachDriver(session.engine, session.client, 'eventsys');
     const { base } = session.module('eventsys.sys');
