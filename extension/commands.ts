@@ -5,7 +5,6 @@
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { splitCommandLine } from '../machine/command-line.js';
-import { installationFolder } from '../target/installation.js';
 import type { Operation } from '../target/target.js';
 import { type FolderConnection, requireTrust } from './connection.js';
 import type { ExtensionServices } from './context.js';
@@ -18,8 +17,6 @@ import {
   undeployDriver,
 } from './driver-actions.js';
 import { LineTerminal } from './line-terminal.js';
-import { setUpMachine } from './machine-setup.js';
-import { isEmptyFolder, writeSampleProject } from './project-template.js';
 import { readSetting, writeSetting } from './settings.js';
 
 type Command = (services: ExtensionServices, ...args: unknown[]) => unknown;
@@ -216,6 +213,7 @@ async function setUpCommand(services: ExtensionServices): Promise<void> {
   requireTrust();
   const place = services.context.globalStorageUri;
   const title = vscode.l10n.t('Setting up this machine');
+  const { setUpMachine } = await import('./machine-setup.js');
   const { missing, command } = await services.jobs.run(place, 'setUp', title, (operation) =>
     setUpMachine(services.context, operation),
   );
@@ -242,6 +240,8 @@ async function createProject(services: ExtensionServices, given?: unknown): Prom
   requireTrust();
   const folder = given instanceof vscode.Uri ? given : await folderForProject();
   if (folder === undefined) return;
+  const { installationFolder } = await import('../target/installation.js');
+  const { writeSampleProject } = await import('./project-template.js');
   await writeSampleProject(await installationFolder(), folder.fsPath);
   services.log.info(`The sample was written into ${folder.fsPath}`);
   const open = services.folderOf(folder);
@@ -251,6 +251,7 @@ async function createProject(services: ExtensionServices, given?: unknown): Prom
 
 /** The folder that is open, when it is empty; else one that is asked for. */
 async function folderForProject(): Promise<vscode.Uri | undefined> {
+  const { isEmptyFolder } = await import('./project-template.js');
   for (const { uri } of vscode.workspace.workspaceFolders ?? []) {
     if (uri.scheme === 'file' && (await isEmptyFolder(uri.fsPath))) return uri;
   }

@@ -6,9 +6,8 @@ import * as vscode from 'vscode';
 import { EventscopeError } from '../protocol/errors.js';
 import type { AgentClient } from '../target/agent-client.js';
 import { asError } from '../target/operation.js';
-import { loadProject, type Project } from '../target/project.js';
+import type { Project } from '../target/project.js';
 import type { Operation, Target } from '../target/target.js';
-import { openTarget } from '../target/targets.js';
 import type { Connection } from './views/services.js';
 
 export type ConnectionState =
@@ -78,6 +77,7 @@ export class FolderConnection implements vscode.Disposable {
   async #load(): Promise<void> {
     const before = { project: this.#project, target: this.#target };
     try {
+      const { loadProject } = await import('../target/project.js');
       this.#project = await loadProject(this.folder.uri.fsPath);
       if (this.#state !== 'broken') this.#problem = undefined;
     } catch (error) {
@@ -96,6 +96,7 @@ export class FolderConnection implements vscode.Disposable {
     await this.disconnect();
     this.#target = undefined;
     try {
+      const { openTarget } = await import('../target/targets.js');
       this.#target = await openTarget(this.#project, settings?.name);
     } catch (error) {
       // The project is well; its tools are not.

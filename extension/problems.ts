@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { findNodeAtLocation, getNodeValue, parseTree } from 'jsonc-parser';
 import { EventscopeError } from '../protocol/errors.js';
 import type { Diagnostic, DiagnosticPlace } from '../target/toolchain/diagnostics.js';
 import { settingFault, SETTINGS, type SettingName } from './settings.js';
@@ -61,6 +60,7 @@ export class Problems implements vscode.Disposable {
     } catch {
       return [];
     }
+    const { findNodeAtLocation, getNodeValue, parseTree } = await import('jsonc-parser');
     const root = parseTree(text, [], { allowTrailingComma: true, allowEmptyContent: true });
     const lines = text.split('\n');
     const problems: vscode.Diagnostic[] = [];

@@ -5,7 +5,7 @@
  *   node scripts/bundle.mjs [--force] [cli] [agent] [dap] [extension] [symbol-worker] [webview]
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { makeTracepointRecorder } from './tracepoint-recorder.mjs';
@@ -44,16 +44,17 @@ const BUNDLES = {
     loader: { '.dll': 'binary' },
     ...IMPORT_META_URL,
   },
+  // In pieces: a window loads what registers, and the rest when it is asked for.
   extension: {
-    entryPoints: ['extension/main.ts'],
+    entryPoints: { extension: 'extension/main.ts' },
     outfile: 'dist/extension.cjs',
+    pieces: 'extension-piece',
     platform: 'node',
     target: 'node20',
     format: 'cjs',
     external: ['vscode', 'cpu-features', 'serialport', '*.node'],
     mainFields: ['module', 'main'],
     minify: true,
-    keepNames: true,
     ...IMPORT_META_URL,
   },
   dap: {
@@ -117,12 +118,10 @@ async function readOrUndefined(file) {
   }
 }
 
-/** What a bundle was made from: digest of each input by its path, of the bundle itself, and of how it was made. */
+/** What a bundle was made from: digest of each input by its path, of each file of the bundle, and of how it was made. */
 async function isCurrent(made, name, esbuildVersion) {
   if (made === undefined || made.how !== how(name, esbuildVersion)) return false;
-  const output = await readOrUndefined(path.join(ROOT, BUNDLES[name].outfile));
-  if (output === undefined || sha256(output) !== made.output) return false;
-  for (const [file, digest] of Object.entries(made.inputs)) {
+  for (const [file, digest] of [...Object.entries(made.outputs ?? {}), ...Object.entries(made.inputs)]) {
     const data = await readOrUndefined(path.join(ROOT, file));
     if (data === undefined || sha256(data) !== digest) return false;
   }
@@ -137,27 +136,78 @@ async function writeBeside(file, data, mode) {
   await rename(beside, file);
 }
 
-async function make(esbuild, name) {
-  const result = await esbuild.build({
-    ...BUNDLES[name],
-    absWorkingDir: ROOT,
-    bundle: true,
-    sourcemap: name === 'webview' ? false : 'linked',
-    write: false,
-    metafile: true,
-    logLevel: 'warning',
-    legalComments: 'none',
+/** Of every bundle. */
+const COMMON = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  write: false,
+  metafile: true,
+  logLevel: 'warning',
+  legalComments: 'none',
+};
+
+/** The whole of a module of the host, imported by us: a plain require gives it without copying its some hundred exports for each importer. */
+const HOST_MODULE = /\bimport\s*(?:\*\s*as\s+)?([\w$]+)\s*from\s*("(?:vscode|node:[a-z_/]+)");/g;
+
+/** esbuild divides ES modules alone into pieces: they are made first, then each becomes CommonJS, as VS Code loads extensions. */
+async function buildInPieces(esbuild, { pieces, outfile, format, banner, ...options }) {
+  const outdir = path.join(ROOT, path.dirname(outfile));
+  const asModules = await esbuild.build({
+    ...COMMON,
+    ...options,
+    outdir,
+    format: 'esm',
+    splitting: true,
+    chunkNames: `${pieces}-[hash]`,
+    outExtension: { '.js': '.cjs' },
+    sourcemap: 'inline',
   });
+  const outputFiles = [];
+  for (const { path: file, text } of asModules.outputFiles) {
+    const { code, map } = await esbuild.transform(text.replaceAll(HOST_MODULE, 'var $1=require($2);'), {
+      format,
+      banner: banner.js,
+      target: options.target,
+      platform: options.platform,
+      minify: options.minify,
+      sourcemap: 'external',
+      sourcefile: path.basename(file),
+      logLevel: 'warning',
+    });
+    const name = path.basename(file);
+    outputFiles.push({ path: file, contents: Buffer.from(`${code}//# sourceMappingURL=${name}.map\n`) });
+    outputFiles.push({ path: `${file}.map`, contents: Buffer.from(map) });
+  }
+  const wanted = new Set(outputFiles.map((output) => output.path));
+  const stale = (await readdir(outdir)).filter((name) => name.startsWith(`${pieces}-`));
+  await Promise.all(
+    stale
+      .map((name) => path.join(outdir, name))
+      .filter((file) => !wanted.has(file))
+      .map((file) => rm(file)),
+  );
+  return { outputFiles, metafile: asModules.metafile };
+}
+
+function build(esbuild, name) {
+  const options = BUNDLES[name];
+  if ('pieces' in options) return buildInPieces(esbuild, options);
+  return esbuild.build({ ...COMMON, ...options, sourcemap: name === 'webview' ? false : 'linked' });
+}
+
+async function make(esbuild, name) {
+  const result = await build(esbuild, name);
+  const outputs = {};
   for (const output of result.outputFiles) {
     await writeBeside(output.path, output.contents, /(?:cli|dap)\.cjs$/.test(output.path) ? 0o755 : 0o644);
+    if (!output.path.endsWith('.map')) outputs[path.relative(ROOT, output.path)] = sha256(output.contents);
   }
   const inputs = {};
   for (const file of Object.keys(result.metafile.inputs)) {
     const data = await readOrUndefined(path.join(ROOT, file));
     if (data !== undefined) inputs[file] = sha256(data);
   }
-  const outfile = await readFile(path.join(ROOT, BUNDLES[name].outfile));
-  return { how: how(name, esbuild.version), inputs, output: sha256(outfile) };
+  return { how: how(name, esbuild.version), inputs, outputs };
 }
 
 /**

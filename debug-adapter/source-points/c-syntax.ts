@@ -1,5 +1,6 @@
 /** Trees of C and C++ sources, by tree-sitter. One parser serves all: a parse is synchronous and bounded. */
 import { Language, Parser, type Tree } from 'web-tree-sitter';
+import { MAX_SOURCE_CHARACTERS, type SourceLanguage } from './source-file.js';
 
 /** Where the three WebAssembly files lie: the runtime's and one per grammar. */
 export interface SyntaxFiles {
@@ -8,16 +9,7 @@ export interface SyntaxFiles {
   readonly cpp: string;
 }
 
-export type SourceLanguage = 'c' | 'cpp';
-
-/** Larger files are generated, and one parse would hold up everything else in the process. */
-export const MAX_SOURCE_CHARACTERS = 1024 * 1024;
 const MAX_PARSE_MS = 500;
-
-const CPP_ENDINGS = /\.(cc|cpp|cxx|c\+\+|hh|hpp|hxx|inl)$/i;
-
-/** By the file's ending; headers count as C unless their ending says C++. */
-export const languageOf = (path: string): SourceLanguage => (CPP_ENDINGS.test(path) ? 'cpp' : 'c');
 
 export class CSyntax {
   readonly #parser: Parser;

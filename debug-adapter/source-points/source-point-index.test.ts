@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
-import { CSyntax, MAX_SOURCE_CHARACTERS } from './c-syntax.js';
+import { CSyntax } from './c-syntax.js';
+import { MAX_SOURCE_CHARACTERS } from './source-file.js';
 import { SourcePointIndex } from './source-point-index.js';
 
 const require = createRequire(import.meta.url);

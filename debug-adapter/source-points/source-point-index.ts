@@ -4,7 +4,8 @@
  */
 import { Edit, type Tree } from 'web-tree-sitter';
 import type { PointSide } from '../../machine/point.js';
-import type { CSyntax, SourceLanguage } from './c-syntax.js';
+import type { CSyntax } from './c-syntax.js';
+import type { SourceLanguage } from './source-file.js';
 import { findSourcePoints, mayHavePoints, type SourcePoint } from './source-points.js';
 
 /** Points of a workspace that are kept; far more than anybody looks through. */

@@ -3,8 +3,9 @@ import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Edit } from 'web-tree-sitter';
-import { CSyntax, languageOf, MAX_SOURCE_CHARACTERS, type SourceLanguage } from './c-syntax.js';
-import { findSourcePoints, isInstrumentation, mayHavePoints, type SourcePoint } from './source-points.js';
+import { CSyntax } from './c-syntax.js';
+import { isInstrumentation, languageOf, MAX_SOURCE_CHARACTERS, type SourceLanguage } from './source-file.js';
+import { findSourcePoints, mayHavePoints, type SourcePoint } from './source-points.js';
 
 const require = createRequire(import.meta.url);
 

@@ -42,9 +42,6 @@ export const pointCalled = (name: string): Point | undefined => pointNamed(name)
 const NAMES = [...new Set([...POINTS.map(({ name }) => name), ...ALIASES.keys()])];
 const ANY_NAME = new RegExp(`\\b(?:${NAMES.join('|')})\\b`);
 
-/** The header that records the calls of others makes them too, each in a macro of its name: points of nobody. */
-export const isInstrumentation = (path: string): boolean => /(^|[\\/])eventscope_trace\w*\.h$/.test(path);
-
 /** A quick look before parsing: false means that no point can be in it. */
 export const mayHavePoints = (text: string): boolean => ANY_NAME.test(text);
 

@@ -1,12 +1,9 @@
 /** The points of the workspace's C and C++ sources: searched when somebody asks first, then kept up with every edit. */
 import * as vscode from 'vscode';
-import { CSyntax, languageOf, MAX_SOURCE_CHARACTERS } from '../../debug-adapter/source-points/c-syntax.js';
-import {
-  type PointGroup,
-  SourcePointIndex,
-  type TextChange,
-} from '../../debug-adapter/source-points/source-point-index.js';
-import { isInstrumentation, type SourcePoint } from '../../debug-adapter/source-points/source-points.js';
+import type { CSyntax } from '../../debug-adapter/source-points/c-syntax.js';
+import { isInstrumentation, languageOf, MAX_SOURCE_CHARACTERS } from '../../debug-adapter/source-points/source-file.js';
+import type { PointGroup, SourcePointIndex, TextChange } from '../../debug-adapter/source-points/source-point-index.js';
+import type { SourcePoint } from '../../debug-adapter/source-points/source-points.js';
 import type { PointSide } from '../../machine/point.js';
 import { asError } from '../../target/operation.js';
 
@@ -68,6 +65,10 @@ export class WorkspacePoints implements vscode.Disposable {
 
   async #loadIndex(): Promise<SourcePointIndex> {
     const file = (name: string): string => vscode.Uri.joinPath(this.#syntaxFolder, name).fsPath;
+    const [{ CSyntax }, { SourcePointIndex }] = await Promise.all([
+      import('../../debug-adapter/source-points/c-syntax.js'),
+      import('../../debug-adapter/source-points/source-point-index.js'),
+    ]);
     this.#syntax = await CSyntax.load({
       runtime: file('web-tree-sitter.wasm'),
       c: file('tree-sitter-c.wasm'),

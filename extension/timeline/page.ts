@@ -1,7 +1,6 @@
 /** The page that a webview of ours shows: the timeline's own, whole, with its script inside. Nothing is loaded by it. */
 import { readFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
-import { renderEmptyPage } from '../../webview/standalone.js';
 
 /** Our scripts run; no folder can be read, no command is run by a link. */
 export const WEBVIEW_OPTIONS: vscode.WebviewOptions = {
@@ -16,5 +15,6 @@ let script: Promise<string> | undefined;
 /** With a policy and a nonce of its own each time. */
 export async function timelinePage(context: vscode.ExtensionContext): Promise<string> {
   script ??= readFile(vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview.js').fsPath, 'utf8');
+  const { renderEmptyPage } = await import('../../webview/standalone.js');
   return renderEmptyPage(await script);
 }

@@ -6,7 +6,6 @@ import * as vscode from 'vscode';
 import { EventscopeError } from '../../protocol/errors.js';
 import { MAX_RECORDING_BYTES, type HostMessageInput } from '../../protocol/webview.js';
 import { asError } from '../../target/operation.js';
-import { decodeEvtrace } from '../../trace/evtrace.js';
 import type { Recording, RecordingSource, SlotChunk } from '../../trace/recording.js';
 
 /** Bytes: a piece is copied some times on its way through VS Code. */
@@ -38,6 +37,7 @@ export class TraceFile implements TraceSource {
 
   async versions(): Promise<Readonly<Record<string, string>>> {
     if (this.file.scheme !== 'file') return {};
+    const { decodeEvtrace } = await import('../../trace/evtrace.js');
     try {
       const handle = await open(this.file.fsPath);
       try {

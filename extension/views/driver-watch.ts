@@ -3,8 +3,6 @@ import * as vscode from 'vscode';
 import type { RequestResult, ServiceStatus } from '../../protocol/agent-rpc.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { EventsysState } from '../../protocol/eventsys-ioctl.js';
-import { DriverService } from '../../target/driver-service.js';
-import { queryDriverState } from '../../target/driver-state.js';
 import type { Operation } from '../../target/target.js';
 import type { Connection, ViewServices } from './services.js';
 
@@ -62,6 +60,7 @@ export class DriverWatch implements vscode.Disposable {
 
   async #ask(connection: Connection, operation: Operation): Promise<DriverSnapshot> {
     const { project, target, client } = connection;
+    const { DriverService } = await import('../../target/driver-service.js');
     const service = await new DriverService(target, client, project.driver.service).query(operation);
     const none = { image: undefined, state: undefined, stateFailure: undefined, linkTarget: undefined };
     if (service?.state !== 'running') return { connection, service, ...none };
@@ -89,6 +88,7 @@ export class DriverWatch implements vscode.Disposable {
     { project, client }: Connection,
     operation: Operation,
   ): Promise<Pick<DriverSnapshot, 'state' | 'stateFailure'>> {
+    const { queryDriverState } = await import('../../target/driver-state.js');
     try {
       return { state: await queryDriverState(client, project, operation), stateFailure: undefined };
     } catch (error) {

@@ -15,7 +15,18 @@ const REQUEST_LIMIT_MS = 10_000;
 
 type ObjectCommand = (view: ObjectsView, services: ViewServices, entry: ListedEntry) => Promise<unknown>;
 
-export const OBJECT_COMMANDS: Readonly<Record<string, ObjectCommand>> = {
+export type ObjectCommandName =
+  | 'object.signal'
+  | 'object.reset'
+  | 'object.pulse'
+  | 'object.copyPath'
+  | 'object.copyAsC'
+  | 'object.showSecurity'
+  | 'object.showHolders'
+  | 'object.addFavorite'
+  | 'object.removeFavorite';
+
+export const OBJECT_COMMANDS: Readonly<Record<ObjectCommandName, ObjectCommand>> = {
   'object.signal': (view, services, entry) => change(view, services, entry, 'set'),
   'object.reset': (view, services, entry) => change(view, services, entry, 'reset'),
   'object.pulse': (view, services, entry) => change(view, services, entry, 'pulse'),

@@ -7,11 +7,10 @@ import type { Operation } from '../../target/target.js';
 import { asError } from '../../target/operation.js';
 import { registerPointEditors } from '../source/point-lenses.js';
 import { WorkspacePoints } from '../source/workspace-points.js';
-import { driverFacts } from './driver-facts.js';
 import { DriverWatch } from './driver-watch.js';
 import type { Fact } from './facts.js';
 import { FactsView } from './facts-view.js';
-import { OBJECT_COMMANDS } from './object-commands.js';
+import type { ObjectCommandName } from './object-commands.js';
 import { ObjectNode } from './object-nodes.js';
 import { ObjectsRefresh } from './objects-refresh.js';
 import { ObjectsView } from './objects-view.js';
@@ -107,6 +106,7 @@ async function loadDriver(services: ViewServices, watch: DriverWatch, operation:
   const { snapshot } = watch;
   if (snapshot === undefined) return [];
   const { project, target } = snapshot.connection;
+  const { driverFacts } = await import('./driver-facts.js');
   return driverFacts({
     ...snapshot,
     name: project.driver.name,
@@ -116,6 +116,11 @@ async function loadDriver(services: ViewServices, watch: DriverWatch, operation:
     lines: services.dbgPrint.lines,
   });
 }
+
+const OBJECT_COMMAND_NAMES: readonly ObjectCommandName[] = [
+  ...(['object.signal', 'object.reset', 'object.pulse', 'object.copyPath', 'object.copyAsC'] as const),
+  ...(['object.showSecurity', 'object.showHolders', 'object.addFavorite', 'object.removeFavorite'] as const),
+];
 
 interface ViewParts {
   readonly objects: ObjectsView;
@@ -150,10 +155,12 @@ function viewCommands(services: ViewServices, parts: ViewParts): vscode.Disposab
         return undefined;
       }
     });
-  const ofObjects = Object.entries(OBJECT_COMMANDS).map(([name, command]) =>
+  const ofObjects = OBJECT_COMMAND_NAMES.map((name) =>
     register(name, async (argument) => {
       const entry = entryOf(objects, argument);
-      return entry === undefined ? undefined : command(objects, services, entry);
+      if (entry === undefined) return undefined;
+      const { OBJECT_COMMANDS } = await import('./object-commands.js');
+      return OBJECT_COMMANDS[name](objects, services, entry);
     }),
   );
   return [
