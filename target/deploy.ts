@@ -19,8 +19,13 @@ export interface DeployResult {
   readonly uploaded: readonly string[];
   /** A driver was running before and was replaced or started anew. */
   readonly replaced: boolean;
-  /** The driver's service, running. */
+  /** The driver's service, running unless it was not to be started. */
   readonly service: ServiceStatus;
+}
+
+export interface DeployOptions {
+  /** false: everything is brought and the service made, and the driver is left stopped, for a debugger to start. Default: true. */
+  readonly starts?: boolean;
 }
 
 /** Where a project's files are on a target: Windows paths. */
@@ -51,11 +56,12 @@ export async function deploy(
   project: Project,
   build: BuildResult,
   operation: Operation,
+  options: DeployOptions = {},
 ): Promise<DeployResult> {
   const locks = deployLocks(project);
   return withTargetLocks(client, locks, `deploying ${project.driver.name}`, operation, async () => {
     const deployment = new Deployment(target, client, project, operation);
-    return deployment.run(build);
+    return deployment.run(build, options.starts ?? true);
   });
 }
 
@@ -92,6 +98,7 @@ export async function undeploy(
       if (!isDriversOwnFailure(error)) throw error;
       failure = asError(error);
     }
+    await service.removeAnchor(operation);
     if (hadService) operation.progress(`Deleting the service ${project.driver.service}`);
     await service.remove(operation);
     if (files.length > 0) operation.progress('Removing files');
@@ -110,12 +117,13 @@ async function leftFiles(client: AgentClient, paths: DeployedPaths, operation: O
   return left;
 }
 
-/** A run holds the tracer's lock: no driver is replaced under it. */
+/** A run holds the tracer's lock, a debug session the debugger's: no driver is replaced under them. */
 function deployLocks(project: Project): TargetLock[] {
   const subject = project.driver.service;
   return [
     { role: 'deployer', subject },
     { role: 'tracer', subject },
+    { role: 'debugger', subject },
   ];
 }
 
@@ -149,9 +157,9 @@ class Deployment {
     this.#paths = deployedPaths(target, project);
   }
 
-  async run(build: BuildResult): Promise<DeployResult> {
+  async run(build: BuildResult, starts: boolean): Promise<DeployResult> {
     try {
-      const result = await this.#steps(build);
+      const result = await this.#steps(build, starts);
       for (const path of Object.values(this.#paths) as string[]) await this.#remove(oldOf(path), this.#operation);
       return result;
     } catch (error) {
@@ -159,7 +167,7 @@ class Deployment {
     }
   }
 
-  async #steps(build: BuildResult): Promise<DeployResult> {
+  async #steps(build: BuildResult, starts: boolean): Promise<DeployResult> {
     const { driver, application } = this.#paths;
     await this.#recover();
     const before = await this.#service.query(this.#operation);
@@ -169,12 +177,13 @@ class Deployment {
     if (!(await this.#isThere(build.application.exe, application))) {
       await this.#replace(build.application.exe, application);
     }
-    if (sameDriver && isOurs && before.state === 'running') {
+    if (starts && sameDriver && isOurs && before.state === 'running') {
       return { uploaded: this.#uploaded, replaced: false, service: before };
     }
     if (isRunning) await this.#stopOld();
     if (!sameDriver) await this.#replace(build.driver.sys, driver);
-    if (!isOurs) await this.#makeService(before, driver);
+    const made = isOurs ? { ...before, state: 'stopped' as const } : await this.#makeService(before, driver);
+    if (!starts) return { uploaded: this.#uploaded, replaced: isRunning, service: made };
     // Also when the start is cut: what it began is stopped.
     this.#undo.push(async (operation) => {
       await this.#service.stop(operation);
@@ -198,7 +207,7 @@ class Deployment {
     }
   }
 
-  async #makeService(before: ServiceStatus | undefined, driver: string): Promise<void> {
+  async #makeService(before: ServiceStatus | undefined, driver: string): Promise<ServiceStatus> {
     if (before !== undefined) {
       await this.#service.remove(this.#operation);
       this.#undo.push(async (operation) => {
@@ -206,7 +215,7 @@ class Deployment {
       });
     }
     this.#undo.push((operation) => this.#service.remove(operation));
-    await this.#service.create(driver, this.#operation);
+    return this.#service.create(driver, this.#operation);
   }
 
   /** The file that was there is kept beside until all has gone well. */

@@ -43,6 +43,9 @@ export interface ServiceTimeouts {
 }
 const USUAL_TIMEOUTS: ServiceTimeouts = { startMs: START_TIMEOUT_MS, stopMs: STOP_TIMEOUT_MS };
 
+/** Of a driver that was started under the debugger: the service of a do-nothing driver that holds its host process open. */
+export const anchorServiceOf = (service: string): string => `eventscope-anchor-${service}`;
+
 export class DriverService {
   readonly #target: Target;
   readonly #client: AgentClient;
@@ -185,13 +188,9 @@ export class DriverService {
     const capture = await captureDebugOutput(this.#target, this.#client, operation);
     let failure: Error | undefined;
     try {
-      await this.#client.request(
-        'service/stop',
-        { name: this.#name, timeoutMs: this.#timeouts.stopMs },
-        { signal: operation.signal, timeoutMs: this.#timeouts.stopMs + GRACE_MS },
-      );
+      await this.#stopNamed(this.#name, operation);
     } catch (error) {
-      failure = asError(error);
+      if (!(await this.#stopWithAnchor(error, operation))) failure = asError(error);
     } finally {
       await capture.stop();
     }
@@ -252,6 +251,38 @@ export class DriverService {
     await this.#client
       .request('service/stop', { name: this.#name, timeoutMs: 5_000 }, { signal: operation.signal })
       .catch(() => undefined);
+  }
+
+  async #stopNamed(name: string, operation: Operation): Promise<void> {
+    await this.#client.request(
+      'service/stop',
+      { name, timeoutMs: this.#timeouts.stopMs },
+      { signal: operation.signal, timeoutMs: this.#timeouts.stopMs + GRACE_MS },
+    );
+  }
+
+  /**
+   * Wine's control manager forgets the host of a driver that a debugger held in its DriverEntry for over 10 s, and can stop the driver
+   * beside it in the same host alone: that ends the host, which unloads both.
+   */
+  async #stopWithAnchor(error: unknown, operation: Operation): Promise<boolean> {
+    if (win32CodeOf(error) !== ERROR_SERVICE_CANNOT_ACCEPT_CTRL) return false;
+    if (!(await this.removeAnchor(operation))) return false;
+    return (await this.query(operation))?.state === 'stopped';
+  }
+
+  /**
+   * Takes away the service that a debugger has left beside a driver that it started. Ends their host process when the control manager
+   * knows of no other driver in it.
+   * @returns false when there was none
+   */
+  async removeAnchor(operation: Operation): Promise<boolean> {
+    const name = anchorServiceOf(this.#name);
+    const { status } = await this.#client.request('service/query', { name }, { signal: operation.signal });
+    if (status === undefined) return false;
+    if (status.state !== 'stopped') await this.#stopNamed(name, operation);
+    await this.#client.request('service/delete', { name }, { signal: operation.signal });
+    return true;
   }
 
   /** Deletes the service; nothing when there is none. */

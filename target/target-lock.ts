@@ -29,7 +29,7 @@ export async function withTargetLocks<T>(
   const held: TargetLock[] = [];
   try {
     for (const lock of locks) {
-      await acquire(client, lock, purpose, operation);
+      await acquireTargetLock(client, lock, purpose, operation);
       held.push(lock);
     }
     return await work();
@@ -41,7 +41,13 @@ export async function withTargetLocks<T>(
   }
 }
 
-async function acquire(client: AgentClient, lock: TargetLock, purpose: string, operation: Operation): Promise<void> {
+/** For as long as the agent lives, at most. @throws EventscopeError `target.held`, which names the holder */
+export async function acquireTargetLock(
+  client: AgentClient,
+  lock: TargetLock,
+  purpose: string,
+  operation: Pick<Operation, 'signal'>,
+): Promise<void> {
   const holder = `process ${process.pid} on ${hostname()}, ${purpose}`;
   const answer = await client.request('lock/acquire', { ...lock, holder }, { signal: operation.signal });
   if (answer.acquired) return;

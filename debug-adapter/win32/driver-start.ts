@@ -7,6 +7,7 @@ import { windowsBaseName } from '../../machine/command-line.js';
 import type { ServiceStatus } from '../../protocol/agent-rpc.js';
 import { EventscopeError } from '../../protocol/errors.js';
 import type { AgentClient } from '../../target/agent-client.js';
+import { anchorServiceOf } from '../../target/driver-service.js';
 import type { EngineRequestOptions, SpaceId } from '../engine.js';
 import type { Win32Engine } from './win32-engine.js';
 
@@ -16,6 +17,8 @@ const SERVICE_TIMEOUT_MS = 15_000;
 /** A person may look at DriverEntry for as long as they want: the start is followed for a day. */
 const FOLLOWED_MS = 24 * 3_600_000;
 const GRACE_MS = 10_000;
+const SETTLE_MS = 10_000;
+const SETTLE_PAUSE_MS = 100;
 
 export interface StartedDriver {
   readonly space: SpaceId;
@@ -40,7 +43,7 @@ export async function startDriver(
 ): Promise<StartedDriver> {
   const request = options.signal === undefined ? {} : { signal: options.signal };
   const before = (await client.request('service/query', { name: service }, request)).status;
-  const anchor = `eventscope-anchor-${service}`;
+  const anchor = anchorServiceOf(service);
   const group = before?.loadOrderGroup === undefined || before.loadOrderGroup === '' ? anchor : before.loadOrderGroup;
   const removeAnchor = async (): Promise<void> => {
     await client.request('service/stop', { name: anchor, timeoutMs: SERVICE_TIMEOUT_MS }).catch(() => {});
@@ -51,8 +54,7 @@ export async function startDriver(
       await client.request('service/setGroup', { name: service, loadOrderGroup: '' }).catch(() => {});
     }
     // Of a start that took over 10 s the control manager counts the anchor alone, and would end the host with it.
-    const now = await client.request('service/query', { name: service }).catch(() => undefined);
-    if (now?.status?.state !== 'running') await removeAnchor();
+    if ((await settledState(client, service)) !== 'running') await removeAnchor();
   };
   await removeAnchor();
   try {
@@ -76,6 +78,17 @@ export async function startDriver(
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** A start that the debugger has let go of ends soon: what the driver is then, undefined when that cannot be told. */
+async function settledState(client: AgentClient, service: string): Promise<ServiceStatus['state'] | undefined> {
+  const until = Date.now() + SETTLE_MS;
+  for (;;) {
+    const answer = await client.request('service/query', { name: service }).catch(() => undefined);
+    const state = answer?.status?.state;
+    if (state !== 'startPending' || Date.now() >= until) return state;
+    await new Promise((next) => setTimeout(next, SETTLE_PAUSE_MS));
   }
 }
 
