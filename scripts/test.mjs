@@ -42,7 +42,7 @@ await runScript(async (names) => {
   }
   if (!existsSync(CORPUS)) {
     say(
-      'The shared corpus is not beside this folder (../shared/corpus): tests that read it are left out (symbols of real PDBs).',
+      'The shared corpus is not beside this folder (../shared/corpus): tests that read it are left out (symbols of real PDBs, recorded kernels).',
     );
   }
   const left = STAGES.filter((stage) => !stages.includes(stage)).map((stage) => stage.name);

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { X64Context } from '../../machine/x64-context.js';
 import type { EngineEvent, Stop } from '../engine.js';
 import { KdEngine } from './kd-engine.js';
@@ -7,13 +6,12 @@ import { KERNEL_SPACE } from './kernel-inventory.js';
 import { KdcomCarrier } from './link/kdcom-carrier.js';
 import { decodeRecording, readRecording } from './replay/recording.js';
 import { ReplayTarget } from './replay/replay-target.js';
+import { kdRecording, withRecordings } from './replay/test-recordings.js';
 import { streamPair } from './replay/stream-pair.js';
-
-const LIVE = path.join(import.meta.dirname, '../../test/corpus/kd/live.jsonl');
 
 async function replayed(): Promise<{ engine: KdEngine; target: ReplayTarget; events: EngineEvent[] }> {
   const [ours, theirs] = streamPair();
-  const target = new ReplayTarget(await decodeRecording(readRecording(LIVE)), theirs);
+  const target = new ReplayTarget(await decodeRecording(readRecording(kdRecording('live'))), theirs);
   const carrier = new KdcomCarrier({ description: 'replay', open: () => Promise.resolve(ours), reopen: false });
   const engine = new KdEngine({ carrier, target: 'replay' });
   const events: EngineEvent[] = [];
@@ -34,7 +32,7 @@ function nextStop(engine: KdEngine): Promise<Stop> {
   });
 }
 
-describe('the kernel engine on a recorded kernel', () => {
+withRecordings('the kernel engine on a recorded kernel', () => {
   it('attaches: tells the stop with its registers, and the modules', async () => {
     const { engine, events, target } = await replayed();
     await engine.attach();

@@ -1,6 +1,5 @@
 /** Seeded mutations of every packet of the recordings: whatever a target says, the host neither hangs, crashes nor grows. */
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { describePacket } from './describe-packet.js';
 import { KdClient, type KdEvent } from './kd-client.js';
 import { KdcomCarrier } from './link/kdcom-carrier.js';
@@ -9,9 +8,8 @@ import { StreamParser } from './link/stream-parser.js';
 import { DebuggerData } from './nt/debugger-data.js';
 import { readKernelModules } from './nt/modules.js';
 import { decodeRecording, readRecording } from './replay/recording.js';
+import { kdRecording, withRecordings } from './replay/test-recordings.js';
 import { streamPair } from './replay/stream-pair.js';
-
-const CORPUS = path.join(import.meta.dirname, '../../test/corpus/kd');
 
 function random(seed: number): () => number {
   let state = seed >>> 0;
@@ -35,16 +33,18 @@ function mutated(bytes: Uint8Array, chance: () => number): Uint8Array {
   return Uint8Array.from(result);
 }
 
-async function packetsOf(name: string): Promise<readonly { packet: KdPacket; direction: 'host' | 'target' }[]> {
-  const { packets } = await decodeRecording(readRecording(path.join(CORPUS, name)));
+async function packetsOf(
+  name: 'boot' | 'live',
+): Promise<readonly { packet: KdPacket; direction: 'host' | 'target' }[]> {
+  const { packets } = await decodeRecording(readRecording(kdRecording(name)));
   return packets.flatMap(({ packet, direction }) => (packet === 'break-in' ? [] : [{ packet, direction }]));
 }
 
-describe('mutated packets', () => {
+withRecordings('mutated packets', () => {
   it('payloads with a right checksum are decoded to something, or to nothing', async () => {
     const chance = random(1);
     let decoded = 0;
-    for (const name of ['live.jsonl', 'boot.jsonl']) {
+    for (const name of ['live', 'boot'] as const) {
       for (const { packet, direction } of await packetsOf(name)) {
         for (let round = 0; round < 16 && packet.payload.length > 0; round++) {
           const payload = mutated(packet.payload, chance);
@@ -59,7 +59,7 @@ describe('mutated packets', () => {
 
   it('frames on the line: the parser keeps at most one packet, and finds the next sound one', async () => {
     const chance = random(2);
-    const packets = (await packetsOf('live.jsonl')).map(({ packet }) => encodePacket(packet, true));
+    const packets = (await packetsOf('live')).map(({ packet }) => encodePacket(packet, true));
     let found = 0;
     const parser = new StreamParser({ packet: () => found++, noise: () => undefined, damaged: () => undefined });
     for (let round = 0; round < 20; round++) {
@@ -76,7 +76,7 @@ describe('mutated packets', () => {
 
   it('a client that is told mutated packets stays whole and answers its owner', async () => {
     const chance = random(3);
-    const frames = (await packetsOf('live.jsonl'))
+    const frames = (await packetsOf('live'))
       .filter(({ direction, packet }) => direction === 'target' && !packet.control)
       .map(({ packet }) => packet);
     const [ours, theirs] = streamPair((run) => run());

@@ -134,6 +134,7 @@ export class KdTarget {
     await new Promise<void>((resolve) => {
       this.#enterStop({ report, processor, resume: () => resolve() }, RETRIES, resolve);
     });
+    this.#schedule();
   }
 
   /** Stops with a command for the debugger. */
@@ -147,6 +148,7 @@ export class KdTarget {
         resume: () => resolve(),
       });
     });
+    this.#schedule();
   }
 
   /** DbgPrompt: what the host answers. */

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { describePacket } from '../describe-packet.js';
 import { PacketType } from '../link/packet.js';
 import { decodeManipulate } from '../protocol/manipulate.js';
 import { decodeStateChange } from '../protocol/state-change.js';
 import { decodeRecording, type DecodedRecording, readRecording } from './recording.js';
+import { kdRecording, withRecordings } from './test-recordings.js';
 
-const CORPUS = path.join(import.meta.dirname, '../../../test/corpus/kd');
-const decode = (name: string): Promise<DecodedRecording> => decodeRecording(readRecording(path.join(CORPUS, name)));
+const decode = (name: 'boot' | 'live'): Promise<DecodedRecording> => decodeRecording(readRecording(kdRecording(name)));
 
 function count(recording: DecodedRecording, direction: 'host' | 'target', type: PacketType): number {
   return recording.packets.filter(
@@ -15,8 +14,8 @@ function count(recording: DecodedRecording, direction: 'host' | 'target', type: 
   ).length;
 }
 
-describe('recordings of a real NT-like kernel', () => {
-  for (const name of ['boot.jsonl', 'live.jsonl']) {
+withRecordings('recordings of a real NT-like kernel', () => {
+  for (const name of ['boot', 'live'] as const) {
     it(`${name}: every byte belongs to a packet, and every packet is understood`, async () => {
       const recording = await decode(name);
       assert.deepEqual(
@@ -32,7 +31,7 @@ describe('recordings of a real NT-like kernel', () => {
   }
 
   it('boot.jsonl: 62 modules are reported, text is printed, the version is asked for', async () => {
-    const recording = await decode('boot.jsonl');
+    const recording = await decode('boot');
     const loads = recording.packets.flatMap(({ packet }) => {
       if (packet === 'break-in' || packet.type !== PacketType.StateChange64) return [];
       const stop = decodeStateChange(packet.payload);
@@ -44,7 +43,7 @@ describe('recordings of a real NT-like kernel', () => {
   });
 
   it('live.jsonl: requests and replies pair up', async () => {
-    const recording = await decode('live.jsonl');
+    const recording = await decode('live');
     const apis = (direction: 'host' | 'target'): number[] =>
       recording.packets.flatMap(({ direction: from, packet }) => {
         if (from !== direction || packet === 'break-in' || packet.type !== PacketType.StateManipulate) return [];

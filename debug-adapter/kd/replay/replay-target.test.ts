@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { KdClient, type KdEvent } from '../kd-client.js';
 import { KdcomCarrier } from '../link/kdcom-carrier.js';
 import { KdMemory } from '../machine/kd-memory.js';
@@ -8,11 +7,10 @@ import { DBG_CONTINUE, getContext, getVersion, readMsr } from '../protocol/reque
 import { decodeRecording, readRecording } from './recording.js';
 import { ReplayTarget } from './replay-target.js';
 import { streamPair } from './stream-pair.js';
+import { kdRecording, withRecordings } from './test-recordings.js';
 
-const CORPUS = path.join(import.meta.dirname, '../../../test/corpus/kd');
-
-async function replay(name: string): Promise<{ client: KdClient; target: ReplayTarget; events: KdEvent[] }> {
-  const recording = await decodeRecording(readRecording(path.join(CORPUS, name)));
+async function replay(name: 'boot' | 'live'): Promise<{ client: KdClient; target: ReplayTarget; events: KdEvent[] }> {
+  const recording = await decodeRecording(readRecording(kdRecording(name)));
   const [ours, theirs] = streamPair();
   const target = new ReplayTarget(recording, theirs);
   const events: KdEvent[] = [];
@@ -23,9 +21,9 @@ async function replay(name: string): Promise<{ client: KdClient; target: ReplayT
 
 const NO_PATCHES = { virtual: () => undefined, physical: () => undefined, size: 0 };
 
-describe('a recording replayed as a target', () => {
+withRecordings('a recording replayed as a target', () => {
   it('live.jsonl: stops at a break-in, tells its version and its 58 modules', async () => {
-    const { client, target } = await replay('live.jsonl');
+    const { client, target } = await replay('live');
     await client.connect({ breakIn: true });
     const version = await client.request(getVersion());
     assert.equal(version.buildNumber, 3790);
@@ -44,7 +42,7 @@ describe('a recording replayed as a target', () => {
   });
 
   it('counts what it has no answer for, and refuses it', async () => {
-    const { client, target } = await replay('live.jsonl');
+    const { client, target } = await replay('live');
     await client.connect({ breakIn: true });
     const msr = await client.request(readMsr(0, 0x1234));
     assert.equal(msr.status, 0xc0000001);
@@ -54,7 +52,7 @@ describe('a recording replayed as a target', () => {
   });
 
   it('boot.jsonl: follows a boot through its 62 module loads', async () => {
-    const { client, target, events } = await replay('boot.jsonl');
+    const { client, target, events } = await replay('boot');
     await client.connect({ breakIn: false });
     let loads = 0;
     for (;;) {

@@ -1,0 +1,79 @@
+/** Lines that misbehave between the engine and the target, and KDNET. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { KdnetTarget } from '../kd-target/kdnet-target.js';
+import { EngineUnderTest, KdBench, until } from './kd-fixture.js';
+
+const KEY = '1a2b3c.4d5e6f.7g8h9i.jklmno';
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
+}
+
+describe('the kernel engine on lines that misbehave', function () {
+  this.timeout(60_000);
+  let bench: KdBench;
+  afterEach(() => bench.close());
+
+  it('reads what is there although bytes are damaged, lost, doubled, cut and late', async () => {
+    const bad = { lost: 0.0002, damaged: 0.0002, duplicated: 0.0002, pieces: 3 };
+    bench = await KdBench.make(
+      { booted: true, retransmitMs: 100 },
+      { toHost: { seed: 1, ...bad, delayMs: 1 }, toTarget: { seed: 2, ...bad, delayMs: 1 } },
+    );
+    const made = await bench.attached();
+    const { image } = bench.target.kernel;
+    const there = bench.target.kernel.memory.space.read(image.base, image.bytes.length);
+    for (let offset = 0; offset + 128 <= 1_024; offset += 128) {
+      made.engine.memory.invalidate();
+      assert.deepEqual(await made.read(image.base + BigInt(offset), 128), there.slice(offset, offset + 128));
+    }
+    const id = await made.breakAt(bench.at('eventsys.sys', 'EsTimerDpc'));
+    const { reason } = await made.resumeToStop();
+    assert.deepEqual(reason, { kind: 'breakpoint', breakpoints: [id] });
+  });
+
+  it('takes bytes one by one', async () => {
+    bench = await KdBench.make({ booted: true, retransmitMs: 100 }, { toHost: { seed: 3, pieces: 64 } });
+    const made = await bench.attached();
+    await made.breakAt(bench.at('ntoskrnl.exe', 'KeSetEvent'));
+    for (let index = 0; index < 5; index++) assert.equal((await made.resumeToStop()).reason.kind, 'breakpoint');
+  });
+});
+
+describe('the kernel engine over KDNET', () => {
+  it('attaches within one poke, breaks, and leaves; a datagram that comes twice counts once', async () => {
+    const hostPort = await freePort();
+    const net = new KdnetTarget({
+      key: KEY,
+      hostPort,
+      pokeMs: 500,
+      retransmitMs: 100,
+      booted: true,
+      mangle: (datagram) => [datagram, datagram],
+    });
+    const made = new EngineUnderTest(`net:${hostPort},key=${KEY}`);
+    try {
+      const attaching = made.attach();
+      await net.start();
+      assert.equal((await attaching).reason.kind, 'pause');
+      const { kernel } = net.target;
+      const id = await made.breakAt(kernel.address('eventsys.sys', 'EsTimerDpc'));
+      for (let index = 0; index < 3; index++) {
+        assert.deepEqual((await made.resumeToStop()).reason, { kind: 'breakpoint', breakpoints: [id] });
+      }
+      const bytes = await made.read(kernel.image.base, 4_096);
+      assert.deepEqual(bytes, kernel.memory.space.read(kernel.image.base, 4_096));
+      await made.engine.detach();
+      const before = kernel.memory.get64(kernel.counters);
+      await until('a round of the driver', () => kernel.memory.get64(kernel.counters) > before);
+    } finally {
+      await made.engine.client.close();
+      net.end();
+    }
+  });
+});
