@@ -230,6 +230,12 @@ export class AgentConnection {
     clearTimeout(timer);
   }
 
+  /** Ends the connection at once; `closed` and every open request tell the reason. */
+  cut(reason: Error): void {
+    this.#failure ??= reason;
+    this.#socket.destroy();
+  }
+
   async #exchange(
     name: RequestName,
     params: unknown,

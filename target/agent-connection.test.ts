@@ -8,7 +8,7 @@ import { readExactly } from '../protocol/agent-greeting.js';
 import { BulkKind, GREETING_BYTES, GreetingStatus, TOKEN_BYTES } from '../protocol/agent-wire.js';
 import { CancelledError, EventscopeError } from '../protocol/errors.js';
 import type { AgentClient } from './agent-client.js';
-import { connectToAgent, CREDIT_WINDOW_BYTES } from './agent-connection.js';
+import { connectToAgent, CREDIT_WINDOW_BYTES, type SignsOfLife } from './agent-connection.js';
 
 /** An agent's end of the connection that answers as a test says: what an agent does is shown by the integration tests. */
 describe('agent client', () => {
@@ -53,7 +53,7 @@ describe('agent client', () => {
     agent.listen();
   }
 
-  async function connect(onClosed?: () => Promise<void>): Promise<AgentClient> {
+  async function connect(onClosed?: () => Promise<void>, signsOfLife?: SignsOfLife): Promise<AgentClient> {
     const address = server.address();
     assert.ok(typeof address === 'object' && address !== null);
     const client = await connectToAgent(address.port, {
@@ -61,6 +61,7 @@ describe('agent client', () => {
       token,
       signal: new AbortController().signal,
       ...(onClosed === undefined ? {} : { onClosed }),
+      ...(signsOfLife === undefined ? {} : { signsOfLife }),
     });
     clients.push(client);
     return client;
@@ -143,6 +144,18 @@ describe('agent client', () => {
     assert.ok(reason instanceof EventscopeError);
     assert.equal(reason.id, 'agent.lost');
     assert.equal(ended, true);
+  });
+
+  it('calls an agent lost that hangs with its connection open', async () => {
+    prepare = (end) => {
+      end.handle('agent/info', () => new Promise(() => undefined));
+      end.handle('service/query', () => new Promise(() => undefined));
+    };
+    const client = await connect(undefined, { everyMs: 5, timeoutMs: 20 });
+    const error = await failure(client.request('service/query', { name: 'x' }));
+    assert.equal(error.id, 'agent.lost');
+    assert.match(error.why ?? '', /no sign of life for 0\.02 s/);
+    assert.ok((await client.closed) instanceof EventscopeError);
   });
 
   it('closes without a reason when it was asked to', async () => {

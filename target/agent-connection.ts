@@ -26,6 +26,15 @@ const CREDIT_STEP_BYTES = CREDIT_WINDOW_BYTES / 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 const SHUTDOWN_TIMEOUT_MS = 5_000;
 
+/** How often an agent is asked for a sign of life, and how long it may take: then it is called lost. */
+export interface SignsOfLife {
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+}
+
+/** An agent can hang with its connection open: under Wine a process that was ended can. */
+const SIGNS_OF_LIFE: SignsOfLife = { everyMs: 10_000, timeoutMs: 30_000 };
+
 export interface AgentSocketOptions {
   /** Target's name, for messages. */
   readonly target: string;
@@ -33,6 +42,7 @@ export interface AgentSocketOptions {
   readonly signal: AbortSignal;
   /** Runs once when the connection is gone, before `closed` settles: what belongs to it is ended here. */
   readonly onClosed?: () => Promise<void>;
+  readonly signsOfLife?: SignsOfLife;
 }
 
 /** Connects to an agent's port on this host's loopback. */
@@ -149,6 +159,27 @@ class ConnectedAgent implements AgentClient {
       return this.#lost(error);
     });
     connection.listen();
+    void this.#watchLife(options.signsOfLife ?? SIGNS_OF_LIFE);
+  }
+
+  async #watchLife({ everyMs, timeoutMs }: SignsOfLife): Promise<void> {
+    const connection = this.#connection;
+    const gone = connection.closed.then(() => true);
+    for (;;) {
+      let timer: NodeJS.Timeout | undefined;
+      const pause = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), everyMs).unref()));
+      const ended = await Promise.race([pause, gone]);
+      clearTimeout(timer);
+      if (ended) return;
+      try {
+        await connection.request('agent/info', {}, { timeoutMs });
+      } catch (error) {
+        // Every other error is an answer, or the end that `closed` tells of.
+        if (error instanceof RequestTimeoutError) {
+          connection.cut(new Error(`the agent gave no sign of life for ${timeoutMs / 1_000} s`));
+        }
+      }
+    }
   }
 
   async request<N extends RequestName>(
