@@ -9,6 +9,8 @@ import { readImports } from '../../machine/pe/imports.js';
 import { PeImage } from '../../machine/pe/pe-image.js';
 import { pointOfImport } from '../../machine/points.js';
 import { deployedPaths } from '../../target/deploy.js';
+import { toHostPath } from '../../target/wine/paths.js';
+import { WineTarget } from '../../target/wine/wine-target.js';
 import { startTracepoints, type TracepointRun } from '../../target/tracepoints.js';
 import type { AgentClient } from '../../target/agent-client.js';
 import { flowWakes } from '../../trace/flow.js';
@@ -121,7 +123,8 @@ describe('import tracepoints', function () {
         ...{ program, arguments: args, environment: {}, endWithAgent: true },
       });
       application = started.process;
-      slots = await ImportSlots.of('eventapp.exe');
+      assert.ok(sample.target instanceof WineTarget);
+      slots = await ImportSlots.of(await toHostPath(sample.target.prefix.folder, program));
       original = await slots.whenBound();
     });
     afterEach(async () => {
@@ -177,14 +180,15 @@ class ImportSlots {
     readonly arePoints: readonly boolean[],
   ) {}
 
-  static async of(name: string): Promise<ImportSlots> {
+  /** Of the youngest process that has the file loaded: others of the name may run in other prefixes on this host. */
+  static async of(file: string): Promise<ImportSlots> {
     for (let tries = 0; tries < 200; tries += 1) {
-      for (const entry of (await readdir('/proc')).filter((one) => /^\d+$/.test(one))) {
+      const processes = (await readdir('/proc')).filter((one) => /^\d+$/.test(one)).map(Number);
+      for (const entry of processes.sort((left, right) => right - left)) {
         const maps = await readFile(`/proc/${entry}/maps`, 'latin1').catch(() => '');
-        const line = maps.split('\n').find((one) => one.endsWith(`/${name}`) && /^\S+ \S+ 0{8} /.test(one));
+        const line = maps.split('\n').find((one) => one.endsWith(file) && /^\S+ \S+ 0{8} /.test(one));
         if (line === undefined) continue;
         const base = Number.parseInt(line, 16);
-        const file = line.slice(line.indexOf('/'));
         const image = await PeImage.open(new BufferSource(await readFile(file)), 'file');
         const imports = await readImports(image);
         const recordable = (module: string, called: string | undefined): boolean => {
@@ -192,14 +196,14 @@ class ImportSlots {
           return point !== undefined && point.action !== 'delay' && point.object !== 'address';
         };
         return new ImportSlots(
-          Number(entry),
+          entry,
           imports.map(({ slotRva }) => base + slotRva),
           imports.map(({ module, name: called }) => recordable(module, called)),
         );
       }
       await pause(50);
     }
-    return assert.fail(`no process has ${name} loaded`);
+    return assert.fail(`no process has ${file} loaded`);
   }
 
   async read(): Promise<readonly bigint[]> {
