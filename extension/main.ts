@@ -25,7 +25,7 @@ export function activate(context: vscode.ExtensionContext): EventscopeApi {
   const own = new ExtensionServices(context);
   services = own;
   const views = registerViews(own);
-  const debugging = registerDebugging(own);
+  const debugging = registerDebugging(own, views);
   const timeline = registerTimeline(own, views);
   context.subscriptions.push(
     own,

@@ -2,6 +2,8 @@
 import * as vscode from 'vscode';
 import type { PointRole, PointSide } from '../../machine/point.js';
 import type { FilePoint, PointGroup } from '../../debug-adapter/source-points/source-point-index.js';
+import { type ChosenPoints, statusWords } from '../debug/chosen-points.js';
+import { objectKey, type ObjectChoice } from '../debug/point-choices.js';
 import type { WorkspacePoints } from '../source/workspace-points.js';
 
 export type PointsGrouping = 'object' | 'side';
@@ -19,9 +21,18 @@ interface GroupNode {
 interface PointNode {
   readonly kind: 'point';
   readonly id: string;
+  /** By which the choice of it is kept. */
+  readonly key: string;
   readonly point: FilePoint;
 }
-export type PointsNode = SideNode | GroupNode | PointNode;
+interface ObjectChoicesNode {
+  readonly kind: 'objectChoices';
+}
+export interface ObjectChoiceNode {
+  readonly kind: 'objectChoice';
+  readonly choice: ObjectChoice;
+}
+export type PointsNode = SideNode | GroupNode | PointNode | ObjectChoicesNode | ObjectChoiceNode;
 
 export const ROLE_ICONS: Readonly<Record<PointRole, string>> = {
   signal: 'bell',
@@ -36,15 +47,26 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
   readonly #changed = new vscode.EventEmitter<undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly tree: vscode.TreeView<PointsNode>;
-  readonly #subscription: vscode.Disposable;
+  readonly #chosen: ChosenPoints;
+  readonly #subscriptions: vscode.Disposable[];
   #grouping: PointsGrouping;
 
-  constructor(points: WorkspacePoints, memento: vscode.Memento) {
+  constructor(points: WorkspacePoints, memento: vscode.Memento, chosen: ChosenPoints) {
     this.#points = points;
+    this.#chosen = chosen;
     this.#memento = memento;
     this.#grouping = memento.get<string>(GROUPING) === 'side' ? 'side' : 'object';
-    this.tree = vscode.window.createTreeView('eventscope.points', { treeDataProvider: this, showCollapseAll: true });
-    this.#subscription = points.onDidChange(() => this.#draw());
+    this.tree = vscode.window.createTreeView('eventscope.points', {
+      treeDataProvider: this,
+      showCollapseAll: true,
+      manageCheckboxStateManually: true,
+    });
+    this.#subscriptions = [
+      points.onDidChange(() => this.#draw()),
+      chosen.onDidChange(() => this.#draw()),
+      chosen.onDidChangeStatus(() => this.#draw()),
+      this.tree.onDidChangeCheckboxState(({ items }) => void this.#takeChecks(items)),
+    ];
     this.#setContext();
   }
 
@@ -63,6 +85,17 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
     void vscode.commands.executeCommand('setContext', 'eventscope.pointsGrouping', this.#grouping);
   }
 
+  async #takeChecks(items: readonly (readonly [PointsNode, vscode.TreeItemCheckboxState])[]): Promise<void> {
+    const isChecked = (state: vscode.TreeItemCheckboxState): boolean => state === vscode.TreeItemCheckboxState.Checked;
+    const places = items.flatMap(([node, state]): [string, boolean][] =>
+      node.kind === 'point' ? [[node.key, isChecked(state)]] : [],
+    );
+    if (places.length > 0) await this.#chosen.choose(places);
+    for (const [node, state] of items) {
+      if (node.kind === 'objectChoice') await this.#chosen.putObject({ ...node.choice, checked: isChecked(state) });
+    }
+  }
+
   #draw(): void {
     if (!this.tree.visible) return;
     const { message } = this.#points;
@@ -75,16 +108,22 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
     if (node === undefined) {
       // The first look at the view is what makes the workspace be searched.
       await this.#points.searched();
-      if (this.#grouping === 'object') return this.#points.byObject().map((group) => groupNode('object', group));
-      const sides: readonly PointSide[] = ['kernel', 'user'];
-      return sides.filter((side) => this.#points.ofSide(side).length > 0).map((side) => ({ kind: 'side', side }));
+      const named: PointsNode[] = this.#chosen.objects.length > 0 ? [{ kind: 'objectChoices' }] : [];
+      if (this.#grouping === 'object') {
+        return [...named, ...this.#points.byObject().map((group) => groupNode('object', group))];
+      }
+      const sides = SIDES.filter((side) => this.#points.ofSide(side).length > 0);
+      return [...named, ...sides.map((side): SideNode => ({ kind: 'side', side }))];
     }
     switch (node.kind) {
       case 'side':
         return this.#points.ofSide(node.side).map((group) => groupNode(node.side, group));
       case 'group':
-        return node.group.points.map((point) => pointNode(node.id, point));
+        return node.group.points.map((point) => this.#pointNode(node.id, point));
+      case 'objectChoices':
+        return this.#chosen.objects.map((choice) => ({ kind: 'objectChoice', choice }));
       case 'point':
+      case 'objectChoice':
         return [];
     }
   }
@@ -96,12 +135,40 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
       case 'group':
         return groupItem(node, this.#grouping);
       case 'point':
-        return pointItem(node, this.#grouping);
+        return this.#checked(pointItem(node, this.#grouping), node.key, this.#chosen.isChosen(node.key));
+      case 'objectChoices':
+        return objectChoicesItem();
+      case 'objectChoice':
+        return this.#checked(objectChoiceItem(node.choice), objectKey(node.choice), node.choice.checked);
     }
   }
 
+  #pointNode(above: string, point: FilePoint): PointNode {
+    const id = `${above}|${point.file}|${point.at.line}|${point.at.column}`;
+    return { kind: 'point', id, key: this.#chosen.keyOf(point), point };
+  }
+
+  /** With its check box, and what the session says of it. */
+  #checked(item: vscode.TreeItem, key: string, isChecked: boolean): vscode.TreeItem {
+    const { Checked, Unchecked } = vscode.TreeItemCheckboxState;
+    const name = item.accessibilityInformation?.label ?? '';
+    item.checkboxState = {
+      state: isChecked ? Checked : Unchecked,
+      tooltip: isChecked ? vscode.l10n.t('Stops here') : vscode.l10n.t('Does not stop here'),
+      accessibilityInformation: { label: vscode.l10n.t('Stop at {0}', name) },
+    };
+    const status = isChecked ? this.#chosen.status(key) : undefined;
+    if (status === undefined) return item;
+    const words = statusWords(status);
+    item.description = [words, typeof item.description === 'string' ? item.description : ''].join(' · ');
+    if (status.message !== undefined)
+      item.tooltip = `${typeof item.tooltip === 'string' ? item.tooltip : ''}\n${status.message}`;
+    item.accessibilityInformation = { label: `${name}, ${words}` };
+    return item;
+  }
+
   dispose(): void {
-    this.#subscription.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
     this.tree.dispose();
     this.#changed.dispose();
   }
@@ -113,11 +180,29 @@ const groupNode = (above: string, group: PointGroup): GroupNode => ({
   group,
 });
 
-const pointNode = (above: string, point: FilePoint): PointNode => ({
-  kind: 'point',
-  id: `${above}|${point.file}|${point.at.line}|${point.at.column}`,
-  point,
-});
+const SIDES: readonly PointSide[] = ['kernel', 'user'];
+
+function objectChoicesItem(): vscode.TreeItem {
+  const label = vscode.l10n.t('Named objects');
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = 'objectChoices';
+  item.iconPath = new vscode.ThemeIcon('symbol-namespace');
+  item.accessibilityInformation = { label };
+  return item;
+}
+
+function objectChoiceItem(choice: ObjectChoice): vscode.TreeItem {
+  const { path, role } = choice;
+  const name = path.slice(path.lastIndexOf('\\') + 1);
+  const label = role === 'signal' ? vscode.l10n.t('Signals of {0}', name) : vscode.l10n.t('Waits for {0}', name);
+  const item = new vscode.TreeItem(label);
+  item.id = objectKey(choice);
+  item.tooltip = path;
+  item.iconPath = new vscode.ThemeIcon(ROLE_ICONS[role]);
+  item.contextValue = 'objectChoice';
+  item.accessibilityInformation = { label };
+  return item;
+}
 
 export const sideWords = (side: PointSide): string =>
   side === 'kernel' ? vscode.l10n.t('driver') : vscode.l10n.t('application');

@@ -5,6 +5,8 @@ import type { LockRole } from '../../protocol/agent-rpc.js';
 import type { ListedEntry } from '../../target/namespace-directory.js';
 import type { Operation } from '../../target/target.js';
 import { asError } from '../../target/operation.js';
+import { ChosenPoints } from '../debug/chosen-points.js';
+import { breakOnObject } from '../debug/flow-commands.js';
 import { registerPointEditors } from '../source/point-lenses.js';
 import { WorkspacePoints } from '../source/workspace-points.js';
 import { DriverWatch } from './driver-watch.js';
@@ -14,7 +16,7 @@ import type { ObjectCommandName } from './object-commands.js';
 import { ObjectNode } from './object-nodes.js';
 import { ObjectsRefresh } from './objects-refresh.js';
 import { ObjectsView } from './objects-view.js';
-import { openPoint, PointsView } from './points-view.js';
+import { type ObjectChoiceNode, openPoint, PointsView } from './points-view.js';
 import type { ViewServices } from './services.js';
 import { targetFacts } from './target-facts.js';
 
@@ -26,6 +28,8 @@ export interface Views {
   readonly objectsRefresh: ObjectsRefresh;
   readonly driver: FactsView;
   readonly points: PointsView;
+  readonly sources: WorkspacePoints;
+  readonly chosen: ChosenPoints;
 }
 
 export function registerViews(services: ViewServices): Views {
@@ -36,7 +40,8 @@ export function registerViews(services: ViewServices): Views {
   const objectsRefresh = new ObjectsRefresh(services, objects, watch);
   objectsRefresh.driverVisible = () => driver.tree.visible;
   const sources = new WorkspacePoints(services.context, services.log);
-  const points = new PointsView(sources, services.context.workspaceState);
+  const chosen = new ChosenPoints(services.context.workspaceState, sources);
+  const points = new PointsView(sources, services.context.workspaceState, chosen);
   const refreshAll = (): void => {
     target.refresh();
     watchAgain(services, watch, objects);
@@ -45,7 +50,7 @@ export function registerViews(services: ViewServices): Views {
     sources.searchAgain();
   };
   const subscriptions = vscode.Disposable.from(
-    ...[watch, target, objects, objectsRefresh, driver, points, sources],
+    ...[watch, target, objects, objectsRefresh, driver, points, chosen, sources],
     registerPointEditors(services.context, sources, services.log),
     services.onDidChangeTarget(() => {
       target.refresh();
@@ -60,9 +65,18 @@ export function registerViews(services: ViewServices): Views {
     target.tree.onDidChangeVisibility(({ visible }) => {
       if (visible) target.refresh();
     }),
-    ...viewCommands(services, { objects, objectsRefresh, points, refreshAll }),
+    ...viewCommands(services, { objects, objectsRefresh, points, chosen, refreshAll }),
   );
-  return { target, objects, objectsRefresh, driver, points, dispose: () => void subscriptions.dispose() };
+  return {
+    target,
+    objects,
+    objectsRefresh,
+    driver,
+    points,
+    sources,
+    chosen,
+    dispose: () => void subscriptions.dispose(),
+  };
 }
 
 /** The driver may have changed: what it tells is asked anew, when one of the views that show it can be seen. */
@@ -126,10 +140,12 @@ interface ViewParts {
   readonly objects: ObjectsView;
   readonly objectsRefresh: ObjectsRefresh;
   readonly points: PointsView;
+  readonly chosen: ChosenPoints;
   readonly refreshAll: () => void;
 }
 
 const factObject = v.object({ object: v.object({ name: v.string(), typeName: v.string(), path: v.string() }) });
+const objectChoice = v.object({ kind: v.literal('objectChoice') });
 const moreNode = v.object({ kind: v.literal('more') });
 const filePoint = v.object({
   file: v.string(),
@@ -145,7 +161,7 @@ function entryOf(objects: ObjectsView, argument: unknown): ListedEntry | undefin
 }
 
 function viewCommands(services: ViewServices, parts: ViewParts): vscode.Disposable[] {
-  const { objects, objectsRefresh, points, refreshAll } = parts;
+  const { objects, objectsRefresh, points, chosen, refreshAll } = parts;
   const register = (name: string, work: (argument: unknown) => unknown): vscode.Disposable =>
     vscode.commands.registerCommand(`eventscope.${name}`, async (argument: unknown) => {
       try {
@@ -173,6 +189,15 @@ function viewCommands(services: ViewServices, parts: ViewParts): vscode.Disposab
     register('objects.showMore', (argument) => {
       if (v.is(moreNode, argument)) objects.showMore(argument as Parameters<typeof objects.showMore>[0]);
     }),
+    ...(['signal', 'wait'] as const).map((role) =>
+      register(role === 'signal' ? 'object.breakOnSignal' : 'object.breakOnWait', async (argument) => {
+        const entry = entryOf(objects, argument);
+        if (entry !== undefined) await breakOnObject(chosen, entry, role);
+      }),
+    ),
+    register('point.removeObject', (argument) =>
+      v.is(objectChoice, argument) ? chosen.removeObject((argument as ObjectChoiceNode).choice) : undefined,
+    ),
     register('points.groupByObject', () => points.group('object')),
     register('points.groupBySide', () => points.group('side')),
     register('point.open', (argument) =>
