@@ -51,6 +51,7 @@ const SERVICE_DEMAND_START = 3;
 const SERVICE_ERROR_NORMAL = 1;
 const SERVICE_CONTROL_STOP = 1;
 
+const ERROR_INVALID_HANDLE = 6;
 const ERROR_INSUFFICIENT_BUFFER = 122;
 const ERROR_MORE_DATA = 234;
 const ERROR_SERVICE_REQUEST_TIMEOUT = 1053;
@@ -59,6 +60,7 @@ const ERROR_SERVICE_CANNOT_ACCEPT_CTRL = 1061;
 const ERROR_SERVICE_NOT_ACTIVE = 1062;
 
 const FOLLOW_MS = 25;
+const QUERY_ATTEMPTS = 3;
 const QUERY_RIGHTS = SERVICE_QUERY_CONFIG | SERVICE_QUERY_STATUS;
 
 function withManager<T>(access: number, use: (manager: Handle) => T): T {
@@ -265,13 +267,19 @@ export function deleteService(name: string): void {
 
 /** Undefined when there is no such service. */
 export function queryService(name: string): ServiceStatus | undefined {
-  try {
-    return withHost(withService(name, QUERY_RIGHTS, (service) => statusOf(service, name)));
-  } catch (error) {
-    if (error instanceof NativeError && error.data.code === ERROR_SERVICE_DOES_NOT_EXIST) {
-      return undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return withHost(withService(name, QUERY_RIGHTS, (service) => statusOf(service, name)));
+    } catch (error) {
+      const code = error instanceof NativeError ? error.data.code : undefined;
+      if (code === ERROR_SERVICE_DOES_NOT_EXIST) {
+        return undefined;
+      }
+      // Seen under Wine, rarely: its control manager did not know a handle that it had just given. Asking changes nothing, so ask again.
+      if (code !== ERROR_INVALID_HANDLE || attempt === QUERY_ATTEMPTS) {
+        throw error;
+      }
     }
-    throw error;
   }
 }
 
