@@ -23,9 +23,12 @@ import {
 } from './object-nodes.js';
 import { ObjectsFilter } from './objects-filter.js';
 import type { Connection, ViewServices } from './services.js';
+import { TreeChanges } from './tree-changes.js';
 
 /** A directory that is read in this time is painted once, with its states; a longer one is painted as soon as a page is there. */
 const PAINT_WITHIN_MS = 120;
+/** What a filter finds is painted with its states when they come in this time, and without them otherwise. */
+const STATES_WITHIN_MS = 30;
 /** A part of the namespace that nobody waits for longer. */
 const READ_LIMIT_MS = 120_000;
 
@@ -34,8 +37,15 @@ const GLOBAL_DIRECTORY = '\\BaseNamedObjects';
 export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode.Disposable {
   readonly #services: ViewServices;
   readonly #driver: DriverWatch;
-  readonly #changed = new vscode.EventEmitter<ObjectsNode | undefined>();
-  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #emitter = new vscode.EventEmitter<ObjectsNode[] | undefined>();
+  readonly onDidChangeTreeData = this.#emitter.event;
+  readonly #changed = new TreeChanges<ObjectsNode>(
+    (nodes) => this.#emitter.fire(nodes),
+    (message) => {
+      if (message === undefined) delete this.tree.message;
+      else this.tree.message = message;
+    },
+  );
   readonly states = new ObjectStates();
   readonly highlights = new Highlights();
   readonly favorites: Favorites;
@@ -61,6 +71,7 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
       this.highlights,
       this.filter,
       this.#changed,
+      this.#emitter,
       services.onDidChangeTarget(() => this.#targetChanged()),
       driver.onDidChange(() => this.#marksChanged()),
       this.tree.onDidExpandElement(({ element }) => this.#expand(element, true)),
@@ -93,14 +104,8 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
   }
 
   #filterChanged(): void {
-    this.#say();
     this.#changed.fire(undefined);
-  }
-
-  #say(): void {
-    const { message } = this.filter;
-    if (message === undefined) delete this.tree.message;
-    else this.tree.message = message;
+    if (!this.filter.active) this.#changed.say(this.filter.message);
   }
 
   /** The driver shares other events than before: their marks are drawn anew, where they are shown. */
@@ -127,7 +132,7 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
     if (connection === undefined) return [];
     if (connection.client !== this.#connection?.client) this.#begin(connection);
     try {
-      if (node === undefined) return this.filter.active ? this.#found(connection) : await this.#top(connection);
+      if (node === undefined) return this.filter.active ? await this.#found(connection) : await this.#top(connection);
       if (node.kind === 'list' && node.directory === undefined) return await this.#favoriteNodes(node, connection);
       if (node.kind === 'list' || node.kind === 'object') return await this.#entries(node, connection);
       return [];
@@ -174,16 +179,23 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
     return entries.map((entry) => this.#node(list, list.id, entry, true));
   }
 
-  #found(connection: Connection): ObjectsNode[] {
+  async #found(connection: Connection): Promise<ObjectsNode[]> {
     const entries = this.filter.results(connection);
-    this.#say();
-    // The names at once, as one types; their states as soon as they are there.
+    this.#changed.say(this.filter.message);
     this.#results = entries.map((entry) => this.#node(undefined, 'found', entry, true));
+    const results = this.#results;
     const unknown = entries.filter((entry) => this.states.of(entry) === undefined);
     if (unknown.length > 0) {
-      this.#inBackground(this.#askStates(unknown, connection).then(() => this.#changed.fire(undefined)));
+      // Painted once with the states of a target that answers soon; else the names first.
+      let painted = false;
+      const asked = this.#askStates(unknown, connection).then(() => {
+        if (painted) this.#changed.fire(undefined);
+      });
+      this.#inBackground(asked);
+      await Promise.race([asked.catch(() => undefined), pauseMs(STATES_WITHIN_MS)]);
+      painted = true;
     }
-    return this.#results;
+    return results;
   }
 
   async #entries(node: ListNode | ObjectNode, connection: Connection): Promise<ObjectsNode[]> {

@@ -25,11 +25,16 @@ import {
   stampFile,
   writeWhole,
 } from './prefix-files.js';
-import { endProcessesOf, kill, PREFIX_MARK, processesOf } from './processes.js';
+import { endProcessesOf, isServer, kill, PREFIX_MARK, processesOf, serversOf } from './processes.js';
 import { runDetached } from './run-detached.js';
 
 /** What drivers print goes to standard error; of everything else Wine says nothing. */
 const DEBUG_CHANNELS = '-all,warn+debugstr';
+/**
+ * Wine looks for its server's socket under TMPDIR. A terminal and an editor have different ones, and each would start a server of its
+ * own on the same prefix.
+ */
+const SERVER_PLACE = '/tmp';
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 const WAIT_FOR_OTHER_MS = 240_000;
@@ -128,6 +133,7 @@ export class WinePrefix {
     }
     return {
       ...environment,
+      TMPDIR: SERVER_PLACE,
       WINEPREFIX: this.folder,
       WINEARCH: 'win64',
       WINEDEBUG: '-all',
@@ -232,6 +238,7 @@ export class WinePrefix {
     // Processes of a wineserver that was killed end by themselves, mostly.
     if (before !== undefined) await endProcessesOf(before.mark, 0, operation.signal);
     await rm(this.#runningPath, { force: true });
+    await this.#refuseSecondServer();
     await this.#rotateLog();
     const mark = newMark();
     const environment = this.environment(mark);
@@ -248,7 +255,7 @@ export class WinePrefix {
       } finally {
         await log.close();
       }
-      const found = (await processesOf(mark)).find((item) => /(^|\/)wineserver(64)?\b/.test(item.commandLine));
+      const found = (await processesOf(mark)).find(isServer);
       const startTime = found === undefined ? undefined : await startTimeOf(found.pid);
       if (found === undefined || startTime === undefined) {
         throw new EventscopeError({
@@ -275,6 +282,19 @@ export class WinePrefix {
     }
   }
 
+  /** Wine itself sees no server that has its socket elsewhere. */
+  async #refuseSecondServer(): Promise<void> {
+    const servers = await serversOf(this.folder);
+    if (servers.length === 0) return;
+    throw new EventscopeError({
+      id: 'wine.start',
+      what: 'The Wine prefix did not start',
+      target: this.#target,
+      why: `something else runs it: ${servers.map(({ pid, commandLine }) => `process ${pid} (${commandLine})`).join(', ')}`,
+      next: 'End those processes, then try again.',
+    });
+  }
+
   /** The log of the run before is kept once. */
   async #rotateLog(): Promise<void> {
     try {
@@ -287,7 +307,7 @@ export class WinePrefix {
   async #removeFolder(): Promise<void> {
     // Debian's Wine keeps the server's socket in a folder of its own, which the prefix names, and never removes it.
     const name = await readFile(path.join(this.folder, 'wineserver'), 'latin1').catch(() => '');
-    if (/^wine-\w{6}$/.test(name.trim())) await rm(path.join('/tmp', name.trim()), { recursive: true, force: true });
+    if (/^wine-\w{6}$/.test(name.trim())) await rm(path.join(SERVER_PLACE, name.trim()), { recursive: true, force: true });
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 

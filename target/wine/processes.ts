@@ -13,9 +13,18 @@ export interface UnixProcess {
 }
 
 /** Live processes that carry the mark, in order of their ids. */
-export async function processesOf(mark: string): Promise<UnixProcess[]> {
+export const processesOf = (mark: string): Promise<UnixProcess[]> => processesWith(`${PREFIX_MARK}=${mark}`);
+
+/** Live wineservers that were started for a prefix, by whomever. */
+export async function serversOf(prefixFolder: string): Promise<UnixProcess[]> {
+  return (await processesWith(`WINEPREFIX=${prefixFolder}`)).filter(isServer);
+}
+
+export const isServer = ({ commandLine }: UnixProcess): boolean => /(^|\/)wineserver(64)?\b/.test(commandLine);
+
+/** @param wanted "NAME=value", as it is in their environment */
+async function processesWith(wanted: string): Promise<UnixProcess[]> {
   const found: UnixProcess[] = [];
-  const wanted = `${PREFIX_MARK}=${mark}`;
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     try {

@@ -1,5 +1,6 @@
 /** The embedded target on the real Wine: its prefix, its agent, its debug output, and deploying drivers that misbehave. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,7 +14,8 @@ import { loadProject, type Project } from '../../target/project.js';
 import { run } from '../../target/run.js';
 import type { Operation } from '../../target/target.js';
 import { openTarget } from '../../target/targets.js';
-import { processesOf } from '../../target/wine/processes.js';
+import { findWineTools } from '../../target/wine/host-tools.js';
+import { processesOf, serversOf } from '../../target/wine/processes.js';
 import { WineTarget } from '../../target/wine/wine-target.js';
 
 /** A driver whose behaviour is chosen when it is built. */
@@ -191,6 +193,46 @@ describe('Wine target', function () {
       await target.start(operation());
       assert.deepEqual(await processesOf(before.mark), []);
       assert.equal((await target.health()).state, 'running');
+    });
+
+    it('has one server, whatever folder for temporary files those who use it have', async () => {
+      await target.stop(operation());
+      const before = process.env['TMPDIR'];
+      const places = [await mkdtemp(path.join(folder, 'a-')), await mkdtemp(path.join(folder, 'b-'))];
+      try {
+        process.env['TMPDIR'] = places[0];
+        await target.start(operation());
+        process.env['TMPDIR'] = places[1];
+        const other = await (await openHere()).connect(operation());
+        await other.close();
+      } finally {
+        if (before === undefined) delete process.env['TMPDIR'];
+        else process.env['TMPDIR'] = before;
+      }
+      assert.equal((await serversOf(target.prefix.folder)).length, 1);
+    });
+
+    it('is not started a second time beside a server that somebody else has started elsewhere', async () => {
+      await target.stop(operation());
+      const place = await mkdtemp(path.join(tmpdir(), 'ew-'));
+      const environment = { ...target.prefix.environment('0'.repeat(16)), TMPDIR: place };
+      const { wineserver } = await findWineTools();
+      const foreign = spawn(wineserver, ['-f', '-p'], { env: environment, stdio: 'ignore' });
+      const ended = new Promise((resolve) => foreign.once('exit', resolve));
+      try {
+        while ((await serversOf(target.prefix.folder)).length === 0) await delay(20);
+        const error = await failure(target.start(operation()));
+        assert.match(error.why ?? '', new RegExp(`process ${foreign.pid} `));
+        assert.deepEqual(
+          (await serversOf(target.prefix.folder)).map(({ pid }) => pid),
+          [foreign.pid],
+        );
+      } finally {
+        foreign.kill('SIGTERM');
+        await ended;
+        await rm(place, { recursive: true, force: true });
+        await target.start(operation());
+      }
     });
 
     it('is started once by two at the same time', async () => {
