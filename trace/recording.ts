@@ -156,7 +156,8 @@ export class RecordingBuilder {
       return false;
     }
     this.#slotBytes += bytes.length;
-    this.#chunks.push({ source, ring, firstSlot, lost, bytes: bytes.slice() });
+    // Not slice(): a Buffer's is no copy.
+    this.#chunks.push({ source, ring, firstSlot, lost, bytes: new Uint8Array(bytes) });
     return true;
   }
 

@@ -12,7 +12,7 @@ import { Recordings } from './recordings.js';
 import { fillComparison, fillStatistics, fillTransitions } from './tables.js';
 import { Timeline } from './timeline.js';
 
-/** ms of rest before tables are filled anew and the state is kept. */
+/** ms of rest before tables are filled anew, and between two times that the state is kept. */
 const REST = 200;
 
 export class App {
@@ -123,7 +123,7 @@ export class App {
         return;
       case 'remember':
         this.#remembered = message.recordings;
-        this.#rest();
+        this.#keepState();
         return;
       case 'problem':
         this.tell([message.problem]);
@@ -190,7 +190,7 @@ export class App {
       picture,
       {
         rangeChanged: () => this.#rest(),
-        stateChanged: () => this.#rest(),
+        stateChanged: () => this.#keepState(),
         openSource: (caller, beside) => host.send({ type: 'openSource', caller, beside }),
         revealObject: (object) => host.send({ type: 'revealObject', ...object }),
         chosen: (chosen) => host.send({ type: 'chosen', ...chosen }),
@@ -204,11 +204,27 @@ export class App {
   /** Once nothing has moved for a while. */
   #rest(): void {
     clearTimeout(this.#resting);
-    this.#resting = setTimeout(() => {
-      if (this.#timeline === undefined) return;
-      this.#host.keepState({ ...this.#timeline.state, recordings: [...this.#remembered] });
-      this.#fillPanels();
-    }, REST);
+    this.#resting = setTimeout(() => this.#fillPanels(), REST);
+  }
+
+  /** At once, for the page may be taken away at any time; while much changes, now and then and at the end. */
+  #keepState(): void {
+    if (this.#keeping === undefined) {
+      // When who changed it is done.
+      queueMicrotask(() => this.#sendState());
+      this.#keeping = setTimeout(() => {
+        this.#keeping = undefined;
+        if (this.#changedSince) this.#sendState();
+      }, REST);
+    } else this.#changedSince = true;
+  }
+  #keeping: ReturnType<typeof setTimeout> | undefined;
+  #changedSince = false;
+
+  #sendState(): void {
+    this.#changedSince = false;
+    if (this.#timeline === undefined) return;
+    this.#host.keepState({ ...this.#timeline.state, recordings: [...this.#remembered] });
   }
 
   /** Those that are open. */

@@ -104,6 +104,8 @@ td.changed { color: var(--es-wiped); font-weight: 600; }
 .bars { display: flex; align-items: flex-end; gap: 2px; height: 64px; margin: 4px 0; }
 .bars i { display: block; width: 22px; background: var(--es-signal); min-height: 1px; }
 .axis { display: flex; gap: 2px; color: var(--es-faint); font-size: 10px; } .axis span { width: 22px; overflow: hidden; }
+/* A panel of the editor may be low: its room belongs to the lanes. */
+@media (max-height: 560px) { #legend { display: none; } h1 { font-size: 13px; } header { padding: 4px 14px; } }
 body.dropping #stage { outline: 2px dashed var(--es-focus); outline-offset: -4px; }
 @media (prefers-reduced-motion: reduce) { * { scroll-behavior: auto !important; transition: none !important; animation: none !important; } }
 `;

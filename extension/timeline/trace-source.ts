@@ -94,7 +94,7 @@ export class TraceFile implements TraceSource {
     }
     await post({ type: 'open', id, title: this.title, bytes: bytes.length });
     for (let at = 0; at < bytes.length && !signal.aborted; at += PIECE_BYTES) {
-      await post({ type: 'piece', id, at, bytes: bytes.slice(at, at + PIECE_BYTES) });
+      await post({ type: 'piece', id, at, bytes: new Uint8Array(bytes.subarray(at, at + PIECE_BYTES)) });
     }
   }
 
@@ -195,6 +195,6 @@ async function append(id: number, chunk: SlotChunk | undefined, post: Post): Pro
   if (chunk === undefined) return;
   const { source, ring, firstSlot, lost, bytes } = chunk;
   const counters = { firstSlot: String(firstSlot), lost: String(lost) };
-  // A copy: VS Code sends the whole buffer that a view lies in.
-  await post({ type: 'append', id, source, ring, ...counters, bytes: bytes.slice() });
+  // A copy: VS Code sends the whole buffer that a view lies in, and knows no Buffer.
+  await post({ type: 'append', id, source, ring, ...counters, bytes: new Uint8Array(bytes) });
 }
