@@ -53,13 +53,19 @@ export function registerBreakpointRequests(
   });
   server.on('setExceptionBreakpoints', async (given) => {
     const { filters, filterOptions } = args.checked(args.setExceptionBreakpointsArguments, given);
-    const wanted = [...filters, ...filterOptions.map(({ filterId }) => filterId)];
-    const known = state.exceptions.set(wanted);
+    const wanted = [
+      ...filters.map((id) => ({ id, condition: undefined })),
+      ...filterOptions.map(({ filterId, condition }) => ({ id: filterId, condition })),
+    ];
+    const known = state.exceptions.set(wanted.map(({ id }) => id));
     await exceptionsChanged();
+    const points = await state.points.setFilters(wanted);
     return {
-      breakpoints: known.map((isKnown) =>
-        isKnown ? { verified: true } : { verified: false, reason: 'failed', message: 'there is no such filter' },
-      ),
+      breakpoints: points.map((point, index) => {
+        if (point !== undefined) return point.verified ? point : { ...point, reason: 'failed' };
+        if (known[index] === true) return { verified: true };
+        return { verified: false, reason: 'failed', message: 'there is no such filter' };
+      }),
     };
   });
   server.on('breakpointLocations', async (given) => {

@@ -1,6 +1,7 @@
 /** What this adapter can do. What is announced here works; test/debug holds a test for each. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { EXCEPTION_FILTERS } from './exceptions.js';
+import { POINT_EXCEPTION_FILTERS } from './points/point-filters.js';
 
 export const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsConfigurationDoneRequest: true,
@@ -28,9 +29,11 @@ export const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsDisassembleRequest: true,
   supportsCancelRequest: true,
   supportsTerminateRequest: true,
+  supportsRestartRequest: true,
   supportTerminateDebuggee: true,
   supportsDelayedStackTraceLoading: true,
   supportsValueFormattingOptions: true,
   supportsANSIStyling: false,
-  exceptionBreakpointFilters: [...EXCEPTION_FILTERS],
+  supportsExceptionFilterOptions: true,
+  exceptionBreakpointFilters: [...POINT_EXCEPTION_FILTERS, ...EXCEPTION_FILTERS],
 };

@@ -22,6 +22,7 @@ import { FrameWalker } from './frame-walker.js';
 import { registerInspectionRequests } from './inspection-requests.js';
 import { registerMemoryRequests } from './memory-requests.js';
 import { registerModuleRequests } from './module-requests.js';
+import { registerPointRequests } from './points/point-requests.js';
 import { errorAnswer } from './protocol-error.js';
 import { SessionState } from './session-state.js';
 import { SourcePaths } from './source-paths.js';
@@ -39,6 +40,9 @@ export class DebugSession {
   readonly #server: DapServer;
   readonly #state: SessionState;
   readonly #end = new AbortController();
+  /** Of what is debugged now; a restart ends it, and not the session. */
+  #run = new AbortController();
+  #starting: Promise<Debuggee> | undefined;
   #configuration: Configuration | undefined;
   #debuggee: Debuggee | undefined;
   #configured: () => void = () => undefined;
@@ -46,6 +50,7 @@ export class DebugSession {
     this.#configured = resolve;
   });
   #ending: Promise<void> | undefined;
+  #isAnnounced = false;
   #isTerminated = false;
   #traceFile: string | undefined;
 
@@ -60,8 +65,10 @@ export class DebugSession {
       },
       (text) => this.#log(text),
     );
-    this.#state = new SessionState(new FrameWalker(), (breakpoint) =>
-      this.#server.event('breakpoint', { reason: 'changed', breakpoint }),
+    this.#state = new SessionState(
+      new FrameWalker(),
+      (breakpoint) => this.#server.event('breakpoint', { reason: 'changed', breakpoint }),
+      (name, body) => this.#server.event(name, body),
     );
     this.#register();
   }
@@ -96,42 +103,62 @@ export class DebugSession {
       await this.#finish(this.#configuration?.request === 'launch');
       return undefined;
     });
+    server.on('restart', (given) => this.#restart(given));
     registerBreakpointRequests(server, this.#state, () => this.#tellExceptions());
     registerInspectionRequests(server, this.#state);
     registerExecutionRequests(server, this.#state);
     registerMemoryRequests(server, this.#state);
     registerModuleRequests(server, this.#state);
+    registerPointRequests(server, this.#state);
   }
 
   async #start(request: 'launch' | 'attach', given: unknown): Promise<undefined> {
     if (this.#configuration !== undefined) {
       throw new EventscopeError({ id: 'debug.started', what: 'This session debugs something already' });
     }
-    const configuration = readConfiguration(request, given);
+    await this.#debug(readConfiguration(request, given));
+    return undefined;
+  }
+
+  /** Everything from the beginning, with the breakpoints as they are: an application is ended and launched again, or attached to again. */
+  async #restart(given: Record<string, unknown>): Promise<undefined> {
+    const before = this.#configuration;
+    if (before === undefined || this.#ending !== undefined) {
+      throw new EventscopeError({ id: 'debug.running', what: 'Nothing is being debugged that could be restarted' });
+    }
+    const changed = given['arguments'];
+    const configuration = changed === undefined ? before : readConfiguration(before.request, changed);
+    await this.#leave(before.request === 'launch');
+    await this.#debug(configuration);
+    return undefined;
+  }
+
+  async #debug(configuration: Configuration): Promise<void> {
     this.#configuration = configuration;
     this.#traceFile = configuration.trace;
-    const operation = this.#operation();
+    this.#run = new AbortController();
+    const { signal } = this.#run;
+    setMaxListeners(0, signal);
+    if (this.#end.signal.aborted) throw new CancelledError();
+    const operation = this.#operation(signal);
     try {
+      this.#starting = this.#options.starter.start(configuration, operation);
       // The client sets its breakpoints meanwhile.
-      const [debuggee] = await Promise.all([
-        this.#options.starter.start(configuration, operation).then((started) => {
-          this.#debuggee = started;
-          return started;
-        }),
-        this.#announce(),
-      ]);
-      if (this.#end.signal.aborted) throw new CancelledError();
+      const [debuggee] = await Promise.all([this.#starting, this.#announce(signal)]);
+      if (signal.aborted) throw new CancelledError();
+      this.#debuggee = debuggee;
       await this.#follow(debuggee, configuration, operation);
-      return undefined;
     } catch (error) {
-      if (!this.#end.signal.aborted) await this.#finish(true);
+      if (!signal.aborted) await this.#finish(true);
       throw error;
     }
   }
 
-  async #announce(): Promise<void> {
-    this.#server.event('initialized');
-    await Promise.race([this.#whenConfigured, rejectedAtAbort(this.#end.signal)]);
+  /** Tells the client once that it may set its breakpoints: a restart keeps them. */
+  async #announce(signal: AbortSignal): Promise<void> {
+    if (!this.#isAnnounced) this.#server.event('initialized');
+    this.#isAnnounced = true;
+    await Promise.race([this.#whenConfigured, rejectedAtAbort(signal)]);
   }
 
   async #follow(debuggee: Debuggee, configuration: Configuration, operation: StartOperation): Promise<void> {
@@ -145,6 +172,7 @@ export class DebugSession {
         inventory: state.inventory,
         inspector: state.inspector,
         breakpoints: state.breakpoints,
+        points: state.points,
         judge: new BreakpointJudge(state.inspector, (file) => state.paths.toHost(file)),
         exceptions: state.exceptions,
         entries: new EntryStops({
@@ -215,24 +243,36 @@ export class DebugSession {
 
   async #release(terminates: boolean): Promise<void> {
     this.#end.abort(new CancelledError());
-    this.#server.cancelInspections();
-    this.#state.execution?.close();
-    const debuggee = this.#debuggee;
-    try {
-      if (debuggee !== undefined) await (terminates ? debuggee.terminate() : debuggee.detach());
-    } catch (error) {
-      this.#defect(error);
-    }
-    for (const { symbols } of this.#state.inventory.clear()) await symbols.close();
+    await this.#leave(terminates);
     if (!this.#isTerminated) {
       this.#isTerminated = true;
       this.#server.event('terminated');
     }
   }
 
-  #operation(): StartOperation {
+  /** Ends what is debugged, or leaves it running; nothing of it is known afterwards. */
+  async #leave(terminates: boolean): Promise<void> {
+    this.#run.abort(new CancelledError());
+    this.#server.cancelInspections();
+    const { execution } = this.#state;
+    execution?.close();
+    // One that is only being made ready is waited for: it stops at once, and what it has by then is ours to release.
+    const debuggee = await this.#starting?.catch(() => undefined);
+    this.#starting = undefined;
+    this.#debuggee = undefined;
+    try {
+      if (debuggee !== undefined) await (terminates ? debuggee.terminate() : debuggee.detach());
+    } catch (error) {
+      this.#defect(error);
+    }
+    await execution?.forget();
+    this.#state.execution = undefined;
+    this.#state.engines = [];
+  }
+
+  #operation(signal: AbortSignal): StartOperation {
     const output = (text: string): void => this.#server.event('output', { category: 'console', output: `${text}\n` });
-    return { signal: this.#end.signal, progress: output, output };
+    return { signal, progress: output, output };
   }
 
   #defect(error: unknown): void {

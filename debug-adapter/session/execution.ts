@@ -17,6 +17,7 @@ import type { EntryStops } from './entry-stops.js';
 import type { ExceptionSettings } from './exceptions.js';
 import type { Inspector } from './inspector.js';
 import { dapModule, type Inventory, type SessionThread } from './inventory.js';
+import type { SessionPoints, ToldPointStop } from './points/session-points.js';
 import { runningError } from './protocol-error.js';
 import { LineStep, type StepRequest } from './stepping.js';
 
@@ -51,6 +52,7 @@ export interface ExecutionParts {
   readonly inventory: Inventory;
   readonly inspector: Inspector;
   readonly breakpoints: Breakpoints;
+  readonly points: SessionPoints;
   readonly judge: BreakpointJudge;
   readonly exceptions: ExceptionSettings;
   readonly entries: EntryStops;
@@ -69,6 +71,8 @@ export class Execution {
   readonly #end = new AbortController();
   #last: Promise<void> = Promise.resolve();
   #step: LineStep | undefined;
+  /** What the end of the step is told as, when it is not the user's own. */
+  #toldAfterStep: Told | undefined;
   #pauseWanted = false;
   #reported: ReportedStop | undefined;
   #tellFirstStop: () => void = () => undefined;
@@ -112,8 +116,19 @@ export class Execution {
     this.#held.clear();
   }
 
+  /** After the target was left: the client is told that threads and modules are gone, and breakpoints wait again. */
+  async forget(): Promise<void> {
+    await this.settled();
+    const { inventory, breakpoints } = this.#parts;
+    const known = [...inventory.threads(), ...inventory.modules().map(({ engine, module }) => ({ engine, ...module }))];
+    for (const { engine, space } of known) await this.#forgetProcess(engine, space);
+    await breakpoints.forgetSites();
+    for (const { symbols } of inventory.clear()) await symbols.close();
+  }
+
   async continue(): Promise<void> {
     const { stop } = this.requireStopped();
+    this.#parts.points.flow.continued();
     await this.#goOn(async () => {
       await this.#endStep();
       await this.#resumeAll(stop.reason);
@@ -165,6 +180,7 @@ export class Execution {
         });
         return;
       case 'hits':
+        this.#parts.points.counted(engine, event);
         return;
       case 'moduleLoaded':
         // Symbols are looked for at once; who comes after in the queue waits for them.
@@ -184,7 +200,7 @@ export class Execution {
       case 'ended':
         break;
     }
-    this.#enqueue(() => this.#handle(engine, event)).catch((error: unknown) => {
+    this.#enqueue(() => this.#handleUntilClosed(engine, event)).catch((error: unknown) => {
       if (!(error instanceof CancelledError)) this.#listener.defect(error);
     });
   }
@@ -199,8 +215,12 @@ export class Execution {
     return result;
   }
 
+  async #handleUntilClosed(engine: Engine, event: EngineEvent): Promise<void> {
+    if (!this.#end.signal.aborted) await this.#handle(engine, event);
+  }
+
   async #handle(engine: Engine, event: EngineEvent): Promise<void> {
-    const { inventory, breakpoints } = this.#parts;
+    const { inventory, breakpoints, points } = this.#parts;
     switch (event.type) {
       case 'threadStarted':
         this.#tellThread(inventory.threadOf(engine, event.thread.thread), 'started');
@@ -218,6 +238,7 @@ export class Execution {
         const gone = inventory.removeModule(engine, space, base);
         if (gone === undefined) return;
         await breakpoints.unbind(gone);
+        points.unbind(gone);
         this.#listener.event('module', { reason: 'removed', module: dapModule(gone) });
         await gone.symbols.close();
         return;
@@ -233,6 +254,7 @@ export class Execution {
         return;
       case 'breakpointLost':
         breakpoints.lost(engine, event.breakpoint, event.why);
+        points.lost(engine, event.breakpoint, event.why);
         return;
       case 'resumed':
         this.#resumedByItself(engine);
@@ -259,10 +281,12 @@ export class Execution {
     const loaded = inventory.addModule(engine, module, found);
     this.#listener.event('module', { reason: 'new', module: dapModule(loaded) });
     await breakpoints.bind(loaded);
+    await this.#parts.points.bind(loaded);
   }
 
   async #forgetProcess(engine: Engine, space: string): Promise<void> {
-    const { inventory, breakpoints } = this.#parts;
+    const { inventory, breakpoints, points } = this.#parts;
+    points.spaceGone(engine, space);
     for (const thread of inventory.threads()) {
       if (thread.engine === engine && thread.space === space) {
         this.#tellThread(inventory.removeThread(engine, thread.thread), 'exited');
@@ -271,7 +295,9 @@ export class Execution {
     for (const { module } of [...inventory.modulesOf(engine, space)]) {
       const gone = inventory.removeModule(engine, space, module.base);
       if (gone === undefined) continue;
+      this.#listener.event('module', { reason: 'removed', module: dapModule(gone) });
       await breakpoints.unbind(gone);
+      points.unbind(gone);
       await gone.symbols.close();
     }
   }
@@ -286,11 +312,12 @@ export class Execution {
     const thread = inventory.threadOf(engine, stop.thread);
     inspector.stopped(engine, thread, stop);
     const told = await this.#decide(engine, stop, thread);
-    if (told === undefined) return;
+    if (told === undefined || this.#end.signal.aborted) return;
     inspector.renumber();
     await this.#endStep();
     this.#pauseWanted = false;
     this.#reported = { engine, stop, thread, breakpoints: told.breakpoints ?? [] };
+    await this.#parts.points.reported();
     if (this.#parts.freezeOtherSide) await this.#holdOthers(engine);
     this.#tellFirstStop();
     this.#listener.event('stopped', {
@@ -343,7 +370,7 @@ export class Execution {
     thread: SessionThread | undefined,
     ids: readonly number[],
   ): Promise<Told | undefined> {
-    const { breakpoints, judge, entries } = this.#parts;
+    const { breakpoints, judge, entries, points } = this.#parts;
     const entry = await entries.hit(engine, ids);
     if (entry !== undefined) return { reason: 'entry', description: entry };
     const wanted: SessionBreakpoint[] = [];
@@ -354,11 +381,30 @@ export class Execution {
       if (verdict.stops) wanted.push(breakpoint);
       if (verdict.note !== undefined) notes.push(verdict.note);
     }
+    const point = await points.decide(engine, thread, ids, this.#end.signal);
     if (wanted.length > 0) return { ...tellBreakpoints(wanted, notes), breakpoints: wanted };
+    if (typeof point === 'object') return this.#decidePoint(engine, stop, thread, point);
     if (this.#step?.isReturn(ids) === true && thread?.id === this.#step.thread.id) {
       return this.#stepStopped(engine, stop, thread);
     }
     return this.#passBy(engine, stop);
+  }
+
+  /** A wait that was followed returns into the middle of a line, whose result nobody has looked at yet: on to its end. */
+  async #decidePoint(
+    engine: Engine,
+    stop: Stop,
+    thread: SessionThread | undefined,
+    { reason, description, text, isMidLine }: ToldPointStop,
+  ): Promise<Told | undefined> {
+    const told = { reason, description, text };
+    if (isMidLine !== true || thread === undefined) return told;
+    await this.#endStep();
+    this.#held.delete(engine);
+    const request = { thread, kind: 'over', granularity: 'line', singleThread: true } as const;
+    this.#step = await LineStep.begin(request, this.#parts.inspector, this.#end.signal);
+    this.#toldAfterStep = told;
+    return undefined;
   }
 
   async #stepStopped(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<Told | undefined> {
@@ -367,7 +413,7 @@ export class Execution {
     this.#held.delete(engine);
     if ((await step.stopped()) === 'goesOn') return undefined;
     this.#held.set(engine, stop);
-    return { reason: 'step' };
+    return this.#toldAfterStep ?? { reason: 'step' };
   }
 
   /** Not of interest: goes on with what went on before. */
@@ -395,6 +441,7 @@ export class Execution {
   /** What is shown of the last stop is over from the moment on in which the target is let go. */
   async #goOn(work: () => Promise<void>): Promise<void> {
     const before = this.#reported;
+    this.#parts.points.stops.resumed();
     this.#listener.cancelInspections();
     this.#reported = undefined;
     await this.#enqueue(async () => {
@@ -418,6 +465,7 @@ export class Execution {
   async #endStep(): Promise<void> {
     const step = this.#step;
     this.#step = undefined;
+    this.#toldAfterStep = undefined;
     if (step !== undefined) await step.end();
   }
 

@@ -11,6 +11,7 @@ import { formatReference } from './addresses.js';
 import * as args from './arguments.js';
 import { completions } from './completions.js';
 import type { DapServer } from './dap-server.js';
+import { isTraceHeader } from './points/own-code.js';
 import { exceptionInfo } from './exceptions.js';
 import type { FrameScope, NamedVariable } from './frame-scope.js';
 import type { Container } from './inspector.js';
@@ -68,11 +69,19 @@ async function stackTrace(state: SessionState, given: unknown, signal: AbortSign
   const { threadId, startFrame, levels } = args.checked(args.stackTraceArguments, given);
   const thread = state.stoppedThread(threadId);
   state.focus = thread;
-  const frames = await state.inspector.stacks.frames(thread, signal);
+  const own = await state.inspector.stacks.frames(thread, signal);
+  const wokenBy = state.points.flow.wokenBy(thread);
+  const frames = wokenBy === undefined ? own : [...own, wokenBy.label, ...wokenBy.frames];
   const end = levels === 0 ? frames.length : startFrame + levels;
-  const shown = await Promise.all(frames.slice(startFrame, end).map((frame) => dapFrame(state, frame)));
+  const shown: DebugProtocol.StackFrame[] = [];
+  for (const frame of frames.slice(startFrame, end)) {
+    shown.push(typeof frame === 'string' ? labelFrame(frame) : await dapFrame(state, frame));
+  }
   return { stackFrames: shown, totalFrames: frames.length };
 }
+
+/** Begins a section of the stack: no frame, and no place. */
+const labelFrame = (name: string): DebugProtocol.StackFrame => ({ id: 0, name, line: 0, column: 0, presentationHint: 'label' }); // prettier-ignore
 
 async function dapFrame(state: SessionState, frame: Frame): Promise<DebugProtocol.StackFrame> {
   const { source, module, context, thread, rva } = frame;
@@ -93,7 +102,12 @@ async function dapFrame(state: SessionState, frame: Frame): Promise<DebugProtoco
     ...(module === undefined ? {} : { moduleId: module.id }),
     ...(line === undefined || module === undefined
       ? { presentationHint: 'subtle' as const }
-      : { source: state.source(line.file, module, rva) }),
+      : isTraceHeader(line.file)
+        ? {
+            presentationHint: 'subtle' as const,
+            source: { ...state.source(line.file, module, rva), presentationHint: 'deemphasize' as const },
+          }
+        : { source: state.source(line.file, module, rva) }),
   };
 }
 
@@ -101,6 +115,7 @@ function scopes(state: SessionState, frame: Frame, frameId: number): DebugProtoc
   const reference = (name: string, container: Container): number =>
     state.inspector.containers.add(0, `${frameId}/${name}`, container);
   const found: DebugProtocol.Scope[] = [];
+  if (frame.isPast === true) return found;
   if (frame.source !== undefined && frame.module?.symbols.source === 'pdb') {
     found.push(
       {

@@ -7,7 +7,7 @@ import { FrameScope } from './frame-scope.js';
 import { HandleTree } from './handle-tree.js';
 import type { Inventory, SessionThread } from './inventory.js';
 import { MemoryCache } from './memory-cache.js';
-import { staleError } from './protocol-error.js';
+import { pastError, staleError } from './protocol-error.js';
 import { FrameRegisters } from './registers.js';
 import { Stacks, type Frame } from './stacks.js';
 
@@ -59,7 +59,7 @@ export class Inspector {
   }
 
   frameId(frame: Frame): number {
-    const name = `${frame.thread.id}/${frame.depth}/${frame.inlineDepth}/${frame.source?.functionName ?? ''}`;
+    const name = `${frame.isPast === true ? 'past/' : ''}${frame.thread.id}/${frame.depth}/${frame.inlineDepth}/${frame.source?.functionName ?? ''}`;
     return this.frames.add(0, name, frame);
   }
 
@@ -70,7 +70,9 @@ export class Inspector {
     return frame;
   }
 
+  /** @throws EventscopeError `debug.past` */
   scope(frame: Frame, signal: AbortSignal, hex = false): FrameScope {
+    if (frame.isPast === true) throw pastError();
     const { engine, thread, space } = frame.thread;
     const save =
       frame.depth === 0

@@ -49,6 +49,15 @@ export function unsupported(what: string, why: string): EventscopeError {
   return new EventscopeError({ id: 'debug.unsupported', what, why });
 }
 
+/** A frame of an earlier moment, such as that of a signaler. */
+export const pastError = (): EventscopeError =>
+  new EventscopeError({
+    id: 'debug.past',
+    what: 'This frame is of an earlier moment',
+    why: 'its variables have not been kept',
+    next: 'Look at the frames of the thread itself.',
+  });
+
 export function staleError(): EventscopeError {
   return new EventscopeError({
     id: 'debug.stale',

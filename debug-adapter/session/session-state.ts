@@ -8,6 +8,7 @@ import type { Execution } from './execution.js';
 import { HandleTree } from './handle-tree.js';
 import { Inspector, type Container } from './inspector.js';
 import { Inventory, type LoadedModule, type SessionThread } from './inventory.js';
+import { SessionPoints } from './points/session-points.js';
 import { runningError, staleError } from './protocol-error.js';
 import { SourcePaths } from './source-paths.js';
 import type { Frame } from './stacks.js';
@@ -24,6 +25,7 @@ export class SessionState {
   readonly inspector: Inspector;
   readonly breakpoints: Breakpoints;
   readonly exceptions = new ExceptionSettings();
+  readonly points: SessionPoints;
   readonly missingSources = new HandleTree<MissingSource>();
   engines: readonly Engine[] = [];
   paths = new SourcePaths({ projectFolder: undefined, sourceMap: {} });
@@ -32,8 +34,13 @@ export class SessionState {
   /** The space that a plain address is meant in: of the frame that the client looked at last. */
   focus: Pick<SessionThread, 'engine' | 'space'> | undefined;
 
-  constructor(unwinder: StackUnwinder, breakpointChanged: (breakpoint: DebugProtocol.Breakpoint) => void) {
+  constructor(
+    unwinder: StackUnwinder,
+    breakpointChanged: (breakpoint: DebugProtocol.Breakpoint) => void,
+    event: (name: string, body: object) => void,
+  ) {
     this.inspector = new Inspector(this.inventory, unwinder);
+    this.points = new SessionPoints(this.inventory, this.inspector, (file) => this.paths.toHost(file), event);
     this.breakpoints = new Breakpoints(
       this.inventory,
       () => this.engines,

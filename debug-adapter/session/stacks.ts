@@ -18,6 +18,8 @@ export interface Frame {
   /** Where variables and lines are looked up: before the return address in a caller's frame. */
   readonly rva: number;
   readonly source: SourceFrame | undefined;
+  /** Of an earlier moment: where it was is known, what its variables were is not. */
+  readonly isPast?: boolean;
 }
 
 const MAX_FRAMES = 512;

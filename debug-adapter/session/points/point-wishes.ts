@@ -1,0 +1,309 @@
+/**
+ * Which points of the catalogue shall stop, and where that is set in the target. What is wished for is bound to each module that is
+ * loaded; conditions go along, so that the target decides them.
+ */
+import { Decoder, DecoderOptions, Mnemonic } from 'iced-x86';
+import { ConditionError, fieldsOf, parseFilter, type Filter } from '../../../machine/conditions.js';
+import { enteredBy, POINTS, type Point, type PointParameter } from '../../../machine/points.js';
+import { EventscopeError } from '../../../protocol/errors.js';
+import type { BreakpointId, BreakpointRequest, Engine, SpaceId } from '../../engine.js';
+import { parseHitCondition, type HitCondition } from '../hit-condition.js';
+import type { Inspector } from '../inspector.js';
+import type { Inventory, LoadedModule } from '../inventory.js';
+import type { PointAspect } from './point-filters.js';
+
+export interface PointSite {
+  readonly engine: Engine;
+  readonly space: SpaceId;
+  readonly module: LoadedModule;
+  readonly address: bigint;
+  /** What the user wished for. */
+  readonly point: Point;
+  /** `entry`: its first instruction. `inner`: that of the native call by which Wine's kernel does it. `result`: where a wait returns. */
+  readonly at: 'entry' | 'inner' | 'result';
+  readonly breakpoint: BreakpointId;
+}
+
+export interface PointWish {
+  /** Filter's or client's id, or that of a flow command. */
+  readonly id: string;
+  readonly aspect: PointAspect;
+  readonly points: readonly Point[];
+  readonly condition: string | undefined;
+  readonly filter: Filter | undefined;
+  readonly hitCondition: string | undefined;
+  readonly stopsAt: HitCondition | undefined;
+  /** Why it is never set. */
+  readonly mistake: string | undefined;
+  /** The calls of one line alone. */
+  readonly place: { readonly path: string; readonly line: number } | undefined;
+  sites: PointSite[];
+  /** Why it is set nowhere, when the target refused it. */
+  trouble: string | undefined;
+  hits: number;
+  /** Hits whose condition was refused here, and on the target by a site that is gone. */
+  filtered: number;
+}
+
+/** A call without one of these is about no object whose name could be asked for. */
+const OBJECT_PARAMETERS: ReadonlySet<PointParameter> = new Set([
+  ...(['object', 'handle', 'objects', 'handles', 'signalHandle', 'waitHandle', 'sourceHandle', 'attributes'] as const),
+]);
+const STUB_BYTES = 64;
+const NO_SIGNAL = new AbortController().signal;
+const WAIT_STUBS = ['NtWaitForSingleObject', 'NtWaitForMultipleObjects', 'NtSignalAndWaitForSingleObject'];
+
+/** A wish with its condition read. What does not parse is its mistake, to be told at the check box. */
+export function makeWish(
+  wish: Pick<PointWish, 'id' | 'aspect' | 'points'> &
+    Partial<Pick<PointWish, 'condition' | 'hitCondition' | 'mistake' | 'place'>>,
+): PointWish {
+  const condition = wish.condition?.trim() === '' ? undefined : wish.condition;
+  let filter: Filter | undefined;
+  let { mistake } = wish;
+  try {
+    filter = condition === undefined ? undefined : parseFilter(condition);
+  } catch (error) {
+    if (!(error instanceof ConditionError)) throw error;
+    mistake = `The condition is not understood: ${error.message}`;
+  }
+  const hitCondition = wish.hitCondition?.trim() === '' ? undefined : wish.hitCondition;
+  let stopsAt: HitCondition | undefined;
+  try {
+    stopsAt = hitCondition === undefined ? undefined : parseHitCondition(hitCondition);
+  } catch (error) {
+    if (!(error instanceof EventscopeError)) throw error;
+    mistake = error.message;
+  }
+  const { id, aspect, points, place } = wish;
+  const counters = { hits: 0, filtered: 0, sites: [], trouble: undefined };
+  return { id, aspect, points, condition, filter, hitCondition, stopsAt, mistake, place, ...counters };
+}
+
+export class PointWishes {
+  readonly #wishes = new Map<string, PointWish>();
+  readonly #inventory: Inventory;
+  readonly #inspector: Inspector;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(inventory: Inventory, inspector: Inspector) {
+    this.#inventory = inventory;
+    this.#inspector = inspector;
+  }
+
+  all(): readonly PointWish[] {
+    return [...this.#wishes.values()];
+  }
+
+  /** Replaces the wishes of a group (ids with this beginning); what is the same stays set and keeps its counts. @returns them, in order */
+  replace(prefix: string, wanted: readonly PointWish[]): Promise<readonly PointWish[]> {
+    return this.#serial(async () => {
+      const kept = wanted.map((wish) => {
+        const before = this.#wishes.get(wish.id);
+        return before !== undefined && isSame(before, wish) ? before : wish;
+      });
+      const over = this.all().filter((wish) => wish.id.startsWith(prefix) && !kept.includes(wish));
+      for (const wish of over) {
+        this.#wishes.delete(wish.id);
+        await this.#remove(wish.sites);
+      }
+      for (const wish of kept) {
+        if (this.#wishes.has(wish.id)) continue;
+        this.#wishes.set(wish.id, wish);
+        await this.#bindAll(wish, this.#inventory.modules());
+      }
+      return kept;
+    });
+  }
+
+  bind(module: LoadedModule): Promise<void> {
+    return this.#serial(async () => {
+      for (const wish of this.#wishes.values()) await this.#bindAll(wish, [module]);
+    });
+  }
+
+  unbind(module: LoadedModule): void {
+    for (const wish of this.#wishes.values()) wish.sites = wish.sites.filter((site) => site.module !== module);
+  }
+
+  lost(engine: Engine, id: BreakpointId, why: string): void {
+    for (const wish of this.#wishes.values()) {
+      const left = wish.sites.filter((site) => site.engine !== engine || site.breakpoint !== id);
+      if (left.length < wish.sites.length) wish.trouble = why;
+      wish.sites = left;
+    }
+  }
+
+  hitBy(engine: Engine, ids: readonly BreakpointId[]): { readonly wish: PointWish; readonly site: PointSite }[] {
+    return this.all().flatMap((wish) =>
+      wish.sites
+        .filter((site) => site.engine === engine && ids.includes(site.breakpoint))
+        .map((site) => ({ wish, site })),
+    );
+  }
+
+  /** Hits that the target itself refused. */
+  filteredOnTarget(wish: PointWish): number {
+    const counts = wish.sites.map(({ engine, breakpoint }) => engine.hitCounts([breakpoint]).get(breakpoint)?.filtered);
+    return counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+  }
+
+  async #bindAll(wish: PointWish, modules: readonly LoadedModule[]): Promise<void> {
+    if (wish.mistake !== undefined) return;
+    const byEngine = new Map<Engine, { readonly site: Omit<PointSite, 'breakpoint'>; readonly request: BreakpointRequest }[]>(); // prettier-ignore
+    for (const module of [...modules]) {
+      for (const point of wish.points) {
+        for (const place of await this.#places(wish, point, module)) {
+          const { engine, module: { space } } = module; // prettier-ignore
+          const isThere = (other: { address: bigint; space: SpaceId }): boolean =>
+            other.address === place.address && other.space === space;
+          const planned = byEngine.get(engine) ?? [];
+          if (wish.sites.some(isThere) || planned.some(({ site }) => isThere(site))) continue;
+          const site = { engine, space, module, point, at: place.at, address: place.address };
+          planned.push({
+            site,
+            request: { space, kind: 'software', address: place.address, ...requestOf(wish, site) },
+          });
+          byEngine.set(engine, planned);
+        }
+      }
+    }
+    for (const [engine, planned] of byEngine) {
+      const answers = await engine.setBreakpoints(planned.map(({ request }) => request));
+      planned.forEach(({ site }, index) => {
+        const answer = answers[index];
+        if (typeof answer === 'number') wish.sites.push({ ...site, breakpoint: answer });
+        else wish.trouble = answer instanceof Error ? answer.message : 'the target did not take it';
+      });
+    }
+  }
+
+  /** Addresses in a module at which a wish is served. */
+  async #places(
+    wish: PointWish,
+    point: Point,
+    loaded: LoadedModule,
+  ): Promise<{ readonly address: bigint; readonly at: PointSite['at'] }[]> {
+    const { engine, module, symbols } = loaded;
+    const file = module.name.toLowerCase();
+    const side = this.#inventory.processOf(engine, module.space)?.side ?? (engine.kind === 'kd' ? 'kernel' : 'user');
+    if (side !== point.side) return [];
+    const entries = async (name: string): Promise<bigint[]> =>
+      (await symbols.functions(name)).map(({ rva }) => module.base + BigInt(rva));
+    if (wish.aspect === 'waitSatisfied' || wish.aspect === 'waitTimedOut') {
+      // One operation returns once from the native layer, whatever was called above it.
+      if (file !== 'ntdll.dll') return [];
+      const stubs = point.layer === 'native' ? [point.name] : [...enteredBy(point, true)];
+      const found = await Promise.all(
+        stubs.filter((name) => WAIT_STUBS.includes(name)).map(async (name) => Promise.all((await entries(name)).map((at) => this.#returnOf(loaded, at)))), // prettier-ignore
+      );
+      return found.flat().flatMap((address) => (address === undefined ? [] : [{ address, at: 'result' as const }]));
+    }
+    if (asksForName(wish) && !point.parameters.some((parameter) => OBJECT_PARAMETERS.has(parameter))) return [];
+    if (isServedInside(wish, point)) {
+      if (file !== 'ntdll.dll') return [];
+      const inner = await Promise.all([...enteredBy(point, true)].map(entries));
+      return inner.flat().map((address) => ({ address, at: 'inner' }));
+    }
+    if (!point.modules.includes(file)) return [];
+    // kernel32's own forms of what kernelbase has lead there.
+    if (file === 'kernel32.dll' && (await this.#isIn(loaded, 'kernelbase.dll', point.name))) return [];
+    return (await entries(point.name)).map((address) => ({ address, at: 'entry' }));
+  }
+
+  async #isIn({ engine, module }: LoadedModule, file: string, name: string): Promise<boolean> {
+    const other = this.#inventory
+      .modulesOf(engine, module.space)
+      .find((each) => each.module.name.toLowerCase() === file);
+    return ((await other?.symbols.functions(name)) ?? []).length > 0;
+  }
+
+  /** The return instruction of a stub of a system call: the last thing that it does, with the result in RAX. */
+  async #returnOf({ engine, module }: LoadedModule, entry: bigint): Promise<bigint | undefined> {
+    const memory = this.#inspector.memory(engine).access(module.space, NO_SIGNAL);
+    const data = await memory.read(entry, STUB_BYTES);
+    const decoder = new Decoder(64, data, DecoderOptions.None);
+    try {
+      decoder.ip = entry;
+      while (decoder.canDecode) {
+        const at = entry + BigInt(decoder.position);
+        const instruction = decoder.decode();
+        const { mnemonic, isInvalid } = instruction;
+        instruction.free();
+        if (isInvalid) return undefined;
+        if (mnemonic === Mnemonic.Ret) return at;
+      }
+      return undefined;
+    } finally {
+      decoder.free();
+    }
+  }
+
+  async #remove(sites: readonly PointSite[]): Promise<void> {
+    for (const engine of new Set(sites.map((site) => site.engine))) {
+      await engine.removeBreakpoints(sites.filter((site) => site.engine === engine).map((site) => site.breakpoint));
+    }
+  }
+
+  #serial<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work, work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+/** A name of an object is known on Wine's kernel side where a handle is: in the native call that the kernel's makes. */
+const isServedInside = (wish: PointWish, point: Point): boolean =>
+  point.layer === 'kernel' && point.entersOnWine !== undefined && asksForName(wish);
+
+function asksForName({ filter }: PointWish): boolean {
+  if (filter === undefined) return false;
+  const fields = fieldsOf(filter.condition);
+  return fields.has('event') || fields.has('object');
+}
+
+/** Of the result of a wait: satisfied or abandoned, and timed out. */
+const RESULTS: Partial<Record<PointAspect, string>> = {
+  waitSatisfied: 'status < 192',
+  waitTimedOut: 'status == 258',
+};
+
+function requestOf(
+  wish: PointWish,
+  { point, at }: Pick<PointSite, 'point' | 'at'>,
+): Pick<BreakpointRequest, 'filter' | 'atReturn'> {
+  // The kernel's exports count when a driver calls them; what lies below, when the kernel does. Of the user side the system's own calls of
+  // itself do not count.
+  const caller =
+    point.side === 'user'
+      ? 'caller.module != "ntdll.dll"'
+      : at === 'entry'
+        ? 'caller.module ~ ".sys"'
+        : 'caller.module == "ntoskrnl.exe"';
+  const parts = [caller, RESULTS[wish.aspect], wish.filter === undefined ? undefined : `(${wish.filter.text})`];
+  const text = parts.filter((part) => part !== undefined).join(' && ');
+  return { filter: parseFilter(text), ...(at === 'result' ? { atReturn: true } : {}) };
+}
+
+function isSame(one: PointWish, other: PointWish): boolean {
+  return (
+    one.condition === other.condition &&
+    one.mistake === other.mistake &&
+    one.place?.path === other.place?.path &&
+    one.place?.line === other.place?.line &&
+    one.hitCondition === other.hitCondition &&
+    one.points.length === other.points.length &&
+    one.points.every((point, index) => other.points[index] === point)
+  );
+}
+
+/** @throws EventscopeError `debug.point` */
+export function pointOfCatalogue(name: string): Point {
+  const found = POINTS.find((point) => point.name === name.slice(name.indexOf('!') + 1));
+  if (found !== undefined) return found;
+  throw new EventscopeError({
+    id: 'debug.point',
+    what: `${name} is no signal or wait point`,
+    next: 'Choose a function of the catalogue of points.',
+  });
+}

@@ -1,0 +1,91 @@
+/** Signal and wait points as an editor meets them: the stand-alone adapter over the sample's driver and application on Wine. */
+import assert from 'node:assert/strict';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { DispatcherObjectsBody, FlowBody } from '../../protocol/debug-requests.js';
+import { DapTestClient, lineOf, SOURCES } from './dap-client.js';
+import { debugMachine } from './debug-machine.js';
+import { join } from 'node:path';
+
+const NAME = '\\BaseNamedObjects\\EventscopePoints';
+const ON_NAME = `event == "${NAME.replaceAll('\\', '\\\\')}"`;
+
+describe('signal and wait points on the Wine target', function () {
+  this.timeout(120_000);
+  let folder = '';
+  let dap: DapTestClient;
+
+  before(async () => {
+    ({ folder } = await debugMachine());
+  });
+  beforeEach(async () => {
+    dap = await DapTestClient.start();
+  });
+  afterEach(() => dap.close());
+
+  const named = (count = 3): object => ({
+    project: folder,
+    build: false,
+    deploy: false,
+    application: {
+      arguments: [
+        'app-name',
+        '--name',
+        'EventscopePoints',
+        '--count',
+        String(count),
+        '--period',
+        '100',
+        '--timeout',
+        '60000',
+      ],
+    },
+  });
+
+  const filters = (filterOptions: readonly object[]): Promise<{ breakpoints: DebugProtocol.Breakpoint[] }> =>
+    dap.request('setExceptionBreakpoints', { filters: [], filterOptions });
+
+  /** The frame that an editor selects: the innermost one with source that is not put in the background. */
+  const selected = async (threadId: number): Promise<DebugProtocol.StackFrame> => {
+    const frames = await dap.frames(threadId);
+    const found = frames.find(({ source }) => source !== undefined && source.presentationHint !== 'deemphasize');
+    assert.ok(found !== undefined, frames.map(({ name }) => name).join('\n'));
+    return found;
+  };
+
+  it('follows a signal of the driver to the wait of the application, and shows who woke it', async () => {
+    await dap.launch(named(), () => filters([{ filterId: 'signal.kernel', condition: ON_NAME }]));
+    const stop = await dap.stop();
+    assert.equal(stop.reason, 'signal point');
+    assert.match(
+      stop.description ?? '',
+      /^KeSetEvent on \\BaseNamedObjects\\EventscopePoints: was not signaled; 1 waiter: eventapp thread \d+/,
+    );
+    const line = await lineOf('sys/events.c', 'const LONG previous = KeSetEvent');
+    const frame = await selected(stop.threadId);
+    assert.deepEqual([frame.source?.path, frame.line], [join(SOURCES, 'sys/events.c'), line]);
+
+    const { objects } = await dap.request<DispatcherObjectsBody>('eventscope/dispatcherObjects');
+    const object = objects.find(({ name }) => name === NAME);
+    assert.ok(object !== undefined, JSON.stringify(objects));
+    assert.equal(object.type, 'Event');
+    assert.match(object.state, /^not signaled/);
+    assert.equal(object.waiters.length, 1);
+    assert.deepEqual(object.references.map(({ side, kind }) => `${side} ${kind}`).sort(), ['kernel pointer', 'user handle']); // prettier-ignore
+    assert.match(object.lastSignal?.caller ?? '', /^eventsys!EsEventSignal, events\.c:\d+$/);
+
+    const flow = await dap.request<FlowBody>('eventscope/followSignal');
+    assert.equal(flow.outcome, 'following', flow.message);
+    const landed = await dap.stop();
+    assert.equal(landed.reason, 'follow signal');
+    assert.match(landed.description ?? '', /^The wait of eventapp thread \d+.* for .*EventscopePoints has returned: KeSetEvent of winedevice thread \d+.* satisfied it$/); // prettier-ignore
+    const waiter = await selected(landed.threadId);
+    assert.equal(waiter.source?.path, join(SOURCES, 'app/take_signals.c'));
+    const frames = await dap.frames(landed.threadId);
+    const label = frames.findIndex(({ presentationHint }) => presentationHint === 'label');
+    assert.match(frames[label]?.name ?? '', /^woken by KeSetEvent on .*EventscopePoints, winedevice thread \d+/);
+    const signaler = frames.slice(label + 1);
+    assert.ok(signaler.some(({ name }) => name === 'eventsys!EsEventSignal'));
+    const { scopes } = await dap.request<{ scopes: unknown[] }>('scopes', { frameId: signaler[0]?.id });
+    assert.deepEqual(scopes, []);
+  });
+});
