@@ -275,9 +275,10 @@ export class Timeline {
     this.select(selection);
     this.#unfoldFor(selection);
     const lane = (selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread).get(selection.at);
-    const { scrollTop } = this.#stage;
-    if (lane !== undefined && (lane.top < scrollTop + LANES_TOP || lane.top + lane.height > scrollTop + this.#height)) {
-      this.#stage.scrollTop = lane.top - this.#height / 2;
+    // As high as it is now that the detail says something else: the last resize may be of before.
+    const { scrollTop, clientHeight: height } = this.#stage;
+    if (lane !== undefined && (lane.top < scrollTop + LANES_TOP || lane.top + lane.height > scrollTop + height)) {
+      this.#stage.scrollTop = lane.top - height / 2;
     }
     const x = this.#scale.x(this.#view.momentOf(selection));
     if (x < 20 || x > this.#scale.width - 20) this.pan(x - this.#scale.width / 2);

@@ -35,3 +35,10 @@ export interface PageDocument {
 export type PostMessage = (message: unknown, target: '*', transfer?: readonly ArrayBuffer[]) => void;
 export type RequestAnimationFrame = (frame: (time: number) => void) => number;
 export type PageEvent = new (type: string, init: Readonly<Record<string, number | boolean>>) => object;
+/** What is dragged into a page. */
+export type PageDataTransfer = new () => { readonly items: { add(file: object): void } };
+export type PageNewFile = new (parts: readonly Uint8Array[], name: string) => object;
+export type PageDragEvent = new (
+  type: string,
+  init: { dataTransfer: object; bubbles: true; cancelable: true },
+) => object;

@@ -8,11 +8,14 @@ import { generate } from '../../trace/generator.js';
 import { buildModel } from '../../trace/model/model.js';
 import { TimelineBrowser, type TestPage } from './browser.js';
 import { assertPicture } from './pictures.js';
-import type { PageDocument, PostMessage } from './page-globals.js';
+import type { PageDataTransfer, PageDocument, PageDragEvent, PageNewFile, PostMessage } from './page-globals.js';
 
 // In the page.
 declare const document: PageDocument;
 declare const postMessage: PostMessage;
+declare const DataTransfer: PageDataTransfer;
+declare const DragEvent: PageDragEvent;
+declare const File: PageNewFile;
 
 const { recording } = generate({ seed: 21, span: 3e6, lost: 0.03, types: ['event', 'semaphore', 'timer'] });
 const columns: TimelineColumns = {
@@ -251,6 +254,60 @@ describe('timeline in Chromium', function () {
       (all) => document.getElementById('summary')?.textContent.includes(`${all} transitions`),
       columns.transitions.time.length,
     );
+  });
+
+  it('opens files that are dropped on it, several on one axis, and says which one cannot be read', async () => {
+    const shown = await show({}, 'recording.evtrace');
+    const files = [encodeEvtrace(generate({ seed: 23, span: 3e6 }).recording), new TextEncoder().encode('no trace')];
+    await shown.page.evaluate(
+      (contents) => {
+        const dropped = new DataTransfer();
+        contents.forEach((bytes, at) => dropped.items.add(new File([Uint8Array.from(bytes)], `dropped${at}.evtrace`)));
+        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: dropped, bubbles: true, cancelable: true }));
+      },
+      files.map((bytes) => [...bytes]),
+    );
+    await shown.page.waitForFunction(() => document.getElementById('summary')?.textContent.startsWith('2 runs'));
+    await shown.page.locator('#problems').filter({ hasText: '.evtrace' }).waitFor();
+  });
+
+  it('answers its host: a click tells caller and object, callers are told, an export comes as bytes', async () => {
+    const shown = await show();
+    const answerOf = async (type: string): Promise<Record<string, unknown>> => {
+      await shown.page.waitForFunction(
+        (wanted) =>
+          (globalThis as unknown as { sentMessages: { type: string }[] }).sentMessages.some(
+            (message) => message.type === wanted,
+          ),
+        type,
+      );
+      return (await shown.sent()).find((message) => message['type'] === type) ?? {};
+    };
+    await shown.post({ type: 'askCallers' });
+    assert.deepEqual((await answerOf('callers'))['callers'], columns.callers);
+    await shown.post({ type: 'export', kind: 'svg' });
+    assert.match(String((await answerOf('export'))['content']), /^<svg/);
+    const first = columns.objects.findIndex(({ quiet, path: named }) => !quiet && named !== undefined);
+    const object = columns.objects[first];
+    assert.ok(object !== undefined);
+    await shown.post({ type: 'reveal', object: object.path });
+    await shown.drawn();
+    await press(shown, 'o');
+    assert.deepEqual(await answerOf('revealObject'), {
+      ...{ type: 'revealObject', label: object.label, path: object.path, kind: object.kind },
+    });
+    // Everywhere over the drawing: what is under the click is told with its object.
+    const box = await shown.page.locator('#canvas').boundingBox();
+    assert.ok(box !== null);
+    for (
+      let x = box.x + 350;
+      x < box.x + box.width && (await shown.sent()).every(({ type }) => type !== 'chosen');
+      x += 5
+    ) {
+      await shown.page.mouse.click(x, box.y + 90);
+    }
+    const chosen = (await answerOf('chosen'))['object'] as { readonly label: string };
+    assert.ok(columns.objects.some(({ label }) => label === chosen.label));
   });
 
   it('shows two recordings on one axis with their differences', async () => {

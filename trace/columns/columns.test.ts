@@ -3,6 +3,7 @@ import { EventscopeError } from '../../protocol/errors.js';
 import { generate, type GeneratorOptions } from '../generator.js';
 import { buildModel, type TraceModel } from '../model/model.js';
 import { State } from '../model/transitions.js';
+import type { RecordingStop } from '../recording.js';
 import { Random } from '../ring-writer.js';
 import { laneOfRow, lowerBound, type TimelineColumns } from './columns.js';
 import { compareRuns } from './compare.js';
@@ -30,6 +31,25 @@ describe('columns of a model', () => {
       assert.equal(columns.edges.wait.length, model.wakes.count);
       checkEdges(model, columns);
     });
+  });
+
+  it('have the stops of the debugger that fall into them, cut to them, by the clock of the records', () => {
+    const [model] = models;
+    assert.ok(model !== undefined);
+    const { recording, clock } = model;
+    const at = (fromMs: number, untilMs: number, reason: string): RecordingStop => ({
+      ...{ fromUtcMs: clock.startUtcMs + fromMs, untilUtcMs: clock.startUtcMs + untilMs, reason },
+    });
+    // A recording begins before its first record: a stop in that time takes none of the time that is drawn.
+    const stops = [at(-300, -200, 'before'), at(-1, 1, 'over the begin'), at(1.5, 2, 'within')];
+    const drawn = toColumns(buildModel({ ...recording, metadata: { ...recording.metadata, stops } })).stops;
+    assert.deepEqual(
+      drawn.map(({ from, until, reason }) => [Math.round(from / 1e3), Math.round(until / 1e3), reason]),
+      [
+        [0, 1_000, 'over the begin'],
+        [1_500, 2_000, 'within'],
+      ],
+    );
   });
 
   it('come back from bytes as they were', () => {
