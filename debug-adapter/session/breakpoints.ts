@@ -110,14 +110,18 @@ export class Breakpoints {
   }
 
   /** Everything that was set is gone with its target: all wait again. */
-  forgetSites(): void {
-    for (const breakpoint of this.#all()) {
-      breakpoint.sites = [];
-      breakpoint.hits = 0;
-      if (breakpoint.spec.kind === 'instruction' || breakpoint.spec.kind === 'data') {
-        breakpoint.trouble = 'its address is of a process that has ended';
+  forgetSites(): Promise<void> {
+    return this.#serial(() => {
+      for (const breakpoint of this.#all()) {
+        const isOfAddress = breakpoint.spec.kind === 'instruction' || breakpoint.spec.kind === 'data';
+        if (isOfAddress) breakpoint.trouble = 'its address is of a process that has ended';
+        const wasSet = breakpoint.sites.length > 0;
+        breakpoint.sites = [];
+        breakpoint.hits = 0;
+        if (wasSet) this.#changed(this.#toDap(breakpoint));
       }
-    }
+      return Promise.resolve();
+    });
   }
 
   /** When all that goes on is done. */

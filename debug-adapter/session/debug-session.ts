@@ -124,7 +124,7 @@ export class DebugSession {
   async #restart(given: Record<string, unknown>): Promise<undefined> {
     const before = this.#configuration;
     if (before === undefined || this.#ending !== undefined) {
-      throw new EventscopeError({ id: 'debug.running', what: 'Nothing is being debugged that could be restarted' });
+      throw new EventscopeError({ id: 'debug.notStarted', what: 'Nothing is being debugged that could be restarted' });
     }
     const changed = given['arguments'];
     const configuration = changed === undefined ? before : readConfiguration(before.request, changed);

@@ -9,14 +9,12 @@ import type { EngineModule, SpaceId } from '../engine.js';
 import type { MemoryAccess } from '../variables/value.js';
 import type { CallerFrame, StackUnwinder } from './debuggee.js';
 
-/** Images of modules that were unloaded are forgotten when there are more than this. */
-const MAX_IMAGES = 512;
-
 export class FrameWalker implements StackUnwinder {
-  readonly #images = new Map<string, Promise<PeImage | undefined>>();
+  /** For as long as the module is loaded: another image may come to the same place. */
+  readonly #images = new WeakMap<EngineModule, Promise<PeImage | undefined>>();
 
   async callers(
-    space: SpaceId,
+    _space: SpaceId,
     registers: X64Context,
     modules: readonly EngineModule[],
     memory: MemoryAccess,
@@ -24,7 +22,7 @@ export class FrameWalker implements StackUnwinder {
     signal: AbortSignal,
   ): Promise<readonly CallerFrame[]> {
     const { frames } = await walkStack(registersOfContext(registers.bytes), {
-      moduleAt: (address) => this.#moduleAt(space, address, modules, memory),
+      moduleAt: (address) => this.#moduleAt(address, modules, memory),
       memory,
       limit: limit + 1,
       signal,
@@ -33,31 +31,28 @@ export class FrameWalker implements StackUnwinder {
   }
 
   async #moduleAt(
-    space: SpaceId,
     address: bigint,
     modules: readonly EngineModule[],
     memory: MemoryAccess,
   ): Promise<UnwindModule | undefined> {
     const module = modules.find(({ base, size }) => address >= base && address < base + BigInt(size));
     if (module === undefined) return undefined;
-    const image = await this.#image(space, module, memory);
+    const image = await this.#image(module, memory);
     return image === undefined ? undefined : { base: module.base, image };
   }
 
-  #image(space: SpaceId, { base, name }: EngineModule, memory: MemoryAccess): Promise<PeImage | undefined> {
-    const key = `${space}/${base}/${name}`;
-    let image = this.#images.get(key);
+  #image(module: EngineModule, memory: MemoryAccess): Promise<PeImage | undefined> {
+    const { base } = module;
+    let image = this.#images.get(module);
     if (image === undefined) {
       const source = { read: (offset: number, length: number) => memory.read(base + BigInt(offset), length) };
       image = PeImage.open(source, 'memory').catch((error: unknown) => {
-        this.#images.delete(key);
+        this.#images.delete(module);
         // An image whose headers cannot be read has no unwind data: the walk ends there.
         if (error instanceof EventscopeError) return undefined;
         throw error;
       });
-      this.#images.set(key, image);
-      const [oldest] = this.#images.keys();
-      if (this.#images.size > MAX_IMAGES && oldest !== undefined) this.#images.delete(oldest);
+      this.#images.set(module, image);
     }
     return image;
   }

@@ -1,6 +1,7 @@
 /** A DAP client of the stand-alone adapter, for tests: the standard one over standard input and output, with bounded waits that have names. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, type ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -28,6 +29,14 @@ export async function lineOf(file: string, text: string): Promise<number> {
   return index + 1;
 }
 
+const readText = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+const commandOf = (id: number): string => readText(`/proc/${id}/cmdline`).replaceAll('\0', ' ');
+
+function descendantsOf(id: number): number[] {
+  const children = readText(`/proc/${id}/task/${id}/children`).split(' ').filter(Boolean).map(Number);
+  return children.flatMap((child) => [child, ...descendantsOf(child)]);
+}
+
 export type StoppedBody = DebugProtocol.StoppedEvent['body'];
 
 export class DapTestClient {
@@ -35,6 +44,7 @@ export class DapTestClient {
   readonly events: DebugProtocol.Event[] = [];
   readonly #stops: StoppedBody[] = [];
   #wake: (() => void)[] = [];
+  #isKilled = false;
 
   private constructor() {
     this.client = new DebugClient(process.execPath, join(ROOT, 'dist', 'dap.cjs'), 'eventscope', undefined, true);
@@ -198,7 +208,27 @@ export class DapTestClient {
   }
 
   async close(): Promise<void> {
-    await this.client.stop();
+    // Its answer to the goodbye would be waited for for ever.
+    if (!this.#isKilled) await this.client.stop();
+  }
+
+  /** Ends the adapter without a word, as a crash of the editor's host would. */
+  killAdapter(): void {
+    this.#isKilled = true;
+    process.kill(this.#adapterId, 'SIGKILL');
+  }
+
+  /** Ends the agent that the adapter has started. */
+  killAgent(): void {
+    const agents = descendantsOf(this.#adapterId).filter((id) => commandOf(id).includes('agent.cjs'));
+    assert.ok(agents.length > 0, 'the adapter has no agent');
+    for (const id of agents) process.kill(id, 'SIGKILL');
+  }
+
+  get #adapterId(): number {
+    const { _adapterProcess: adapter } = this.client as unknown as { readonly _adapterProcess?: ChildProcess };
+    assert.ok(adapter?.pid !== undefined, 'the adapter does not run');
+    return adapter.pid;
   }
 
   #take(event: DebugProtocol.Event): void {
