@@ -10,6 +10,7 @@ import {
   DBG_EXCEPTION_NOT_HANDLED,
   DbgUiConnectToDbg,
   DbgUiGetThreadDebugObject,
+  DbgUiSetThreadDebugObject,
   DebugSetProcessKillOnExit,
   GetThreadDescription,
   QueryPerformanceCounter,
@@ -58,7 +59,13 @@ export class DebugObject {
   /** Can be waited on: signaled while an event waits. */
   readonly handle: Handle;
 
-  constructor() {
+  /** handle: of another process's object that this one is to use; undefined: one of its own. */
+  constructor(handle?: Handle) {
+    if (handle !== undefined) {
+      DbgUiSetThreadDebugObject(handle);
+      this.handle = handle;
+      return;
+    }
     const status = DbgUiConnectToDbg();
     if (status < 0) {
       throw ntstatusError('DbgUiConnectToDbg', status);

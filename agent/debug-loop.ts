@@ -28,6 +28,7 @@ import {
   threadDescription,
 } from './debug-events.js';
 import { DebuggedProcess, DebuggedThread } from './debug-process.js';
+import type { RepairTable } from './repair-table.js';
 import { NtRemoveProcessDebug } from './debug-native.js';
 import { TerminateProcess } from './native/common-native.js';
 import { NativeError, plainError } from './native/native-error.js';
@@ -90,6 +91,7 @@ export class DebugLoop {
   constructor(
     readonly object: DebugObject,
     readonly emit: (event: DebugEvent) => void,
+    readonly table: RepairTable,
   ) {}
 
   // ---- what is there
@@ -123,8 +125,8 @@ export class DebugLoop {
     }
   }
 
-  addProcess(processId: number, handle: Handle, name: string): DebuggedProcess {
-    const process = new DebuggedProcess(this.#nextSpace++, processId, handle, name);
+  addProcess(processId: number, handle: Handle, name: string, launched = false): DebuggedProcess {
+    const process = new DebuggedProcess(this.#nextSpace++, processId, handle, name, this.table, launched);
     this.#processes.set(processId, process);
     return process;
   }
@@ -241,6 +243,7 @@ export class DebugLoop {
       this.#userStep = undefined;
     }
     process.threads.delete(threadId);
+    thread.forget();
     this.#threads.delete(thread.id);
     this.emit({ type: 'threadExited', thread: thread.id, exitCode });
   }
@@ -263,6 +266,7 @@ export class DebugLoop {
       this.emit({ type: 'breakpointLost', breakpoint: breakpoint.id, why: `${process.name} is not debugged any more` });
     }
     this.#processes.delete(process.processId);
+    this.table.removeProcess(process.processId);
     this.#kept = this.#kept.filter((event) => event.processId !== process.processId);
     if (this.#stopped?.thread.process === process) {
       // What stopped is gone: nothing is left to look at there, and the others go on.
@@ -489,6 +493,7 @@ export class DebugLoop {
       process.lift(lifted);
     }
     context.eflags |= EFLAGS.trap;
+    thread.stepping = true;
     thread.writeContext(context, CODE_CONTEXT);
     this.#steps.set(process, { thread, from: context.rip, lifted, held });
   }
@@ -499,6 +504,7 @@ export class DebugLoop {
       return;
     }
     this.#steps.delete(process);
+    step.thread.stepping = false;
     if (step.lifted !== undefined) {
       process.lower(step.lifted);
     }
@@ -903,6 +909,7 @@ export class DebugLoop {
 
   /** An attach that came to nothing. */
   abandon(process: DebuggedProcess): void {
+    this.table.removeProcess(process.processId);
     this.#processes.delete(process.processId);
   }
 
@@ -938,6 +945,7 @@ export class DebugLoop {
     NtRemoveProcessDebug(process.handle, this.object.handle);
     process.thaw();
     this.#processes.delete(process.processId);
+    this.table.removeProcess(process.processId);
     this.emit({ type: 'detached', space: process.space });
     closeHandle(process.handle);
   }

@@ -22,8 +22,7 @@ export const debugOperations: Operations = {
       throw plainError('A launch needs its pipes');
     }
     const { processId, process } = launch(params, pipes);
-    const debugged = loop.addProcess(processId, process, windowsBaseName(params.program));
-    debugged.launched = true;
+    const debugged = loop.addProcess(processId, process, windowsBaseName(params.program), true);
     debugged.awaitsEntry = true;
     return { space: debugged.space, process: processId };
   },

@@ -21,6 +21,7 @@ import {
 import { GetLastError } from './native/common-native.js';
 import { NativeMemory, type Handle } from './native/memory.js';
 import { win32Error } from './native/native-error.js';
+import { HELD, RowKind, STEPPING, type RepairTable } from './repair-table.js';
 
 const PAGE_BYTES = 4_096;
 const INT3 = 0xcc;
@@ -39,6 +40,8 @@ export class DebuggedThread {
   expectsTrap = false;
   /** Whether we hold it by SuspendThread, apart from what holds its process. */
   held = false;
+  #stepping = false;
+  readonly #row: number | undefined;
 
   constructor(
     readonly id: number,
@@ -46,7 +49,10 @@ export class DebuggedThread {
     readonly threadId: number,
     readonly handle: Handle,
     readonly startAddress: bigint,
-  ) {}
+  ) {
+    const row = { kind: RowKind.Thread, flags: 0, process: process.processId, value: BigInt(threadId) };
+    this.#row = process.table.add(row);
+  }
 
   /** @param flags CONTEXT_* @throws NativeError when it has ended */
   readContext(flags: number = CONTEXT_ALL): X64Context {
@@ -68,6 +74,7 @@ export class DebuggedThread {
   hold(): void {
     if (!this.held && SuspendThread(this.handle) !== SUSPEND_FAILED) {
       this.held = true;
+      this.#note();
     }
   }
 
@@ -75,12 +82,29 @@ export class DebuggedThread {
     if (this.held) {
       ResumeThread(this.handle);
       this.held = false;
+      this.#note();
     }
+  }
+
+  /** Whether the trap flag of its registers is ours. */
+  set stepping(stepping: boolean) {
+    this.#stepping = stepping;
+    this.#note();
+  }
+
+  #note(): void {
+    this.process.table.setFlags(this.#row, (this.held ? HELD : 0) | (this.#stepping ? STEPPING : 0));
+  }
+
+  /** It has ended. */
+  forget(): void {
+    this.process.table.remove(this.#row);
   }
 }
 
 /** One INT3 of ours in a process. */
 interface Patch {
+  readonly row: number | undefined;
   original: number;
   /** Out for a moment, while one thread runs the instruction under it. */
   lifted: boolean;
@@ -91,9 +115,9 @@ export class DebuggedProcess {
   readonly modules = new Map<bigint, DebugModule>();
   /** Launched by us, and its loader has not met its breakpoint yet. */
   awaitsEntry = false;
-  launched = false;
   /** Held by NtSuspendProcess. */
   frozen = false;
+  readonly #row: number | undefined;
   readonly #patches = new Map<bigint, Patch>();
   /** Where our INT3s were: a thread may have met one whose event comes only now. */
   readonly #formerPatches = new Set<bigint>();
@@ -103,7 +127,13 @@ export class DebuggedProcess {
     readonly processId: number,
     readonly handle: Handle,
     public name: string,
-  ) {}
+    readonly table: RepairTable,
+    /** Ends with the agent. */
+    readonly launched: boolean,
+  ) {
+    const kind = launched ? RowKind.LaunchedProcess : RowKind.Process;
+    this.#row = table.add({ kind, flags: 0, process: processId, value: 0n });
+  }
 
   // ---- memory
 
@@ -173,6 +203,7 @@ export class DebuggedProcess {
       const offset = at - address;
       if (offset >= 0n && offset < BigInt(data.length)) {
         patch.original = data[Number(offset)] ?? patch.original;
+        this.table.setFlags(patch.row, patch.original);
       }
     }
     return undefined;
@@ -204,11 +235,25 @@ export class DebuggedProcess {
       return true;
     }
     const original = this.readRaw(address, 1)?.[0];
-    if (original === undefined || !this.writeRaw(address, int3)) {
+    if (original === undefined) {
       return false;
     }
-    this.#patches.set(address, { original, lifted: false });
+    const row = this.#tableInt3(address, original);
+    if (!this.writeRaw(address, int3)) {
+      this.table.remove(row);
+      return false;
+    }
+    this.#patches.set(address, { original, lifted: false, row });
     return true;
+  }
+
+  #tableInt3(address: bigint, original: number): number | undefined {
+    return this.table.add({ kind: RowKind.Int3, flags: original, process: this.processId, value: address });
+  }
+
+  /** An INT3 that is there already. */
+  adoptPatch(address: bigint, original: number): void {
+    this.#patches.set(address, { original, lifted: false, row: undefined });
   }
 
   unpatch(address: bigint): void {
@@ -217,6 +262,7 @@ export class DebuggedProcess {
       return;
     }
     this.writeRaw(address, Uint8Array.of(patch.original));
+    this.table.remove(patch.row);
     this.#patches.delete(address);
     this.#formerPatches.add(address);
     for (const thread of this.threads.values()) {
@@ -247,6 +293,7 @@ export class DebuggedProcess {
   forgetPatches(from: bigint, to: bigint): bigint[] {
     const gone = [...this.#patches.keys()].filter((address) => address >= from && address < to);
     for (const address of gone) {
+      this.table.remove(this.#patches.get(address)?.row);
       this.#patches.delete(address);
     }
     for (const address of this.#formerPatches) {
@@ -262,6 +309,7 @@ export class DebuggedProcess {
   freeze(): void {
     if (!this.frozen && NtSuspendProcess(this.handle) >= 0) {
       this.frozen = true;
+      this.table.setFlags(this.#row, HELD);
     }
   }
 
@@ -269,6 +317,7 @@ export class DebuggedProcess {
     if (this.frozen) {
       NtResumeProcess(this.handle);
       this.frozen = false;
+      this.table.setFlags(this.#row, 0);
     }
   }
 

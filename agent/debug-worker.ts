@@ -12,6 +12,7 @@ import { DebugObject } from './debug-events.js';
 import { INFINITE, ResetEvent, WaitForMultipleObjects } from './native/common-native.js';
 import type { Handle } from './native/memory.js';
 import { NativeError } from './native/native-error.js';
+import { RepairTable } from './repair-table.js';
 
 export type DebugRequestName = Extract<RequestName, `debug/${string}`>;
 
@@ -20,6 +21,8 @@ export interface DebugWorkerRole {
   readonly port: MessagePort;
   /** Win32 event, manual reset: a message waits. */
   readonly wake: Handle;
+  /** Of the repair table. */
+  readonly table: Handle;
 }
 
 export type DebugCall = {
@@ -30,7 +33,7 @@ export type DebugCall = {
 };
 
 export type DebugMessage =
-  | { readonly type: 'ready' }
+  | { readonly type: 'ready'; readonly object: Handle }
   | { readonly type: 'done'; readonly id: number; readonly result: unknown }
   | { readonly type: 'failed'; readonly id: number; readonly failure: CallFailure }
   | { readonly type: 'events'; readonly events: DebugEvent[] };
@@ -38,11 +41,11 @@ export type DebugMessage =
 /** How often counters of hits are told while nothing else is. */
 const HITS_MS = 250;
 
-export function runDebugWorker({ port, wake }: DebugWorkerRole): void {
+export function runDebugWorker({ port, wake, table }: DebugWorkerRole): void {
   const post = (message: DebugMessage): void => port.postMessage(message);
   const object = new DebugObject();
   let events: DebugEvent[] = [];
-  const loop = new DebugLoop(object, (event) => events.push(event));
+  const loop = new DebugLoop(object, (event) => events.push(event), new RepairTable(table));
   const flush = (): void => {
     if (events.length > 0) {
       post({ type: 'events', events });
@@ -50,7 +53,7 @@ export function runDebugWorker({ port, wake }: DebugWorkerRole): void {
     }
   };
   const handles = BigInt64Array.of(BigInt(wake), BigInt(object.handle));
-  post({ type: 'ready' });
+  post({ type: 'ready', object: object.handle });
   let hitsTold = performance.now();
   for (;;) {
     const countsWait = loop.breakpoints.changed.size > 0;

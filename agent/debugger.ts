@@ -11,7 +11,9 @@ import type { DebugEvent } from '../protocol/agent-debug.js';
 import type { RequestParams, RequestResult } from '../protocol/agent-rpc.js';
 import type { DebugCall, DebugMessage, DebugRequestName, DebugWorkerRole } from './debug-worker.js';
 import { CreateEventW, GetCurrentProcessId, SetEvent } from './native/common-native.js';
+import { startGuard } from './debug-guard.js';
 import type { Handle } from './native/memory.js';
+import { RepairTable } from './repair-table.js';
 
 const ANSWER_TIMEOUT_MS = 20_000;
 const START_TIMEOUT_MS = 10_000;
@@ -29,14 +31,17 @@ class DebugThread {
   readonly #wake: Handle = CreateEventW(null, 1, 0, null);
   readonly #waiting = new Map<number, Waiting>();
   readonly ready: Promise<void>;
+  /** When the guard is there: from then on, what is inserted is put back whatever becomes of the agent. Never rejects. */
+  readonly guarded: Promise<void>;
+  readonly #table: Handle = RepairTable.makeSection();
   #nextId = 1;
 
   constructor(bundle: string, onEvents: (events: DebugEvent[]) => void, log: (line: string) => void) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    const workerData: DebugWorkerRole = { role: 'debug', port: port2, wake: this.#wake };
+    const workerData: DebugWorkerRole = { role: 'debug', port: port2, wake: this.#wake, table: this.#table };
     this.worker = new Worker(bundle, { workerData, transferList: [port2] });
-    this.ready = new Promise((resolve, reject) => {
+    const object = new Promise<Handle>((resolve, reject) => {
       const late = new AgentRequestError('debug', 'The debug thread does not start', undefined);
       const timer = setTimeout(() => reject(late), START_TIMEOUT_MS);
       const broken = (why: string): void => {
@@ -56,7 +61,7 @@ class DebugThread {
         switch (message.type) {
           case 'ready':
             clearTimeout(timer);
-            resolve();
+            resolve(message.object);
             return;
           case 'events':
             onEvents(message.events);
@@ -71,7 +76,11 @@ class DebugThread {
         }
       });
     });
+    this.ready = object.then(() => {});
     this.ready.catch(() => {});
+    this.guarded = object
+      .then((handle) => startGuard(bundle, handle, this.#table))
+      .catch((error: unknown) => log(`debug guard: ${String(error)}`));
   }
 
   async call<N extends DebugRequestName>(
@@ -126,7 +135,12 @@ export class Debugger {
   ) {}
 
   async call<N extends DebugRequestName>(name: N, params: RequestParams<N>): Promise<RequestResult<N>> {
-    return this.#started().call(name, params);
+    const thread = this.#started();
+    if (name === 'debug/attach') {
+      // What is launched ends with the agent; this would go on, with what was put into it.
+      await thread.guarded;
+    }
+    return thread.call(name, params);
   }
 
   async launch(params: RequestParams<'debug/launch'>): Promise<RequestResult<'debug/launch'>> {

@@ -9,12 +9,14 @@
  * (node_modules) or through NODE_PATH. It listens on loopback, writes {port, processId} to the port file, serves one client,
  * and ends when that client goes, or when none comes within the client time-out (a minute unless said).
  *
- * The same bundle is what its worker threads run: calls that may block, and the drains of trace rings.
+ * The same bundle is what its worker threads run (calls that may block, the drains of trace rings, the debug thread), and the guard of
+ * what is debugged, a process of its own.
  */
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { isMainThread, workerData } from 'node:worker_threads';
 import { CallPool, type WorkerRole } from './call-pool.js';
 import { runCallWorker } from './call-worker.js';
+import { GUARD_OPTION, runDebugGuard } from './debug-guard.js';
 import { runDebugWorker, type DebugWorkerRole } from './debug-worker.js';
 import { openLog } from './log.js';
 import { GetCurrentProcess, GetCurrentProcessId, TerminateProcess } from './native/common-native.js';
@@ -129,7 +131,9 @@ function main(): void {
   });
 }
 
-if (isMainThread) {
+if (isMainThread && process.argv[2] === GUARD_OPTION) {
+  runDebugGuard(process.argv.slice(3));
+} else if (isMainThread) {
   main();
 } else {
   const role = workerData as WorkerRole | TraceWorkerRole | DebugWorkerRole;

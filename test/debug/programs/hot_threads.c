@@ -1,11 +1,12 @@
 /*
  * hot_threads.c - many threads in one hot path, which counts what really ran.
  *
- *     hot_threads.exe THREADS ROUNDS [once]
+ *     hot_threads.exe THREADS ROUNDS [once | stay [DELAY]]
  *
  * Each thread calls HotPush and HotSteppedOver ROUNDS times. Everything is exported, for a debugger to put breakpoints at: the first begins
  * with an instruction that an emulator knows, the second with one that it leaves to the processor. At the end the program prints the
- * counts, which a lost or repeated instruction would change; then it waits for its end unless `once` is given.
+ * counts, which a lost or repeated instruction would change; then it waits for its end unless `once` is given. DELAY: ms until the threads
+ * are made, time for a debugger to attach.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <wchar.h>
-
-
 
 volatile LONG64 HotPushed;
 volatile LONG64 HotStepped;
@@ -58,6 +57,9 @@ int wmain(int Count, wchar_t **Arguments)
     if (count < 1 || count > MAXIMUM_WAIT_OBJECTS) {
         return 2;
     }
+    if (Count > 4) {
+        Sleep((DWORD)wcstoul(Arguments[4], NULL, 10));
+    }
     for (LONG index = 0; index < count; index++) {
         threads[index] = CreateThread(NULL, 0, Run, NULL, 0, NULL);
     }
@@ -65,7 +67,7 @@ int wmain(int Count, wchar_t **Arguments)
     HotWatched = count;
     printf("pushed=%lld stepped=%lld\n", (long long)HotPushed, (long long)HotStepped);
     fflush(stdout);
-    if (Count <= 3) {
+    if (Count <= 3 || wcscmp(Arguments[3], L"once") != 0) {
         Sleep(INFINITE);
     }
     return 0;
