@@ -88,8 +88,9 @@ export class FolderConnection implements vscode.Disposable {
       return;
     }
     const settings = this.#settingsOf(this.#project);
-    const same = before.project !== undefined && sameSettings(settings, this.#settingsOf(before.project));
-    if (same && before.target !== undefined) {
+    const { project, target } = before;
+    const opened = project?.targets.find(({ name }) => name === target?.name);
+    if (target !== undefined && target.name === settings?.name && sameSettings(settings, opened)) {
       if (this.#connection !== undefined) this.#connection = { ...this.#connection, project: this.#project };
       return;
     }

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { registerCommands } from './commands.js';
 import { ExtensionServices } from './context.js';
 import { type Debugging, registerDebugging } from './debug/register.js';
-import { onSettingChanged } from './settings.js';
+import { onProjectSettingChanged, onSettingChanged } from './settings.js';
 import { registerStatusBar } from './status-bar.js';
 import { registerTasks } from './tasks.js';
 import { registerTimeline, type TimelineParts } from './timeline/register.js';
@@ -39,6 +39,7 @@ export function activate(context: vscode.ExtensionContext): EventscopeApi {
   );
   // A few small files are read; nothing is started by it.
   own.inBackground(own.load());
+  own.inBackground(own.problems.showMisplaced());
   const parts = { services: own, views, timeline, debugging };
   return { version: 1, ...(context.extensionMode === vscode.ExtensionMode.Test ? parts : {}) };
 }
@@ -63,5 +64,6 @@ function watchSettings(own: ExtensionServices): vscode.Disposable {
     watcher.onDidCreate(changed),
     watcher.onDidDelete(changed),
     onSettingChanged(['setup.nodeForWindows'], () => own.inBackground(own.load())),
+    onProjectSettingChanged(() => own.inBackground(own.problems.showMisplaced())),
   );
 }

@@ -53,6 +53,28 @@ export class Problems implements vscode.Disposable {
       .catch((error: unknown) => this.#log.error(String(error)));
   }
 
+  /**
+   * The project's settings are read from its folder alone, where the command line reads them too: elsewhere they are without effect, and
+   * that is told. In a .code-workspace file where they stand; of the user's own settings nobody tells us the file.
+   */
+  async showMisplaced(): Promise<void> {
+    const file = vscode.workspace.workspaceFile;
+    if (file?.scheme === 'file') this.#settings.set(file, await misplacedIn(file.fsPath));
+    const names = PROJECT_KEYS.filter(
+      (key) => vscode.workspace.getConfiguration().inspect(key)?.globalValue !== undefined,
+    );
+    const told = names.filter((name) => !this.#told.has(name));
+    for (const name of told) this.#told.add(name);
+    if (told.length === 0) return;
+    const open = vscode.l10n.t('Open User Settings');
+    const message = vscode.l10n.t('{0} in the user settings has no effect. {1}', told.join(', '), whereTheyBelong());
+    this.#log.warn(message);
+    if ((await vscode.window.showWarningMessage(message, open)) === open) {
+      await vscode.commands.executeCommand('workbench.action.openSettingsJson');
+    }
+  }
+  readonly #told = new Set<string>();
+
   async #checkSettings(file: string): Promise<vscode.Diagnostic[]> {
     let text: string;
     try {
@@ -80,6 +102,23 @@ export class Problems implements vscode.Disposable {
     this.#build.dispose();
     this.#settings.dispose();
   }
+}
+
+const whereTheyBelong = (): string =>
+  vscode.l10n.t("They belong in .vscode/settings.json of the project's folder, where the command line reads them too.");
+
+async function misplacedIn(workspaceFile: string): Promise<vscode.Diagnostic[]> {
+  const text = await readFile(workspaceFile, 'utf8').catch(() => '');
+  const { findNodeAtLocation, parseTree } = await import('jsonc-parser');
+  const root = parseTree(text, [], { allowTrailingComma: true, allowEmptyContent: true });
+  const lines = text.split('\n');
+  return PROJECT_KEYS.flatMap((key) => {
+    const node = root === undefined ? undefined : findNodeAtLocation(root, ['settings', key]);
+    if (node?.parent === undefined) return [];
+    const line = text.slice(0, node.parent.offset).split('\n').length - 1;
+    const message = vscode.l10n.t('{0} has no effect here. {1}', key, whereTheyBelong());
+    return [settingsProblem(line, lines[line]?.length ?? 0, message, vscode.DiagnosticSeverity.Warning)];
+  });
 }
 
 function faultOf(key: string, value: unknown): { message: string; severity: vscode.DiagnosticSeverity } | undefined {

@@ -69,3 +69,11 @@ export function onSettingChanged(names: readonly SettingName[], listener: () => 
     if (names.some((name) => event.affectsConfiguration(`${SECTION}.${name}`))) listener();
   });
 }
+
+/** Calls the listener when the project's own settings have changed, wherever they stand. */
+export function onProjectSettingChanged(listener: () => void): vscode.Disposable {
+  return vscode.workspace.onDidChangeConfiguration((event) => {
+    if (event.affectsConfiguration(`${SECTION}.project`) || event.affectsConfiguration(`${SECTION}.targets`))
+      listener();
+  });
+}

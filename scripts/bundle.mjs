@@ -172,7 +172,8 @@ async function buildInPieces(esbuild, { pieces, outfile, format, banner, ...opti
       minify: options.minify,
       sourcemap: 'external',
       sourcefile: path.basename(file),
-      logLevel: 'warning',
+      // What is to be said of the sources was said by the first pass.
+      logLevel: 'error',
     });
     const name = path.basename(file);
     outputFiles.push({ path: file, contents: Buffer.from(`${code}//# sourceMappingURL=${name}.map\n`) });

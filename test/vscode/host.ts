@@ -153,8 +153,9 @@ export class VscodeHost {
     return window;
   }
 
+  /** @param folder a folder, or a .code-workspace file */
   async goTo(page: Page, folder: string, payload?: readonly (readonly [string, string])[]): Promise<void> {
-    const query = new URLSearchParams({ folder });
+    const query = new URLSearchParams({ [folder.endsWith('.code-workspace') ? 'workspace' : 'folder']: folder });
     if (payload !== undefined) query.set('payload', JSON.stringify(payload));
     await page.goto(`http://127.0.0.1:${this.port}/?${query.toString()}`);
     await page.locator('.monaco-workbench').waitFor({ timeout: LOAD_TIMEOUT_MS });
@@ -234,7 +235,8 @@ function environmentOf(root: string, options: VscodeHostOptions): NodeJS.Process
     CODE_SERVER_CONFIG: path.join(root, 'config.yaml'),
     // No requests to a gallery of extensions.
     EXTENSIONS_GALLERY: '{}',
-    // Not TMPDIR: Wine's server has its socket there, and a test's own agent must find the one that the window started.
+    // As an editor may have another one than the terminal that a test is: both must find one wineserver.
+    TMPDIR: root,
     XDG_RUNTIME_DIR: root,
     XDG_DATA_HOME: path.join(root, 'd'),
     XDG_CONFIG_HOME: path.join(root, 'c'),
@@ -298,7 +300,7 @@ async function endPrefixes(root: string): Promise<void> {
   for (const name of names) {
     const prefix = path.join(root, name, '.eventscope', 'wine', 'prefix');
     if (!existsSync(prefix)) continue;
-    const env = { ...process.env, WINEPREFIX: prefix };
+    const env = { ...process.env, TMPDIR: '/tmp', WINEPREFIX: prefix };
     await promisify(execFile)('wineserver', ['-k'], { env, timeout: 20_000 }).catch(() => undefined);
     await promisify(execFile)('wineserver', ['-w'], { env, timeout: 20_000 }).catch(() => undefined);
   }
