@@ -52,7 +52,8 @@ const WARY_EXCHANGES = 256;
 const MAX_ATTEMPTS = 200;
 /** Sends of a packet that lets the target run, until it is taken for received: a running target does not answer. */
 const CONTINUE_ATTEMPTS = 12;
-const BREAK_IN_WAIT_MS = 1_000;
+/** A break-in byte is lost when the target looks at it together with others, so it comes again soon. */
+const BREAK_IN_WAIT_MS = 500;
 /** From a print until the target looks for a break-in again. */
 const AFTER_PRINT_MS = 20;
 
@@ -125,8 +126,11 @@ export class KdClient {
           if (round % 2 === 0) this.link.breakIn();
           else this.link.reset();
         }
-        const wait = this.link.dialect === 'kdnet' ? BREAK_IN_WAIT_MS / 2 : BREAK_IN_WAIT_MS;
-        const came = await this.#waitFor(['stopped', 'running'], options.breakIn ? wait : undefined, signal);
+        const came = await this.#waitFor(
+          ['stopped', 'running'],
+          options.breakIn ? BREAK_IN_WAIT_MS : undefined,
+          signal,
+        );
         if (came === 'running' && options.breakIn) {
           // While it waited for our acknowledgement it did not look for a break-in.
           await this.#waitFor(['stopped'], AFTER_PRINT_MS, signal);

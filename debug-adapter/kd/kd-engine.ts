@@ -1,5 +1,5 @@
 /** The Engine over the kernel protocol: the whole machine stops, the kernel and every process are address spaces of it. */
-import { passes } from '../../machine/conditions.js';
+import { fieldsOf, passes } from '../../machine/conditions.js';
 import { X64Context } from '../../machine/x64-context.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type {
@@ -85,6 +85,8 @@ export class KdEngine implements Engine {
   #stopOnLoad: ReadonlySet<string> = new Set();
   #turn: Promise<unknown> = Promise.resolve();
   #pausing = false;
+  /** The stop that was told last. */
+  #told: StateChange | undefined;
   /** A break-in was sent and something else stopped the target. */
   #lateBreakInUntil = 0;
   #attached = false;
@@ -267,23 +269,32 @@ export class KdEngine implements Engine {
     });
   }
 
-  async pause(): Promise<void> {
-    if (this.client.state === 'stopped') return;
-    this.#pausing = true;
-    try {
-      await this.client.pause(PAUSE_MS);
-    } catch (error) {
-      this.#pausing = false;
-      throw error;
-    }
+  pause(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { stop } = this.client;
+      if (stop !== undefined) {
+        if (this.#isTold(stop) || this.#holdsQuietly) return;
+        // It stands at something that nobody has looked at yet: that is told, if only as the pause.
+        this.#pausing = true;
+        await this.#handle(stop);
+        if (this.#isTold(stop)) return;
+      }
+      this.#pausing = true;
+      try {
+        await this.client.pause(PAUSE_MS);
+      } catch (error) {
+        this.#pausing = false;
+        throw error;
+      }
+    });
   }
 
   /** Removes everything and lets the machine run. */
   async detach(): Promise<void> {
     if (this.#ended) return;
     try {
-      if (this.client.state !== 'stopped') await this.#quietPause();
       await this.#inTurn(async () => {
+        await this.#quietPause();
         await this.#breakpoints.removeAll();
         this.#attached = false;
         await this.#run.resume(false);
@@ -361,7 +372,7 @@ export class KdEngine implements Engine {
 
   /** Decides what a stop is, and goes on from those that nobody asked for. */
   async #handle(stop: StateChange): Promise<void> {
-    if (this.client.stop !== stop) return;
+    if (this.client.stop !== stop || this.#told === stop) return;
     switch (stop.kind) {
       case 'loadSymbols':
         await this.#handleLoad(stop);
@@ -404,7 +415,6 @@ export class KdEngine implements Engine {
     }
     const hit = this.#breakpoints.hitBy(stop);
     if (hit.length > 0) {
-      this.#noteLateBreakIn();
       await this.#handleHits(stop, hit);
       return;
     }
@@ -437,17 +447,27 @@ export class KdEngine implements Engine {
       const elsewhere =
         (request.space !== KERNEL_SPACE && request.space !== space) ||
         (request.thread !== undefined && request.thread !== thread);
-      const lookup = this.inventory.conditionLookup(stop, breakpoint.hits + 1);
-      if (elsewhere || !passes(request.filter, lookup)) breakpoint.filtered++;
+      if (elsewhere || !(await this.#passes(stop, breakpoint))) breakpoint.filtered++;
       else if (++breakpoint.hits >= (request.ignoreCount ?? 0)) stopping.push(breakpoint);
     }
     if (stopping.length === 0) {
-      await this.#goOn(false);
+      // The stop that a pause wants is there; its break-in may be lost among the hits.
+      if (!this.#pausing) await this.#goOn(false);
+      else {
+        this.#noteLateBreakIn();
+        await this.#report(stop, { kind: 'pause' });
+      }
       return;
     }
+    this.#noteLateBreakIn();
     for (const { id, request } of stopping) if (request.once === true) await this.#breakpoints.remove(id);
     const kind = stopping.some(({ request }) => request.kind === 'write' || request.kind === 'readwrite');
     await this.#report(stop, { kind: kind ? 'data' : 'breakpoint', breakpoints: stopping.map(({ id }) => id) });
+  }
+
+  async #passes(stop: StateChange, { request: { filter }, hits }: EngineBreakpoint): Promise<boolean> {
+    if (filter === undefined) return true;
+    return passes(filter, await this.inventory.conditionLookup(stop, fieldsOf(filter.condition), hits + 1));
   }
 
   async #report(stop: StateChange, reason: StopReason): Promise<void> {
@@ -455,6 +475,7 @@ export class KdEngine implements Engine {
       await this.#goOn(false);
       return;
     }
+    this.#told = stop;
     const before = this.client.requests;
     const context = await this.#run.context(stop.processor);
     const thread = await this.inventory.stoppedThread(stop);
@@ -481,7 +502,22 @@ export class KdEngine implements Engine {
   #noteLateBreakIn(): void {
     if (!this.#pausing) return;
     this.#pausing = false;
+    this.#expectLateBreakIn();
+  }
+
+  #isTold(stop: StateChange): boolean {
+    return this.#told === stop;
+  }
+
+  #expectLateBreakIn(): void {
     this.#lateBreakInUntil = performance.now() + LATE_BREAK_IN_MS;
+  }
+
+  /** Of a break-in, or of the program's own INT3. */
+  #isForeignInt3(stop: StateChange): boolean {
+    return (
+      stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && this.#sites.at(stop.programCounter).length === 0
+    );
   }
 
   #swallowsLateBreakIn(reason: StopReason): boolean {
@@ -499,15 +535,12 @@ export class KdEngine implements Engine {
   #whileStopped<Result>(run: () => Promise<Result>): Promise<Result> {
     return this.#inTurn(async () => {
       const stop = await this.#quietPause();
+      const wasBreakIn = stop !== undefined && this.#isForeignInt3(stop);
       try {
         return await run();
       } finally {
         // Only our own break-in is gone on from; what else stopped it is told.
-        if (
-          stop?.kind === 'exception' &&
-          stop.code === STATUS_BREAKPOINT &&
-          this.#sites.at(stop.programCounter).length === 0
-        ) {
+        if (wasBreakIn) {
           await this.#goOn(false);
         } else if (stop !== undefined) {
           void this.#inTurn(() => this.#handle(stop)).catch((error: unknown) => this.#failed(error));
@@ -527,7 +560,9 @@ export class KdEngine implements Engine {
       this.#run.forgetWaiting();
       throw error;
     }
-    return stopped;
+    const stop = await stopped;
+    if (!this.#isForeignInt3(stop)) this.#expectLateBreakIn();
+    return stop;
   }
 
   #mustBeStopped(): StateChange {

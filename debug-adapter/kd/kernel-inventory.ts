@@ -1,6 +1,6 @@
 /** What the engine knows of a machine: its kernel's modules, its processes and threads as far as they were asked for, address spaces. */
 import { X64Context } from '../../machine/x64-context.js';
-import type { ConditionLookup } from '../../machine/conditions.js';
+import type { ConditionField, ConditionLookup } from '../../machine/conditions.js';
 import { EventscopeError } from '../../protocol/errors.js';
 import type {
   EngineEvent,
@@ -18,7 +18,7 @@ import type { AddressSpaceRoot } from './machine/page-tables.js';
 import { DebuggerData } from './nt/debugger-data.js';
 import { NtLayout } from './nt/layout.js';
 import { readKernelModules, readProcessModules } from './nt/modules.js';
-import { type NtProcess, type NtThread, readProcesses, readThreads } from './nt/processes.js';
+import { type NtProcess, type NtThread, readProcess, readProcesses, readThreads } from './nt/processes.js';
 import { type MemoryReader, readPointer, readStructure } from './nt/records.js';
 import { ObjectNamespace } from './nt/objects.js';
 import { ControlSpace, readControlSpace } from './protocol/requests.js';
@@ -47,6 +47,9 @@ export class KernelInventory {
   readonly #threads = new Map<bigint, EngineThread>();
   /** KTHREAD to the process it belongs to. */
   readonly #owners = new Map<bigint, bigint>();
+
+  /** Of threads that hit something: who they are, without being part of the session. */
+  readonly #seenProcesses = new Map<bigint, NtProcess>();
 
   constructor(client: KdClient, memory: KdMemory, emit: (event: EngineEvent) => void) {
     this.#client = client;
@@ -126,6 +129,7 @@ export class KernelInventory {
     this.#processes.clear();
     this.#threads.clear();
     this.#owners.clear();
+    this.#seenProcesses.clear();
   }
 
   processes(): readonly EngineProcess[] {
@@ -259,11 +263,19 @@ export class KernelInventory {
     return context;
   }
 
-  /** What the stop report alone tells of a hit, for its filter. */
-  conditionLookup(stop: StateChange, hits: number): ConditionLookup {
+  /**
+   * What is known of a hit, for its filter. Beside the stop report that is who the thread and its process are, which is asked for
+   * once for each when the filter wants it.
+   */
+  async conditionLookup(
+    stop: StateChange,
+    fields: ReadonlySet<ConditionField>,
+    hits: number,
+  ): Promise<ConditionLookup> {
+    const wantsProcess = fields.has('process.id') || fields.has('process.name');
+    if (wantsProcess || fields.has('thread.id')) await this.stoppedThread(stop);
+    const process = wantsProcess ? await this.#processOf(stop.thread) : undefined;
     const thread = this.#threads.get(stop.thread);
-    const owner = this.#owners.get(stop.thread);
-    const process = owner === undefined ? undefined : this.#processes.get(spaceOfProcess(owner))?.process;
     return (field) => {
       switch (field) {
         case 'side':
@@ -305,6 +317,17 @@ export class KernelInventory {
     this.#modules.push(module);
     this.#emit({ type: 'moduleLoaded', module });
     return module;
+  }
+
+  async #processOf(thread: bigint): Promise<NtProcess | undefined> {
+    const owner = await this.#owner(thread);
+    if (owner === undefined) return undefined;
+    let process = this.#processes.get(spaceOfProcess(owner))?.process ?? this.#seenProcesses.get(owner);
+    if (process === undefined && this.layout.has('EPROCESS.UniqueProcessId')) {
+      process = await readProcess(this.reader, this.layout, owner);
+      if (process !== undefined) this.#seenProcesses.set(owner, process);
+    }
+    return process;
   }
 
   #process(space: SpaceId): NtProcess {

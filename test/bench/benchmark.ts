@@ -3,8 +3,9 @@ import type { Figure } from './figure.js';
 import { drain } from './drain.js';
 import { extension } from './extension.js';
 import { firstWake } from './first-wake.js';
+import { kd } from './kd.js';
 import { listObjectsBench } from './list-objects.js';
-import { objectTree } from './object-tree.js';
+import { objectTree, objectTreeOfMany } from './object-tree.js';
 import { ring } from './ring.js';
 import { symbols } from './symbols.js';
 import { timeline } from './timeline.js';
@@ -23,6 +24,8 @@ export const BENCHMARKS: readonly Benchmark[] = [
   listObjectsBench,
   extension,
   objectTree,
+  objectTreeOfMany,
   timeline,
   symbols,
+  kd,
 ];

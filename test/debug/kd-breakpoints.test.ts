@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { parseFilter } from '../../machine/conditions.js';
 import { X64Context } from '../../machine/x64-context.js';
 import type { Stop } from '../../debug-adapter/engine.js';
-import type { EngineUnderTest} from './kd-fixture.js';
+import type { EngineUnderTest } from './kd-fixture.js';
 import { KdBench, until } from './kd-fixture.js';
 
 const CONTINUE2 = 0x313c;
@@ -83,6 +83,26 @@ describe('breakpoints of the kernel engine', () => {
       made.stops.filter(({ reason }) => reason.kind === 'breakpoint' && idsOf({ reason } as Stop)[0] === id).length,
       0,
     );
+  });
+
+  it('that filter every hit hold up neither a pause nor a detach, and memory is read meanwhile', async () => {
+    const made = await bench.attached();
+    const at = bench.at('ntoskrnl.exe', 'KeSetEvent');
+    const id = await made.breakAt(at, { filter: parseFilter('process.name == "nobody.exe"') });
+    await made.engine.resume();
+    const filtered = (): number => made.engine.hitCounts([id]).get(id)?.filtered ?? 0;
+    await until('filtered hits', () => filtered() > 10);
+    for (let index = 0; index < 3; index++) assert.equal((await made.read(at, 1))[0], 0x48);
+    for (let index = 0; index < 3; index++) {
+      await made.engine.pause();
+      assert.equal((await made.stop()).reason.kind, 'pause');
+      const hits = filtered();
+      await made.engine.resume();
+      await until('more filtered hits', () => filtered() > hits + 10);
+    }
+    await made.engine.detach();
+    await bench.runs();
+    assert.equal(made.stops.length, 4);
   });
 
   it('in a sleeping process are set through its page tables in under a second', async () => {

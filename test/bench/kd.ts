@@ -1,0 +1,262 @@
+/**
+ * The KD link against our own test target: over a line paced to 115,200 baud what share of it memory reads use, and round trips; over an
+ * unpaced socket requests, turnaround, throughput and filtered hits. The target is a model in TypeScript: ratios count, not the times.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { KdEngine } from '../../debug-adapter/kd/kd-engine.js';
+import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
+import { byteStreamOpener, type ByteStream, type OpenByteStream } from '../../debug-adapter/kd/link/byte-stream.js';
+import { KdcomCarrier } from '../../debug-adapter/kd/link/kdcom-carrier.js';
+import { PacketType } from '../../debug-adapter/kd/link/packet.js';
+import { StreamParser } from '../../debug-adapter/kd/link/stream-parser.js';
+import { readVirtualMemory } from '../../debug-adapter/kd/protocol/requests.js';
+import type { Stop } from '../../debug-adapter/engine.js';
+import { parseFilter } from '../../machine/conditions.js';
+import type { Benchmark } from './benchmark.js';
+import { type Figure, median } from './figure.js';
+
+/** 115,200 baud, 8 data bits with a start and a stop bit. */
+const LINE_BYTES_PER_SECOND = 11_520;
+const PACED_READ_BYTES = 32_768;
+const REQUESTS = 5_000;
+const FILTERED_MS = 2_000;
+const HITS = 8;
+const WAIT_MS = 20_000;
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly place: number;
+  readonly image: bigint;
+  readonly imageBytes: number;
+  readonly setEvent: bigint;
+  readonly dpc: bigint;
+}
+
+async function startTarget(): Promise<Running> {
+  const child = fork(path.join(import.meta.dirname, 'kd-target-process.ts'), [], { execArgv: ['--import', 'tsx'] });
+  const [told] = (await once(child, 'message')) as [
+    { place: number; image: string; imageBytes: number; setEvent: string; dpc: string },
+  ];
+  const { place, image, imageBytes, setEvent, dpc } = told;
+  return { child, place, imageBytes, image: BigInt(image), setEvent: BigInt(setEvent), dpc: BigInt(dpc) };
+}
+
+/** A line that carries so many bytes a second each way; a piece arrives when its last byte has. */
+function paced(open: OpenByteStream, bytesPerSecond: number): OpenByteStream {
+  return async (signal) => {
+    const stream = await open(signal);
+    const pace = (deliver: (bytes: Uint8Array) => void): ((bytes: Uint8Array) => void) => {
+      let free = 0;
+      return (bytes) => {
+        const now = performance.now();
+        free = Math.max(now, free) + (bytes.length * 1_000) / bytesPerSecond;
+        setTimeout(() => deliver(bytes), free - now);
+      };
+    };
+    const write = pace((bytes) => stream.write(bytes));
+    const made: ByteStream = {
+      start: (events) => stream.start({ data: pace((bytes) => events.data(bytes)), closed: (e) => events.closed(e) }),
+      write,
+      close: () => stream.close(),
+    };
+    return made;
+  };
+}
+
+class Measured {
+  readonly engine: KdEngine;
+  /** From the last byte of an answer to the first of the next request, in microseconds. */
+  readonly turnarounds: number[] = [];
+  stateChanges = 0;
+  readonly #stops: Stop[] = [];
+  #wake: () => void = () => undefined;
+  #answeredAt: number | undefined;
+
+  constructor(place: number, bytesPerSecond?: number) {
+    const open = byteStreamOpener({ kind: 'tcp', host: '127.0.0.1', port: place });
+    const parser = new StreamParser({
+      packet: ({ type }) => {
+        if (type === PacketType.StateChange64) this.stateChanges++;
+        if (type === PacketType.StateManipulate) this.#answeredAt = performance.now();
+      },
+      noise: () => undefined,
+      damaged: () => undefined,
+    });
+    const carrier = new KdcomCarrier({
+      description: 'bench',
+      open: bytesPerSecond === undefined ? open : paced(open, bytesPerSecond),
+      tap: (direction, bytes) => {
+        if (direction === 'target') parser.push(bytes);
+        else if (bytes[0] === 0x30 && this.#answeredAt !== undefined) {
+          this.turnarounds.push((performance.now() - this.#answeredAt) * 1_000);
+          this.#answeredAt = undefined;
+        }
+      },
+    });
+    this.engine = new KdEngine({ carrier, target: 'bench' });
+    this.engine.onEvent((event) => {
+      if (event.type !== 'stopped') return;
+      this.#stops.push(event.stop);
+      this.#wake();
+    });
+  }
+
+  async attach(): Promise<void> {
+    await this.engine.attach();
+    await this.stop();
+  }
+
+  async stop(): Promise<Stop> {
+    const limit = AbortSignal.timeout(WAIT_MS);
+    while (this.#stops.length === 0) {
+      limit.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        limit.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+    const [stop] = this.#stops.splice(0, 1);
+    if (stop === undefined) throw new Error('no stop');
+    return stop;
+  }
+
+  async breakAt(address: bigint, filter?: string): Promise<number> {
+    const [id] = await this.engine.setBreakpoints([
+      {
+        space: KERNEL_SPACE,
+        kind: 'software',
+        address,
+        ...(filter === undefined ? {} : { filter: parseFilter(filter) }),
+      },
+    ]);
+    if (typeof id !== 'number') throw id ?? new Error('no answer');
+    return id;
+  }
+}
+
+interface Round {
+  readonly [name: string]: number;
+}
+
+/** Bytes of the image, read until there were so many; seconds. */
+async function readFor({ engine }: Measured, { image, imageBytes }: Running, bytes: number): Promise<number> {
+  const start = performance.now();
+  for (let done = 0; done < bytes;) {
+    engine.memory.invalidate();
+    const length = Math.min(imageBytes, bytes - done);
+    done += (await engine.memory.readVirtual(image, length)).length;
+  }
+  return (performance.now() - start) / 1_000;
+}
+
+async function overPacedLine(target: Running): Promise<Round> {
+  const made = new Measured(target.place, LINE_BYTES_PER_SECOND);
+  try {
+    await made.attach();
+    const seconds = await readFor(made, target, PACED_READ_BYTES);
+    const id = await made.breakAt(target.dpc);
+    const trips: number[] = [];
+    const steps: number[] = [];
+    for (let hit = 0; hit < HITS; hit++) {
+      await made.engine.resume();
+      const { roundTrips, thread } = await made.stop();
+      // The first hit of a thread also asks who it is.
+      if (hit > 0) trips.push(roundTrips);
+      const before = made.engine.client.requests;
+      await made.engine.step(thread);
+      await made.stop();
+      if (hit > 0) steps.push(made.engine.client.requests - before);
+    }
+    await made.engine.removeBreakpoints([id]);
+    await made.engine.detach();
+    return {
+      share: (100 * PACED_READ_BYTES) / (LINE_BYTES_PER_SECOND * seconds),
+      stop: median(trips),
+      step: median(steps),
+    };
+  } finally {
+    await made.engine.client.close();
+  }
+}
+
+async function overSocket(target: Running): Promise<Round> {
+  const made = new Measured(target.place);
+  const { engine } = made;
+  try {
+    await made.attach();
+    made.turnarounds.length = 0;
+    const start = performance.now();
+    for (let request = 0; request < REQUESTS; request++)
+      await engine.client.request(readVirtualMemory(target.image, 8));
+    const perSecond = (REQUESTS * 1_000) / (performance.now() - start);
+    const turnaround = median(made.turnarounds);
+    const seconds = await readFor(made, target, 8 << 20);
+    const id = await made.breakAt(target.setEvent, 'thread.id == 1');
+    await engine.resume();
+    const filtered = (): number => engine.hitCounts([id]).get(id)?.filtered ?? 0;
+    const from = { hits: filtered(), requests: engine.client.requests, stops: made.stateChanges };
+    const began = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, FILTERED_MS));
+    const hits = filtered() - from.hits;
+    const elapsed = (performance.now() - began) / 1_000;
+    const round = {
+      perSecond,
+      turnaround,
+      megabytes: 8.388608 / seconds,
+      hits: hits / elapsed,
+      requestsPerHit: (engine.client.requests - from.requests) / hits,
+      stopsPerHit: (made.stateChanges - from.stops) / hits,
+    };
+    await engine.detach();
+    return round;
+  } finally {
+    await engine.client.close();
+  }
+}
+
+const figure = (bench: string, value: number, unit: string, better: Figure['better'], aim: number): Figure => ({
+  bench,
+  value,
+  unit,
+  better,
+  aim,
+  peer: null,
+  peerValue: null,
+  runs: 1,
+});
+
+export const kd: Benchmark = {
+  names: [
+    'kd-paced-read-share',
+    'kd-requests-per-stop',
+    'kd-requests-per-step',
+    'kd-requests-per-second',
+    'kd-turnaround',
+    'kd-read',
+    'kd-filtered-hits',
+    'kd-requests-per-filtered-hit',
+    'kd-stops-per-filtered-hit',
+  ],
+  run: async () => {
+    const target = await startTarget();
+    try {
+      const line = await overPacedLine(target);
+      const socket = await overSocket(target);
+      return [
+        figure('kd-paced-read-share', line['share'] ?? 0, '% of 115,200 baud', 'higher', 85),
+        figure('kd-requests-per-stop', line['stop'] ?? 0, 'requests', 'lower', 3),
+        figure('kd-requests-per-step', line['step'] ?? 0, 'requests', 'lower', 2),
+        figure('kd-requests-per-second', socket['perSecond'] ?? 0, '/s', 'higher', 10_000),
+        figure('kd-turnaround', socket['turnaround'] ?? 0, 'us', 'lower', 100),
+        figure('kd-read', socket['megabytes'] ?? 0, 'MB/s', 'higher', 10),
+        figure('kd-filtered-hits', socket['hits'] ?? 0, '/s', 'higher', 1_000),
+        figure('kd-requests-per-filtered-hit', socket['requestsPerHit'] ?? 0, 'requests', 'lower', 3.05),
+        figure('kd-stops-per-filtered-hit', socket['stopsPerHit'] ?? 0, 'stops', 'lower', 1.05),
+      ];
+    } finally {
+      target.child.disconnect();
+    }
+  },
+};
