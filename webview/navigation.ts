@@ -2,6 +2,7 @@
 import { lowerBound } from '../trace/columns/columns.js';
 import { Transition } from '../trace/model/transitions.js';
 import { Meeting } from '../trace/model/wakes.js';
+import type { TimeRange } from './draw/scene.js';
 import { keyOf, type Lane } from './lanes.js';
 import { atOrBehind, sameLane, type LaneKey, type Selection, type ViewIndex } from './view-index.js';
 
@@ -166,4 +167,16 @@ export function nextCallFrom(
   look(columns.transitions.caller, columns.transitions.time, (row) => view.transition(row));
   look(columns.waits.caller, columns.waits.begin, (row) => view.wait(row));
   return found.next ?? found.first;
+}
+
+/** From the first transition of an object of interest to the last of a run (-1: of none), or of all when it has none. */
+export function whereThingsHappen(view: ViewIndex, run: number): TimeRange {
+  const { columns, shownObjects } = view.data;
+  const lanes = shownObjects.filter(({ head }) => head.run === run && !head.quiet);
+  const mark = columns.runs[run];
+  if (lanes.length === 0) return { from: mark?.from ?? 0, until: mark?.until ?? columns.end };
+  return {
+    from: Math.min(...lanes.map(({ time }) => time[0] ?? 0)),
+    until: Math.max(...lanes.map(({ time }) => time.at(-1) ?? 0)),
+  };
 }

@@ -6,19 +6,18 @@ import type { Pen, Scene, TimeRange } from './draw/scene.js';
 import { element } from './element.js';
 import { isEmpty, nextMatch, parseFilter, type Filter } from './filter.js';
 import { hitAt } from './hit.js';
+import { LANES_TOP, keyOf, layOut, nameOf, runGroup, type Group, type Lane, type LaneLayout } from './lanes.js';
+import { LaneArrangement } from './lane-arrangement.js';
 import {
-  LANES_TOP,
-  QUIET,
-  keyOf,
-  layOut,
-  nameOf,
-  reordered,
-  runGroup,
-  type Group,
-  type Lane,
-  type LaneLayout,
-} from './lanes.js';
-import { criticalPath, firstWake, followed, nextCallFrom, onOtherLane, releasedBy, stepped } from './navigation.js';
+  criticalPath,
+  firstWake,
+  followed,
+  nextCallFrom,
+  onOtherLane,
+  releasedBy,
+  stepped,
+  whereThingsHappen,
+} from './navigation.js';
 import { readTheme, type Theme } from './theme.js';
 import { TimeScale } from './time-scale.js';
 import { viewOf } from './view-data.js';
@@ -50,10 +49,7 @@ export class Timeline {
   readonly #canvas = element('canvas', HTMLCanvasElement);
   readonly #stage = element('stage', HTMLElement);
   readonly #context: CanvasRenderingContext2D;
-  readonly #folded = new Set<Group>([QUIET]);
-  readonly #pinned = new Set<string>();
-  readonly #names = new Map<string, string>();
-  #order: string[] = [];
+  readonly #arrangement = new LaneArrangement();
   #view: ViewIndex;
   #filter: Filter = parseFilter('');
   #layout: LaneLayout;
@@ -145,17 +141,17 @@ export class Timeline {
   /** The whole time, every run unfolded. */
   showAll(): void {
     const { runs, end } = this.#view.data.columns;
-    runs.forEach((_run, index) => this.#folded.delete(runGroup(index)));
+    runs.forEach((_run, index) => this.#arrangement.unfold(runGroup(index)));
     this.relayout();
     this.showTime(0, end);
   }
 
   /** One run, with the first of its wakes selected. */
   showRun(run: number): void {
-    this.#view.data.columns.runs.forEach((_run, index) => this.#folded.add(runGroup(index)));
-    this.#folded.delete(runGroup(run));
+    this.#view.data.columns.runs.forEach((_run, index) => this.#arrangement.fold(runGroup(index)));
+    this.#arrangement.unfold(runGroup(run));
     this.relayout();
-    const { from, until } = this.#whereThingsHappen(run);
+    const { from, until } = whereThingsHappen(this.#view, run);
     this.showTime(from, until);
     this.select(firstWake(this.#view, run));
     const heading = this.#layout.lanes.find((lane) => lane.type === 'heading' && lane.run === run);
@@ -193,7 +189,7 @@ export class Timeline {
   }
 
   foldGroup(group: Group): void {
-    if (!this.#folded.delete(group)) this.#folded.add(group);
+    this.#arrangement.toggleFold(group);
     this.relayout();
   }
 
@@ -375,7 +371,7 @@ export class Timeline {
   togglePin(key: LaneKey | undefined = this.#selection): void {
     const lane = this.#lane(key);
     if (lane === undefined) return;
-    if (!this.#pinned.delete(nameOf(lane))) this.#pinned.add(nameOf(lane));
+    this.#arrangement.togglePin(nameOf(lane));
     this.relayout();
   }
 
@@ -383,7 +379,7 @@ export class Timeline {
   moveLane(moving: LaneKey, target: LaneKey): void {
     const [from, to] = [this.#lane(moving), this.#lane(target)];
     if (from === undefined || to?.type !== from.type) return;
-    this.#order = reordered(this.#shownNames(from.type), nameOf(from), nameOf(to));
+    this.#arrangement.move(this.#layout.lanes, from, to);
     this.relayout();
   }
 
@@ -398,8 +394,7 @@ export class Timeline {
   rename(key: LaneKey, name: string): void {
     const lane = this.#lane(key);
     if (lane === undefined) return;
-    if (name.trim() === '' || name === lane.head.label) this.#names.delete(nameOf(lane));
-    else this.#names.set(nameOf(lane), name.trim().slice(0, 200));
+    this.#arrangement.rename(nameOf(lane), name === lane.head.label ? '' : name);
     this.relayout();
   }
 
@@ -435,7 +430,7 @@ export class Timeline {
       ...{ selection: this.#selection, hover: withPointer ? this.#hover : undefined, box: this.#box },
       ...{ pointer: withPointer ? this.#pointer : undefined, edges: [...new Set(edges)].slice(0, 64) },
       ...{ range: this.#range, stopsCut: this.#stopsCut, currentStop: this.#currentStop },
-      arrangement: this.#arrangement(),
+      arrangement: this.#arrangement,
     });
     return { width: this.#width, height: this.#height };
   }
@@ -443,18 +438,14 @@ export class Timeline {
   get state(): Omit<ViewState, 'recordings'> {
     return {
       ...{ from: this.#scale.from, until: this.#scale.until, filter: element('filter', HTMLInputElement).value },
-      ...{ folded: [...this.#folded], pinned: [...this.#pinned], order: this.#order, names: [...this.#names] },
+      ...this.#arrangement.state,
       ...{ stopsCut: this.#stopsCut, scrollTop: this.#stage.scrollTop, range: this.#range ?? null },
       selection: this.#selection ?? null,
     };
   }
 
   #restore(state: ViewState): void {
-    this.#folded.clear();
-    state.folded.forEach((group) => this.#folded.add(group));
-    state.pinned.forEach((name) => this.#pinned.add(name));
-    state.names.forEach(([name, label]) => this.#names.set(name, label));
-    this.#order = [...state.order];
+    this.#arrangement.restore(state);
     this.#stopsCut = state.stopsCut;
     this.#range = state.range ?? undefined;
     element('filter', HTMLInputElement).value = state.filter;
@@ -471,18 +462,14 @@ export class Timeline {
   #showFirst(): void {
     if (this.#view.data.columns.runs.length > 0) this.showRun(0);
     else {
-      const { from, until } = this.#whereThingsHappen(-1);
+      const { from, until } = whereThingsHappen(this.#view, -1);
       this.showTime(from, until);
       this.select(firstWake(this.#view, undefined));
     }
   }
 
   #laidOut(): LaneLayout {
-    return layOut(this.#view, this.#filter, this.#arrangement());
-  }
-
-  #arrangement(): Scene['arrangement'] {
-    return { folded: this.#folded, pinned: this.#pinned, order: this.#order, names: this.#names };
+    return layOut(this.#view, this.#filter, this.#arrangement);
   }
 
   #cuts(): readonly TimeRange[] {
@@ -497,31 +484,19 @@ export class Timeline {
         : this.#view.thread(key.at);
   }
 
-  #shownNames(type: 'object' | 'thread'): string[] {
-    const names = this.#layout.lanes.flatMap((lane) =>
-      lane.type === 'object' && type === 'object'
-        ? [nameOf(lane.object)]
-        : lane.type === 'thread' && type === 'thread'
-          ? [nameOf(lane.thread)]
-          : [],
-    );
-    const others = this.#order.filter((name) => !name.startsWith(`${type} `));
-    return [...others, ...new Set(names)];
-  }
-
   /** Unfolds until the lane is shown; a filter is left as it is. */
   #unfoldFor(selection: Selection): void {
     const shown = selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread;
     if (shown.has(selection.at) || !isEmpty(this.#filter)) return;
     const folded = this.#layout.lanes.flatMap((lane) => (lane.type === 'heading' && lane.folded ? [lane.group] : []));
     for (const group of folded) {
-      this.#folded.delete(group);
+      this.#arrangement.unfold(group);
       this.#layout = this.#laidOut();
       const now = selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread;
       if (now.has(selection.at)) break;
       // A run unfolded shows groups that are folded themselves: only when it does not hold the lane, fold it again.
       const inner = this.#layout.lanes.flatMap((lane) => (lane.type === 'heading' && lane.folded ? [lane.group] : []));
-      if (inner.every((one) => folded.includes(one))) this.#folded.add(group);
+      if (inner.every((one) => folded.includes(one))) this.#arrangement.fold(group);
     }
     this.relayout();
   }
@@ -558,17 +533,5 @@ export class Timeline {
     const detail = element('detail', HTMLElement);
     const words = text === '' ? HINT : text;
     if (detail.textContent !== words) detail.textContent = words;
-  }
-
-  /** From the first transition of an object of interest to the last of a run, or of all when it has none. */
-  #whereThingsHappen(run: number): TimeRange {
-    const { columns, shownObjects } = this.#view.data;
-    const lanes = shownObjects.filter(({ head }) => head.run === run && !head.quiet);
-    const mark = columns.runs[run];
-    if (lanes.length === 0) return { from: mark?.from ?? 0, until: mark?.until ?? columns.end };
-    return {
-      from: Math.min(...lanes.map(({ time }) => time[0] ?? 0)),
-      until: Math.max(...lanes.map(({ time }) => time.at(-1) ?? 0)),
-    };
   }
 }
