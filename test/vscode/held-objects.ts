@@ -26,9 +26,15 @@ async function compile(operation: Operation): Promise<string> {
  * Makes a directory of notification events Event00000, Event00001, ..., not signaled, through an agent of its own.
  * @param folder of a workspace whose target runs
  * @param directory full path, such as \BaseNamedObjects\Held
+ * @param limitMs until all of them are there
  */
-export async function holdEvents(folder: string, directory: string, count: number): Promise<{ end(): Promise<void> }> {
-  const operation: Operation = { signal: AbortSignal.timeout(READY_LIMIT_MS), progress: () => undefined };
+export async function holdEvents(
+  folder: string,
+  directory: string,
+  count: number,
+  limitMs = READY_LIMIT_MS,
+): Promise<{ end(): Promise<void> }> {
+  const operation: Operation = { signal: AbortSignal.timeout(limitMs), progress: () => undefined };
   const exe = await compile(operation);
   const target = await openTarget(await loadProject(folder));
   const client = await target.connect(operation);
