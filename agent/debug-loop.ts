@@ -119,6 +119,20 @@ export class DebugLoop {
   get isStopped(): boolean {
     return this.#stopped !== undefined;
   }
+  /** Handle of the process whose event holds it in its stop: signaled when somebody has ended it meanwhile. */
+  get stoppedProcess(): Handle | undefined {
+    return this.#stopped?.event === undefined ? undefined : this.#stopped.thread.process.handle;
+  }
+  /** Its end is told behind the event of the stop, which nobody needs any more. */
+  leaveEndedStop(): void {
+    const stopped = this.#stopped;
+    if (stopped?.event !== undefined) {
+      const { event } = stopped;
+      stopped.event = undefined;
+      this.object.continue(event);
+    }
+  }
+
   requireStopped(): void {
     if (this.#stopped === undefined) {
       throw plainError('The target is running');

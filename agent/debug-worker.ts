@@ -40,6 +40,8 @@ export type DebugMessage =
 
 /** How often counters of hits are told while nothing else is. */
 const HITS_MS = 250;
+/** Index of the stopped process among what is waited for. */
+const STOPPED_ENDED = 2;
 
 export function runDebugWorker({ port, wake, table }: DebugWorkerRole): void {
   const post = (message: DebugMessage): void => port.postMessage(message);
@@ -52,12 +54,15 @@ export function runDebugWorker({ port, wake, table }: DebugWorkerRole): void {
       events = [];
     }
   };
-  const handles = BigInt64Array.of(BigInt(wake), BigInt(object.handle));
   post({ type: 'ready', object: object.handle });
   let hitsTold = performance.now();
   for (;;) {
     const countsWait = loop.breakpoints.changed.size > 0;
-    WaitForMultipleObjects(2, handles, 0, countsWait ? HITS_MS : INFINITE);
+    const stopped = loop.stoppedProcess;
+    const handles = BigInt64Array.from([wake, object.handle, ...(stopped === undefined ? [] : [stopped])].map(BigInt));
+    if (WaitForMultipleObjects(handles.length, handles, 0, countsWait ? HITS_MS : INFINITE) === STOPPED_ENDED) {
+      loop.leaveEndedStop();
+    }
     loop.takeEvents();
     ResetEvent(wake);
     for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {

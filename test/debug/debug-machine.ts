@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Engine, EngineEvent, EngineModule, SpaceId, Stop } from '../../debug-adapter/engine.js';
 import { Win32Engine } from '../../debug-adapter/win32/win32-engine.js';
@@ -24,6 +24,7 @@ const ROOT = resolve(import.meta.dirname, '..', '..');
 
 export const APPLICATION = 'C:\\eventscope\\bin\\eventapp.exe';
 export const HOT_THREADS = 'C:\\eventscope\\bin\\hot_threads.exe';
+export const STEPPING = 'C:\\eventscope\\bin\\stepping.exe';
 
 export const operation = { signal: new AbortController().signal, progress: (): void => {} };
 
@@ -83,11 +84,13 @@ async function makeMachine(): Promise<DebugMachine> {
   } finally {
     await client.close();
   }
-  const program = join(folder, 'hot_threads.exe');
-  const source = join(import.meta.dirname, 'programs', 'hot_threads.c');
   const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-municode', '-Wl,--export-all-symbols'];
-  await run('x86_64-w64-mingw32-gcc', [...options, source, '-o', program]);
-  await target.upload(program, HOT_THREADS, operation);
+  for (const remote of [HOT_THREADS, STEPPING]) {
+    const program = join(folder, remote.slice(remote.lastIndexOf('\\') + 1));
+    const source = join(import.meta.dirname, 'programs', `${basename(program, '.exe')}.c`);
+    await run('x86_64-w64-mingw32-gcc', [...options, source, '-o', program]);
+    await target.upload(program, remote, operation);
+  }
   return { folder, project, target };
 }
 
