@@ -1,7 +1,7 @@
 /** Signal and wait points as an editor meets them: the stand-alone adapter over the sample's driver and application on Wine. */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { DispatcherObjectsBody, FlowBody } from '../../protocol/debug-requests.js';
+import type { DispatcherObjectsBody, FlowBody, SetPointsBody, WhoSignalsBody } from '../../protocol/debug-requests.js';
 import { DapTestClient, lineOf, SOURCES } from './dap-client.js';
 import { debugMachine } from './debug-machine.js';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ describe('signal and wait points on the Wine target', function () {
         '--count',
         String(count),
         '--period',
-        '100',
+        '600',
         '--timeout',
         '60000',
       ],
@@ -70,7 +70,8 @@ describe('signal and wait points on the Wine target', function () {
     assert.equal(object.type, 'Event');
     assert.match(object.state, /^not signaled/);
     assert.equal(object.waiters.length, 1);
-    assert.deepEqual(object.references.map(({ side, kind }) => `${side} ${kind}`).sort(), ['kernel pointer', 'user handle']); // prettier-ignore
+    const references = object.references.map(({ side, process, kind }) => `${side} ${process} ${kind}`);
+    assert.deepEqual(references, ['user eventapp.exe handle']);
     assert.match(object.lastSignal?.caller ?? '', /^eventsys!EsEventSignal, events\.c:\d+$/);
 
     const flow = await dap.request<FlowBody>('eventscope/followSignal');
@@ -87,5 +88,55 @@ describe('signal and wait points on the Wine target', function () {
     assert.ok(signaler.some(({ name }) => name === 'eventsys!EsEventSignal'));
     const { scopes } = await dap.request<{ scopes: unknown[] }>('scopes', { frameId: signaler[0]?.id });
     assert.deepEqual(scopes, []);
+  });
+
+  it('counts single points, knows an object on both sides, and tells who signals it', async () => {
+    let mistakes: DebugProtocol.Breakpoint[] = [];
+    let set: SetPointsBody = { points: [] };
+    await dap.launch(named(6), async () => {
+      mistakes = (await filters([{ filterId: 'signal.kernel', condition: 'event ==' }])).breakpoints;
+      set = await dap.request('eventscope/setPoints', {
+        points: [
+          { id: 'second', point: 'nt!KeSetEvent', hitCondition: '2' },
+          { id: 'none', point: 'KeNothing' },
+        ],
+      });
+    });
+    assert.equal(mistakes[0]?.verified, false);
+    assert.match(mistakes[0]?.message ?? '', /^The condition is not understood: /);
+    assert.match(set.points[1]?.message ?? '', /^KeNothing is no signal or wait point/);
+    const stop = await dap.stop();
+    assert.match(stop.description ?? '', /^KeSetEvent on .*EventscopePoints: was not signaled; 1 waiter: eventapp/);
+    const told = dap.eventsOf('eventscope/pointsChanged').flatMap(({ body }) => (body as SetPointsBody).points);
+    const last = told.filter(({ id }) => id === 'second').at(-1);
+    assert.deepEqual([last?.verified, last?.mechanism, last?.hits], [true, 'breakpoint', 2]);
+
+    const { objects } = await dap.request<DispatcherObjectsBody>('eventscope/dispatcherObjects');
+    const object = objects.find(({ name }) => name === NAME);
+    const sides = object?.references.map(({ side, kind }) => `${side} ${kind}`).sort();
+    assert.deepEqual(sides, ['kernel pointer', 'user handle'], JSON.stringify(objects));
+    await dap.request('eventscope/setPoints', { points: [] });
+
+    const who = await dap.request<WhoSignalsBody>('eventscope/whoSignals', { object: object?.id });
+    assert.equal(who.outcome, 'following');
+    assert.match(who.signalers[0]?.caller ?? '', /^eventsys!EsEventSignal, events\.c:\d+$/);
+    const times = who.signalers.reduce((sum, each) => sum + each.times, 0);
+    assert.equal(times, 2);
+    const next = await dap.stop();
+    assert.match(next.description ?? '', /^KeSetEvent on .*EventscopePoints/);
+
+    const wait = await dap.request<FlowBody>('eventscope/runToNextWait', { object: object?.id });
+    assert.equal(wait.outcome, 'following', wait.message);
+    const waiting = await dap.stop();
+    assert.equal(waiting.reason, 'wait point');
+    assert.match(
+      waiting.description ?? '',
+      /^NtWaitForMultipleObjects on .*EventscopePoints: not signaled; waits for /,
+    );
+    assert.equal((await selected(waiting.threadId)).source?.path, join(SOURCES, 'app/take_signals.c'));
+
+    await filters([{ filterId: 'waitSatisfied.user', condition: ON_NAME }]);
+    const satisfied = await dap.continueToStop(waiting.threadId);
+    assert.match(satisfied.description ?? '', /^The wait of eventapp thread .* for .*EventscopePoints was satisfied$/);
   });
 });

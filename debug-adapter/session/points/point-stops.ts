@@ -4,7 +4,7 @@
  * object has a handle; the signal has not happened there either.
  */
 import { evaluateCondition } from '../../../machine/conditions.js';
-import { enteredBy, waitOutcome, type Point } from '../../../machine/points.js';
+import { enteredBy, type Point } from '../../../machine/points.js';
 import type { BreakpointId, Engine } from '../../engine.js';
 import type { MemoryAccess } from '../../variables/value.js';
 import type { Inspector } from '../inspector.js';
@@ -15,8 +15,7 @@ import { objectLabel, threadLabel, type SessionObject, type Sighting } from './d
 import { ownFrame } from './own-code.js';
 import { backingOf, nameOfCall, objectsOfCall, timeoutOf, word } from './point-call.js';
 import { reasonOf, type PointAspect } from './point-filters.js';
-import type { PointWishes } from './point-wishes.js';
-import { type PointSite, type PointWish } from './point-wishes.js';
+import { nativeCall, type PointSite, type PointWish, type PointWishes } from './point-wishes.js';
 import { scanWaiters } from './waiters.js';
 
 /** A stop at a point, as flow commands look at it. */
@@ -108,14 +107,14 @@ export class PointStops {
       const handle = await this.#descend(thread, hits, pointer, memory, signal);
       if (handle === 'passBy') return 'passBy';
       const sighting = { engine, space: thread.space, handle, keepsHandle: false, pointer };
-      return this.#judge(thread, hits, await this.#identify(engine, [sighting]), signal);
+      return this.#judge(thread, hits, await this.#identify(engine, [sighting], signal), signal);
     }
-    if (at === 'result') return this.#judge(thread, hits, await this.#ofResult(thread, memory), signal);
-    const calledPoint = at === 'inner' ? nativeForm(point) : point;
-    const { handles } = calledPoint === undefined ? { handles: [registers.get('rcx')] } : await objectsOfCall(calledPoint, registers, memory); // prettier-ignore
+    if (at === 'result') return this.#judge(thread, hits, await this.#ofResult(thread, memory, signal), signal);
+    const called = at === 'inner' ? (nativeCall(point) ?? point) : point;
+    const { handles } = await objectsOfCall(called, registers, memory);
     const keepsHandle = at === 'entry';
     const sightings = handles.map((handle) => ({ engine, space: thread.space, handle, keepsHandle }));
-    return this.#judge(thread, hits, await this.#identify(engine, sightings), signal);
+    return this.#judge(thread, hits, await this.#identify(engine, sightings, signal), signal);
   }
 
   /** @returns the handle when it is known at once, `passBy` when the thread has to go on to where it is, undefined when there is none */
@@ -167,21 +166,33 @@ export class PointStops {
     const isWait = hits[0]?.site.point.role === 'wait';
     const handle = !isNative ? undefined : isWait ? await word(memory, registers.get('rdx')) : registers.get('rcx');
     const sighting = { engine, space: thread.space, handle, keepsHandle: false, pointer };
-    return this.#judge(thread, hits, await this.#identify(engine, [sighting]), signal, descent.timeout);
+    return this.#judge(thread, hits, await this.#identify(engine, [sighting], signal), signal, descent.timeout);
   }
 
-  /** The objects whose wait returns now: the array is where it was, the result says which of them. */
-  async #ofResult(thread: SessionThread, memory: MemoryAccess): Promise<readonly SessionObject[]> {
-    const registers = await this.#parts.inspector.stacks.registers(thread);
-    const outcome = waitOutcome(Number(registers.get('rax') & 0xffff_ffffn));
-    const index = 'index' in outcome ? outcome.index : 0;
-    const handle = await word(memory, registers.get('rdx') + BigInt(index * 8));
-    if (handle === undefined || handle === 0n) return [];
+  /**
+   * The object whose wait returns now. The registers of the call are gone; a function that waits for one object has kept its handle where
+   * the calling convention puts its first argument (verified with kernelbase.dll of Wine 8). Else what it was seen waiting for.
+   */
+  async #ofResult(thread: SessionThread, memory: MemoryAccess, signal: AbortSignal): Promise<readonly SessionObject[]> {
     const { engine, space } = thread;
-    return this.#identify(engine, [{ engine, space, handle, keepsHandle: true }]);
+    const waited = this.#parts.objects.all().filter(({ waiters }) => waiters.includes(thread));
+    const frames = await this.#parts.inspector.stacks.frames(thread, signal);
+    const index = frames.findLastIndex(({ source }) => /^WaitForSingleObject(Ex)?$/.test(source?.functionName ?? ''));
+    const caller = index < 0 ? undefined : frames[index + 1];
+    const handle = caller === undefined ? undefined : await word(memory, caller.context.rsp);
+    if (handle === undefined || handle === 0n) return waited;
+    const found = await this.#identify(engine, [{ engine, space, handle, keepsHandle: true }], signal);
+    return found.length === 0 ? waited : found;
   }
 
-  async #identify(engine: Engine, sightings: readonly Sighting[]): Promise<readonly SessionObject[]> {
+  /** Who waits is looked at first: a handle of a waiter is what an object is known again by. */
+  async #identify(
+    engine: Engine,
+    sightings: readonly Sighting[],
+    signal: AbortSignal,
+  ): Promise<readonly SessionObject[]> {
+    const { inventory, inspector, objects } = this.#parts;
+    await scanWaiters(inventory, inspector, objects, signal);
     const found = await this.#parts.objects.identify(engine, sightings);
     return [...new Set(found.filter((object) => object !== undefined))];
   }
@@ -206,13 +217,12 @@ export class PointStops {
     const [first] = wanted;
     const isSignal = hits.some(({ wish }) => wish.aspect === 'signal');
     if (first === undefined && !isSignal) return 'passBy';
-    const { inspector, inventory } = this.#parts;
+    const { inspector } = this.#parts;
     const frames = await inspector.stacks.frames(thread, signal);
     const point = (first ?? hits[0])?.site.point;
     if (point === undefined) return 'passBy';
     if (isSignal) this.#remember(thread, point, objects, frames);
     if (first === undefined) return 'passBy';
-    await scanWaiters(inventory, inspector, this.#parts.objects, signal);
     const { aspect } = first.wish;
     const description = await this.#describe(aspect, first, thread, objects, signal, timeoutBefore);
     this.#current = { aspect, point, thread, objects, frames, description };
@@ -335,9 +345,4 @@ export function waitersText(inventory: Inventory, objects: readonly SessionObjec
   const names = waiters.slice(0, 4).map((thread) => threadLabel(inventory, thread));
   const more = waiters.length > names.length ? `, and ${waiters.length - names.length} more` : '';
   return `${waiters.length} ${waiters.length === 1 ? 'waiter' : 'waiters'}: ${names.join(', ')}${more}`;
-}
-
-/** The native call beneath, whose arguments are read at an `inner` site: its first one is a handle, unless it waits. */
-function nativeForm(point: Point): Point | undefined {
-  return point.role === 'wait' ? { ...point, parameters: ['count', 'handles'] } : undefined;
 }

@@ -4,7 +4,7 @@
  */
 import { Decoder, DecoderOptions, Mnemonic } from 'iced-x86';
 import { ConditionError, fieldsOf, parseFilter, type Filter } from '../../../machine/conditions.js';
-import { enteredBy, POINTS, type Point, type PointParameter } from '../../../machine/points.js';
+import { enteredBy, pointNamed, POINTS, type Point, type PointParameter } from '../../../machine/points.js';
 import { EventscopeError } from '../../../protocol/errors.js';
 import type { BreakpointId, BreakpointRequest, Engine, SpaceId } from '../../engine.js';
 import { parseHitCondition, type HitCondition } from '../hit-condition.js';
@@ -271,7 +271,7 @@ const RESULTS: Partial<Record<PointAspect, string>> = {
 function requestOf(
   wish: PointWish,
   { point, at }: Pick<PointSite, 'point' | 'at'>,
-): Pick<BreakpointRequest, 'filter' | 'atReturn'> {
+): Pick<BreakpointRequest, 'filter' | 'atReturn' | 'point'> {
   // The kernel's exports count when a driver calls them; what lies below, when the kernel does. Of the user side the system's own calls of
   // itself do not count.
   const caller =
@@ -282,8 +282,17 @@ function requestOf(
         : 'caller.module == "ntoskrnl.exe"';
   const parts = [caller, RESULTS[wish.aspect], wish.filter === undefined ? undefined : `(${wish.filter.text})`];
   const text = parts.filter((part) => part !== undefined).join(' && ');
-  return { filter: parseFilter(text), ...(at === 'result' ? { atReturn: true } : {}) };
+  const called = at === 'inner' ? nativeCall(point) : point;
+  return {
+    filter: parseFilter(text),
+    ...(called === undefined ? {} : { point: called.index }),
+    ...(at === 'result' ? { atReturn: true } : {}),
+  };
 }
+
+/** The native call by which Wine's kernel does what one of its exports does: where the object has a handle. */
+export const nativeCall = (point: Point): Point | undefined =>
+  [...enteredBy(point, true)].map(pointNamed).find((inner) => inner?.layer === 'native');
 
 function isSame(one: PointWish, other: PointWish): boolean {
   return (
