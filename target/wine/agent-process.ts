@@ -165,10 +165,13 @@ async function waitForPort(
         () => reject(notStarted(target, `no port after ${START_TIMEOUT_MS / 1000} s`)),
         START_TIMEOUT_MS,
       );
-      finish.signal.addEventListener('abort', () => {
+      const end = (): void => {
         clearTimeout(timer);
         reject(new CancelledError());
-      });
+      };
+      // It may have been cancelled while the agent's process was made.
+      if (finish.signal.aborted) end();
+      else finish.signal.addEventListener('abort', end, { once: true });
     });
     late.catch(() => undefined);
     return await Promise.race([appeared, gone, late]);
