@@ -23,15 +23,15 @@ describe('inline names', () => {
       '    later = 1;',
       '}',
     ].join('\n');
-    assert.deepEqual(namesIn(source, 7), ['6:previous', '6:Event', '6:Increment', '7:count', '7:previous']);
+    assert.deepEqual(namesIn(source, 7), ['6:previous', '6:Event', '6:Increment', '7:previous']);
   });
 
   it('are no calls, members, macros, types or words of the language', () => {
-    const source = '{\n    UNICODE_STRING *name = Copy(MAX_NAME, &list.Head->Next, sizeof(other));\n';
-    assert.deepEqual(namesIn(source, 1), ['1:name', '1:list', '1:other']);
+    const source = '{\n    UNICODE_STRING *name = Copy(MAX_NAME, &list.Head->Next, sizeof(other));\n\n';
+    assert.deepEqual(namesIn(source, 2), ['1:name', '1:list', '1:other']);
   });
 
   it('of a file without functions end', () => {
-    assert.equal(namesIn('a = 1;\n'.repeat(1_000), 900).length, 301);
+    assert.equal(namesIn('f(a);\n'.repeat(1_000), 900).length, 301);
   });
 });

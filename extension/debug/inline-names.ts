@@ -18,7 +18,7 @@ const STRINGS_AND_COMMENTS = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\/\/.*$|\/\*.*
 
 /**
  * Names of one function, from its beginning (a brace in the first column) to the stopped line: no calls, members, types in declarations,
- * macros in capitals, and each name once a line.
+ * macros in capitals, nothing that the stopped line is about to assign, and each name once a line.
  * @param lineAt text of a line
  */
 export function inlineNames(lineAt: (line: number) => string, stopped: number): InlineName[] {
@@ -34,7 +34,16 @@ export function inlineNames(lineAt: (line: number) => string, stopped: number): 
       const after = text.slice(match.index + name.length);
       const isType = /^\s+\**\s*[A-Za-z_]/.test(after) || /^\s*\*+\s*[A-Za-z_]\w*\s*(?:=|;|,|\))/.test(after);
       const isCall = /^\s*\(/.test(after);
-      if (isType || isCall || NOT_NAMES.has(name) || /^[A-Z][A-Z0-9_]+$/.test(name) || onLine.has(name)) continue;
+      const hasNoValueYet = line === stopped && /^\s*=(?!=)/.test(after);
+      if (
+        isType ||
+        isCall ||
+        hasNoValueYet ||
+        NOT_NAMES.has(name) ||
+        /^[A-Z][A-Z0-9_]+$/.test(name) ||
+        onLine.has(name)
+      )
+        continue;
       onLine.add(name);
       found.push({ name, line, column: match.index });
     }

@@ -25,7 +25,7 @@ describe('launch configurations', () => {
   it('tell the sample to signal, another application nothing, and both what was last said', () => {
     const argumentsOf = (application: string, last: readonly string[]): unknown =>
       launchConfiguration(project(application), last)['application'];
-    assert.deepEqual((argumentsOf('eventapp', []) as { arguments: string[] }).arguments[0], 'signals');
+    assert.deepEqual((argumentsOf('eventapp', []) as { arguments: string[] }).arguments[0], 'app-name');
     assert.deepEqual(argumentsOf('unlock', []), { arguments: [] });
     assert.deepEqual(argumentsOf('eventapp', ['objects', 'a b']), { arguments: ['objects', 'a b'] });
   });

@@ -10,9 +10,12 @@ export interface LaunchJson {
   readonly [field: string]: unknown;
 }
 
-/** What the sample's application is told to do when nobody says: the driver's timer DPC signals twenty times, 250 ms apart. */
+/**
+ * What the sample's application is told to do when nobody says: the driver's timer DPC signals an event of the application's twenty
+ * times, 250 ms apart. Its waits are long: time goes on while a person looks at a stop.
+ */
 const SAMPLE_APPLICATION = 'eventapp';
-const SAMPLE_ARGUMENTS = ['signals', '--from', 'dpc', '--count', '20', '--period', '250'];
+const SAMPLE_ARGUMENTS = 'app-name --name SharedEvent --count 20 --period 250 --timeout 600000'.split(' ');
 
 /** @param lastArguments what "Run Application" was last given in this folder; empty when it was not used */
 export function launchConfiguration(project: Project, lastArguments: readonly string[]): LaunchJson {
