@@ -141,7 +141,7 @@ describe('the debug adapter on a kernel debugging link', function () {
     await assert.rejects(dap.attach({ kd: { connect: 'tcp:nowhere' } }), /"kd\.connect".*a host and a port/s);
   });
 
-  it('ends a connect that waits for a target in under a second', async () => {
+  it('ends a connect that waits for a target when the client disconnects', async () => {
     await dap.initialize();
     const started = dap.request('attach', {
       type: 'eventscope',
@@ -151,8 +151,7 @@ describe('the debug adapter on a kernel debugging link', function () {
     started.catch(() => undefined);
     await until('the initialized event', () => dap.eventsOf('initialized').length > 0);
     await dap.request('configurationDone', {});
-    const at = performance.now();
     await dap.request('disconnect', {});
-    assert.ok(performance.now() - at < 1_000);
+    await dap.until('the end', () => dap.eventsOf('terminated').length > 0);
   });
 });

@@ -105,13 +105,13 @@ describe('breakpoints of the kernel engine', () => {
     assert.equal(made.stops.length, 4);
   });
 
-  it('in a sleeping process are set through its page tables in under a second', async () => {
+  it('in a sleeping process are set through its page tables, with a handful of requests', async () => {
     const made = await bench.attached();
     const space = await openApplication(made);
-    const start = performance.now();
+    const before = made.engine.client.requests;
     const id = await made.breakAt(bench.at('eventapp.exe', 'main'), { space });
     const wait = await made.breakAt(bench.at('ntdll.dll', 'NtWaitForSingleObject'), { space });
-    assert.ok(performance.now() - start < 1_000);
+    assert.ok(made.engine.client.requests - before <= 24, `${made.engine.client.requests - before} requests`);
     const stop = await made.resumeToStop();
     assert.deepEqual(idsOf(stop), [wait]);
     assert.equal(ripOf(stop), bench.at('ntdll.dll', 'NtWaitForSingleObject'));
@@ -119,9 +119,9 @@ describe('breakpoints of the kernel engine', () => {
     assert.deepEqual([...code.subarray(0, 3)], [0x49, 0x89, 0xca]);
     await made.engine.removeBreakpoints([id, wait]);
     const { kernel } = bench.target;
-    const before = kernel.app.space.unsigned(kernel.appCounter, 8);
+    const counted = kernel.app.space.unsigned(kernel.appCounter, 8);
     await made.engine.resume();
-    await until('the application’s count', () => kernel.app.space.unsigned(kernel.appCounter, 8) > before + 1n);
+    await until('the application’s count', () => kernel.app.space.unsigned(kernel.appCounter, 8) > counted + 1n);
   });
 
   it('in one process let another that maps the same frames pass', async () => {
