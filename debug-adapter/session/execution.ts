@@ -381,7 +381,11 @@ export class Execution {
       if (verdict.stops) wanted.push(breakpoint);
       if (verdict.note !== undefined) notes.push(verdict.note);
     }
-    const point = await points.decide(engine, thread, ids, this.#end.signal);
+    const point = await points.decide(engine, thread, ids, this.#end.signal).catch((error: unknown) => {
+      if (!(error instanceof EventscopeError)) throw error;
+      // What cannot be decided is shown, never passed over.
+      return { reason: 'breakpoint', description: error.message, text: error.message };
+    });
     if (wanted.length > 0) return { ...tellBreakpoints(wanted, notes), breakpoints: wanted };
     if (typeof point === 'object') return this.#decidePoint(engine, stop, thread, point);
     if (this.#step?.isReturn(ids) === true && thread?.id === this.#step.thread.id) {
