@@ -27,6 +27,8 @@ const LENGTH: Readonly<Record<number, bigint>> = { 1: 0n, 2: 1n, 8: 2n, 4: 3n };
 
 export class Breakpoints {
   readonly #byId = new Map<number, Breakpoint>();
+  /** Those with an INT3: asked for at every hit. */
+  readonly #software = new Map<DebuggedProcess, Map<bigint, Breakpoint[]>>();
   #nextId = 1;
   /** Those whose counters changed since they were told. */
   readonly changed = new Set<Breakpoint>();
@@ -35,10 +37,30 @@ export class Breakpoints {
     return this.#byId.get(id);
   }
 
-  softwareAt(process: DebuggedProcess, address: bigint): Breakpoint[] {
-    return [...this.#byId.values()].filter(
-      ({ request, process: of }) => of === process && request.kind === 'software' && request.address === address,
-    );
+  softwareAt(process: DebuggedProcess, address: bigint): readonly Breakpoint[] {
+    return this.#software.get(process)?.get(address) ?? [];
+  }
+
+  #addSoftware(breakpoint: Breakpoint): void {
+    const { process, request } = breakpoint;
+    const places = this.#software.get(process) ?? new Map<bigint, Breakpoint[]>();
+    this.#software.set(process, places);
+    places.set(request.address, [...(places.get(request.address) ?? []), breakpoint]);
+  }
+
+  #removeSoftware(breakpoint: Breakpoint): void {
+    const { process, request } = breakpoint;
+    const places = this.#software.get(process);
+    const left = this.softwareAt(process, request.address).filter((other) => other !== breakpoint);
+    if (left.length > 0) {
+      places?.set(request.address, left);
+      return;
+    }
+    places?.delete(request.address);
+    if (places?.size === 0) {
+      this.#software.delete(process);
+    }
+    process.unpatch(request.address);
   }
 
   of(process: DebuggedProcess): Breakpoint[] {
@@ -62,6 +84,7 @@ export class Breakpoints {
       }
       const breakpoint = { id, request, process, ...counters };
       this.#byId.set(id, breakpoint);
+      this.#addSoftware(breakpoint);
       return breakpoint;
     }
     const length = request.kind === 'execute' ? 1 : (request.length ?? 1);
@@ -82,9 +105,8 @@ export class Breakpoints {
   remove(breakpoint: Breakpoint): void {
     this.#byId.delete(breakpoint.id);
     this.changed.delete(breakpoint);
-    const { process, request } = breakpoint;
-    if (request.kind === 'software' && this.softwareAt(process, request.address).length === 0) {
-      process.unpatch(request.address);
+    if (breakpoint.request.kind === 'software') {
+      this.#removeSoftware(breakpoint);
     }
   }
 
