@@ -3,6 +3,7 @@
  *
  *   npm test -- vscode                            everything here, as CI runs it (npm run setup test once before)
  *   npx mocha test/vscode/in-host.test.ts         the suite inside the extension host: test/vscode/suite/*.suite.ts
+ *   EVENTSCOPE_SUITES=views,window npx mocha test/vscode/in-host.test.ts      some of its files
  *   npx mocha test/vscode/end-to-end.test.ts      what a person sees and clicks, one *.test.ts per story
  *
  * Both run against the .vsix, which is made anew when the bundles changed. To add tests: in the host, a file

@@ -14,7 +14,10 @@ export interface SuiteReport {
 /** @returns path of the module that exports run(), the contract of @vscode/test-electron too */
 export async function bundleSuite(): Promise<string> {
   const folder = path.join(import.meta.dirname, 'suite');
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.suite.ts')).sort();
+  const only = process.env['EVENTSCOPE_SUITES']?.split(',');
+  const names = (await readdir(folder))
+    .filter((name) => name.endsWith('.suite.ts') && (only?.includes(name.replace('.suite.ts', '')) ?? true))
+    .sort();
   const outfile = path.join(OUT, 'suite', 'index.cjs');
   await mkdir(path.dirname(outfile), { recursive: true });
   const entry = path.join(OUT, 'suite', 'entry.ts');

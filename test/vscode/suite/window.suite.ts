@@ -55,7 +55,8 @@ describe('window', () => {
   before(async () => {
     await withoutError(async () => run('target.start'));
     const { client } = await (await services()).connect();
-    const found = await client.request('object/query', { items: [EVENT.object] });
+    const { path: eventPath, typeName } = EVENT.object;
+    const found = await client.request('object/query', { items: [{ path: eventPath, typeName }] });
     assert.ok(found.objects[0] !== undefined && !('status' in found.objects[0]), 'Wine has no such event');
   });
 
