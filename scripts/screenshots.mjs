@@ -1,7 +1,7 @@
 /**
  * Makes every picture under docs/ anew: the timeline, and the extension in VS Code. Look at them before they are committed.
  *
- *   node scripts/screenshots.mjs [timeline] [vscode]
+ *   node scripts/screenshots.mjs [timeline] [vscode] [vscode-timeline]
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -11,6 +11,7 @@ const ROOT = path.dirname(import.meta.dirname);
 const MAKERS = {
   timeline: ['scripts/picture.mjs'],
   vscode: ['--import', 'tsx', 'test/vscode/pictures.ts'],
+  'vscode-timeline': ['--import', 'tsx', 'test/vscode/timeline-pictures.ts'],
 };
 
 await runScript(async (given) => {

@@ -1,6 +1,6 @@
 /** Markup and style of the timeline's page. Colours are VS Code's where it gives them. */
 
-/** Of a light page, a dark one, and both with high contrast. */
+/** Of a light page, a dark one, and both with high contrast. VS Code's charts.orange is see-through: no colour for a sign. */
 const LIGHT = `
   --es-background: var(--vscode-editor-background, #ffffff);
   --es-foreground: var(--vscode-foreground, #24292f);
@@ -9,7 +9,7 @@ const LIGHT = `
   --es-stripe: var(--vscode-sideBar-background, #f5f7f9);
   --es-signaled: var(--vscode-charts-green, #2f8f4e);
   --es-signal: var(--vscode-charts-blue, #0b62c4);
-  --es-reset: var(--vscode-charts-orange, #b35900);
+  --es-reset: #b35900;
   --es-wiped: var(--vscode-charts-red, #c62828);
   --es-wait: var(--vscode-charts-yellow, #c9a227);
   --es-on-wait: #1b1f24;
@@ -24,7 +24,7 @@ const DARK = `
   --es-stripe: var(--vscode-sideBar-background, #22272e);
   --es-signaled: var(--vscode-charts-green, #57b36d);
   --es-signal: var(--vscode-charts-blue, #58a6ff);
-  --es-reset: var(--vscode-charts-orange, #f0a04b);
+  --es-reset: #f0a04b;
   --es-wiped: var(--vscode-charts-red, #ff6b63);
   --es-wait: var(--vscode-charts-yellow, #d9b64c);
   --es-on-wait: #1b1f24;

@@ -63,21 +63,22 @@ export function registerTimeline(services: ExtensionServices, views: Views): Tim
 /** Shows a recording while it is made, and the file when it is whole. */
 function watch(services: ExtensionServices, timelines: Timelines, title: string): WatchedRecording {
   let trace: LiveTrace | undefined;
-  let view: TimelineView | undefined;
+  let opening: Promise<TimelineView> | undefined;
   return {
     began: (soFar) => {
       if (!readSetting('timeline.openOnRun')) return;
       const live = new LiveTrace(title, soFar);
       trace = live;
-      const open = async (): Promise<void> => {
-        view = await timelines.openLive(live);
-      };
-      services.inBackground(open());
+      opening = timelines.openLive(live);
+      services.inBackground(opening);
     },
     grew: () => trace?.grew(),
     ended: (file) => {
       trace?.end();
-      if (trace !== undefined && file !== undefined) view?.replace(trace, new TraceFile(file));
+      const [live, shown] = [trace, opening];
+      if (live === undefined || shown === undefined || file === undefined) return;
+      // A short run may be over before its page is there.
+      services.inBackground(shown.then((view) => view.replace(live, new TraceFile(file))));
     },
   };
 }

@@ -98,9 +98,10 @@ export class Timelines
   /** A recording that is being made. The panel of the last one that is over is taken again. */
   async openLive(trace: LiveTrace): Promise<TimelineView> {
     const free = this.#opened.find(({ view }) => this.#live.has(view) && this.#live.get(view)?.over === true);
-    free?.panel.dispose();
     const column = free?.panel.viewColumn ?? vscode.ViewColumn.Beside;
     const view = this.#panel(trace.title.slice(0, 80), column, true);
+    // Behind the new one: an empty group of editors would close.
+    free?.panel.dispose();
     this.#live.set(view, trace);
     view.add(trace);
     await view.load();
