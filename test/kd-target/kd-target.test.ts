@@ -5,6 +5,7 @@ import { KdTarget } from './kd-target.js';
 import { DRIVER_BASE } from './kernel.js';
 
 const ACK = 4;
+const DEBUG_IO = 3;
 const RESET = 6;
 const STATE_CHANGE = 7;
 const MANIPULATE = 2;
@@ -162,6 +163,9 @@ describe('KD test target', () => {
   it('ignores a RESET while it runs, and answers one when stopped, with its report again', async () => {
     host = new RawHost({ booted: true });
     await host.target.start();
+    // What the driver prints at its start has been acknowledged: the target looks for nothing but a break-in then.
+    await host.next(DEBUG_IO);
+    await new Promise((resolve) => setImmediate(resolve));
     host.control(RESET, 0);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(
