@@ -41,7 +41,13 @@ export class DispatcherObjectsView implements vscode.TreeDataProvider<Dispatcher
   }
 
   getChildren(node?: DispatcherNode): DispatcherNode[] {
-    if (node === undefined) return this.#sessions.objects.map((object) => ({ kind: 'debuggedObject', object }));
+    if (node === undefined) {
+      // Those with a name are what a person looks for; the others stay in the order in which they were met.
+      const ordered = [...this.#sessions.objects].sort(
+        (a, b) => Number(a.name === undefined) - Number(b.name === undefined),
+      );
+      return ordered.map((object) => ({ kind: 'debuggedObject', object }));
+    }
     return node.kind === 'debuggedObject' ? factsOf(node.object) : [];
   }
 

@@ -1,0 +1,87 @@
+/** Debugging as a person does it: F5 in the sample, a stop on the driver's side, and along the signal to the application's. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { VscodeHost } from './host.js';
+import { DebugWorkbench } from './debug-workbench.js';
+import { WORK_TIMEOUT_MS } from './workbench.js';
+
+/** What the check box of the point says once it was met. */
+const HIT_POINT = /[1-9]\d* hits? · breakpoint/;
+const SIGNAL = 'const LONG previous = KeSetEvent';
+
+describe('debugging', function () {
+  this.timeout(WORK_TIMEOUT_MS + 60_000);
+
+  let host: VscodeHost;
+  let folder: string;
+  let workbench: DebugWorkbench;
+  let signalLine = 0;
+  let failed = false;
+
+  before(async () => {
+    host = await VscodeHost.start({ name: 'debugging' });
+    folder = await host.sample('sample');
+    workbench = new DebugWorkbench(await host.open(folder));
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state !== 'failed') return;
+    failed = true;
+    await host.keepPictures(this.currentTest.title);
+  });
+  after(async function () {
+    this.timeout(60_000);
+    await host.stop(failed);
+  });
+
+  const lineOf = async (file: string, text: string): Promise<number> => {
+    const lines = (await readFile(path.join(folder, 'driver', file), 'utf8')).split('\n');
+    const index = lines.findIndex((line) => line.includes(text));
+    assert.ok(index >= 0, `${file} has no line with ${text}`);
+    return index + 1;
+  };
+
+  it('F5 without launch.json builds, deploys, starts, and stops at the signal that is checked in Signal and Wait Points', async () => {
+    await workbench.contributed();
+    await workbench.page.setViewportSize({ width: 1440, height: 1000 });
+    await workbench.showViews();
+    // Its button comes when the project is read.
+    await (await workbench.openPane('Named Objects')).getByText('Build and Deploy').waitFor();
+    for (const pane of ['Target', 'Named Objects', 'Driver']) await workbench.closePane(pane);
+    signalLine = await lineOf('sys/events.c', SIGNAL);
+    await workbench.openPane('Signal and Wait Points');
+    await workbench.command('Eventscope: Group by Side');
+    await workbench.expand('KeSetEvent');
+    const point = workbench.treeItem(`events.c:${signalLine}`);
+    await point.locator('.custom-view-tree-node-item-checkbox').click();
+    await point.locator('[aria-checked=true]').waitFor();
+    await workbench.openFile('events.c');
+    await workbench.page.keyboard.press('F5');
+    await workbench.stoppedIn('events.c');
+    await workbench.page
+      .locator('.statusbar-item')
+      .filter({ hasText: `Ln ${signalLine},` })
+      .waitFor();
+    await workbench.treeItem(HIT_POINT).waitFor();
+    await workbench.showCallStack();
+    await workbench.openThread(/KeSetEvent on .*SharedEvent: was not signaled; 1 waiter/);
+    await workbench.stackRow('eventsys!EsEventSignal').first().waitFor();
+    await workbench.stackRow('eventsys!TickDpc').waitFor();
+  });
+
+  it('shows the KEVENT in words, at its line, among the variables, and in the view of the session’s objects', async () => {
+    const shown = /not\s+signaled,\s+notification/;
+    await workbench.page.locator('.editor-instance .view-line').filter({ hasText: 'KeSetEvent' }).filter({ hasText: shown }).waitFor(); // prettier-ignore
+    await workbench.openPane('Variables');
+    await workbench.openScope('Dispatcher Objects');
+    await workbench.variable(shown).first().waitFor();
+    await workbench.closePane('Variables');
+    await workbench.openPane('Dispatcher Objects');
+    await workbench
+      .treeItem(/^\s*(Event|SharedEvent).*not signaled/)
+      .first()
+      .waitFor();
+  });
+
+  it('no promise was rejected unseen', async () => assert.deepEqual(await host.hostErrors(), []));
+});
