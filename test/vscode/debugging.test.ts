@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { VscodeHost } from './host.js';
+import { OUT, VscodeHost } from './host.js';
 import { DebugWorkbench } from './debug-workbench.js';
 import { WORK_TIMEOUT_MS } from './workbench.js';
 
@@ -69,7 +69,7 @@ describe('debugging', function () {
     await workbench.stackRow('eventsys!TickDpc').waitFor();
   });
 
-  it('shows the KEVENT in words, at its line, among the variables, and in the view of the session’s objects', async () => {
+  it('shows the KEVENT in words, at its line, among the variables, and with who waits for it', async () => {
     const shown = /not\s+signaled,\s+notification/;
     await workbench.page.locator('.editor-instance .view-line').filter({ hasText: 'KeSetEvent' }).filter({ hasText: shown }).waitFor(); // prettier-ignore
     await workbench.openPane('Variables');
@@ -77,10 +77,18 @@ describe('debugging', function () {
     await workbench.variable(shown).first().waitFor();
     await workbench.closePane('Variables');
     await workbench.openPane('Dispatcher Objects');
-    await workbench
-      .treeItem(/^\s*(Event|SharedEvent).*not signaled/)
-      .first()
-      .waitFor();
+    const object = workbench.treeItem('SharedEvent').filter({ hasText: 'not signaled' });
+    await object.filter({ hasText: '1 waiter' }).waitFor();
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-signal.png') });
+  });
+
+  it('Follow Signal lands in the application, where the wait returns, and shows who woke it', async () => {
+    await workbench.showCallStack();
+    await workbench.command('Eventscope: Follow Signal');
+    await workbench.stoppedIn('take_signals.c');
+    await workbench.openThread(/The wait of eventapp thread .* has returned/);
+    await workbench.stackRow(/woken by KeSetEvent/).waitFor();
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-followed.png') });
   });
 
   it('no promise was rejected unseen', async () => assert.deepEqual(await host.hostErrors(), []));
