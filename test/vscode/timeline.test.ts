@@ -1,6 +1,6 @@
 /** From a live run to the line that signaled: the application is run, its timeline grows, and a click leads to the source. */
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { VscodeHost } from './host.js';
 import { TimelinePanel } from './timeline-panel.js';
@@ -84,23 +84,6 @@ describe('timeline end to end', function () {
   it('from the line the timeline is shown at a call from there', async () => {
     await workbench.command('Eventscope: Show Line on Timeline');
     await panel.detail.filter({ hasText: /at eventsys\.sys\+0x/ }).waitFor();
-  });
-
-  it('the driver alone is recorded until it is stopped, and the recording is kept', async () => {
-    const traces = path.join(folder, '.eventscope', 'traces');
-    const before = await readdir(traces);
-    const status = workbench.page.locator('.statusbar-item[id$="eventscope.recording"]');
-    await workbench.command('Eventscope: Record Trace');
-    await status.filter({ hasText: /[1-9]\d* records/ }).waitFor({ timeout: WORK_TIMEOUT_MS });
-    await status.click();
-    await status.waitFor({ state: 'detached' });
-    await panel.summary
-      .filter({ hasText: /transition/ })
-      .filter({ hasNotText: 'live' })
-      .waitFor();
-    const kept = (await readdir(traces)).filter((name) => !before.includes(name));
-    assert.equal(kept.length, 1);
-    assert.match(kept[0] ?? '', /-eventsys\.evtrace$/);
   });
 
   it('is restored after a reload of the window, with what was chosen', async () => {
