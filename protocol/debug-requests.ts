@@ -20,10 +20,6 @@ export const DebugRequest = {
   whoSignals: 'eventscope/whoSignals',
   /** No arguments, body {@link DispatcherObjectsBody}. */
   dispatcherObjects: 'eventscope/dispatcherObjects',
-  /** Arguments {@link StartTracepointsArguments}, body {@link TracepointsBody}. */
-  startTracepoints: 'eventscope/startTracepoints',
-  /** No arguments, body {@link TracepointsBody}: the recording is complete then. */
-  stopTracepoints: 'eventscope/stopTracepoints',
 } as const;
 
 export const DebugEventName = {
@@ -141,19 +137,3 @@ export const dispatcherObject = v.object({
 export type DispatcherObject = v.InferOutput<typeof dispatcherObject>;
 export const dispatcherObjectsBody = v.object({ objects: v.array(dispatcherObject) });
 export type DispatcherObjectsBody = v.InferOutput<typeof dispatcherObjectsBody>;
-
-/** points: of the catalogue; undefined: all that are called. file: of this machine; undefined: one is made in the project's folder. */
-export const startTracepointsArguments = v.object({
-  points: v.optional(v.pipe(v.array(text), v.maxLength(512))),
-  mechanism: v.optional(v.picklist(['import', 'stopping']), 'import'),
-  file: v.optional(text),
-});
-export type StartTracepointsArguments = v.InferInput<typeof startTracepointsArguments>;
-export const tracepointsBody = v.object({
-  /** The recording, when one was made. */
-  file: v.optional(text),
-  /** One sentence: what is recorded, or how many records there are. */
-  message: text,
-  points: v.array(v.object({ point: text, mechanism: pointMechanism })),
-});
-export type TracepointsBody = v.InferOutput<typeof tracepointsBody>;

@@ -307,7 +307,8 @@ export class WinePrefix {
   async #removeFolder(): Promise<void> {
     // Debian's Wine keeps the server's socket in a folder of its own, which the prefix names, and never removes it.
     const name = await readFile(path.join(this.folder, 'wineserver'), 'latin1').catch(() => '');
-    if (/^wine-\w{6}$/.test(name.trim())) await rm(path.join(SERVER_PLACE, name.trim()), { recursive: true, force: true });
+    if (/^wine-\w{6}$/.test(name.trim()))
+      await rm(path.join(SERVER_PLACE, name.trim()), { recursive: true, force: true });
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
