@@ -1,7 +1,7 @@
 /**
  * Makes every picture under docs/ anew: the timeline, and the extension in VS Code. Look at them before they are committed.
  *
- *   node scripts/screenshots.mjs [timeline] [vscode] [vscode-timeline]
+ *   node scripts/screenshots.mjs [timeline] [vscode] [vscode-timeline] [vscode-debug]
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -12,6 +12,7 @@ const MAKERS = {
   timeline: ['scripts/picture.mjs'],
   vscode: ['--import', 'tsx', 'test/vscode/pictures.ts'],
   'vscode-timeline': ['--import', 'tsx', 'test/vscode/timeline-pictures.ts'],
+  'vscode-debug': ['--import', 'tsx', 'test/vscode/debug-pictures.ts'],
 };
 
 await runScript(async (given) => {
