@@ -58,6 +58,9 @@ async function shareEvent(): Promise<number> {
       '1000',
       '--period',
       '10000',
+      // Its waits must not end before the signals that they are for.
+      '--timeout',
+      '600000',
     ],
     workingFolder: `${target.folder}\\bin`,
     endWithAgent: true,
