@@ -1,7 +1,8 @@
 /** The win32 engine on the driver host of Wine and on the application together. */
 import assert from 'node:assert/strict';
 import { attachDriver, startDriver, type StartedDriver } from '../../debug-adapter/win32/driver-start.js';
-import { APPLICATION, DebugSession, registersOf } from './debug-machine.js';
+import { DriverService } from '../../target/driver-service.js';
+import { APPLICATION, debugMachine, DebugSession, operation, registersOf } from './debug-machine.js';
 
 /** Over the 10 s after which the service control manager gives up. */
 const IN_ENTRY_MS = 15_000;
@@ -144,6 +145,10 @@ describe('win32 engine: driver host and application', function () {
   });
 
   it('loses the breakpoints of a driver that unloads, and says so', async () => {
+    // A driver that was held in DriverEntry for longer than the control manager waits cannot be stopped by its service alone.
+    const { target } = await debugMachine();
+    await new DriverService(target, session.client, 'eventsys').stop(operation);
+    await session.client.request('service/start', { name: 'eventsys', timeoutMs: 15_000 });
     const space = await attachDriver(session.engine, session.client, 'eventsys');
     const { base } = session.module('eventsys.sys');
     const id = await session.breakAt(space, base + 0x1000n, { ignoreCount: 1_000_000 });
