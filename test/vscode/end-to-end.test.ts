@@ -85,7 +85,7 @@ describe('end to end', function () {
     await workbench.command('Eventscope: Build Driver');
     const message = workbench.notification('The build failed with 1 error');
     await message.waitFor({ timeout: WORK_TIMEOUT_MS });
-    await message.getByText('Show Problems').click();
+    await message.getByRole('button', { name: 'Show Problems' }).press('Enter');
     const problem = workbench.page
       .locator('.markers-panel .monaco-list-row')
       .filter({ hasText: 'nothing_of_that_name' });
