@@ -411,7 +411,6 @@ async function strideOf(pointer: PointerType): Promise<number> {
 }
 
 function integerBinary(operator: BinaryOperator, x: bigint, y: bigint, type: CType, column: number): Value {
-  const truth = (condition: boolean): Value => valueOfInteger(INT, condition ? 1n : 0n);
   switch (operator) {
     case '+':
       return wrapped(type, x + y);
@@ -435,25 +434,38 @@ function integerBinary(operator: BinaryOperator, x: bigint, y: bigint, type: CTy
     case '^':
       return wrapped(type, x ^ y);
     case '==':
-      return truth(x === y);
     case '!=':
-      return truth(x !== y);
     case '<':
-      return truth(x < y);
     case '>':
-      return truth(x > y);
     case '<=':
-      return truth(x <= y);
     case '>=':
-      return truth(x >= y);
+      return truth(compare(operator, x, y));
     case '&&':
     case '||':
       throw new TypeError('Decided before');
   }
 }
 
+const truth = (condition: boolean): Value => valueOfInteger(INT, condition ? 1n : 0n);
+
+function compare<T extends bigint | number>(operator: '==' | '!=' | '<' | '>' | '<=' | '>=', x: T, y: T): boolean {
+  switch (operator) {
+    case '==':
+      return x === y;
+    case '!=':
+      return x !== y;
+    case '<':
+      return x < y;
+    case '>':
+      return x > y;
+    case '<=':
+      return x <= y;
+    case '>=':
+      return x >= y;
+  }
+}
+
 function floatBinary(operator: BinaryOperator, x: number, y: number, column: number): Value {
-  const truth = (condition: boolean): Value => valueOfInteger(INT, condition ? 1n : 0n);
   switch (operator) {
     case '+':
       return floatValue(x + y);
@@ -464,17 +476,12 @@ function floatBinary(operator: BinaryOperator, x: number, y: number, column: num
     case '/':
       return floatValue(x / y);
     case '==':
-      return truth(x === y);
     case '!=':
-      return truth(x !== y);
     case '<':
-      return truth(x < y);
     case '>':
-      return truth(x > y);
     case '<=':
-      return truth(x <= y);
     case '>=':
-      return truth(x >= y);
+      return truth(compare(operator, x, y));
     case '%':
     case '<<':
     case '>>':
