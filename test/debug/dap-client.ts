@@ -21,6 +21,21 @@ export function adapterBundle(): Promise<unknown> {
 
 export const SOURCES = join(ROOT, 'driver');
 
+/** Where the sample's driver signals, in sys/events.c. */
+export const SIGNAL_LINE = 'const LONG previous = KeSetEvent';
+
+/**
+ * A launch of what is deployed already, with so many signals from the timer's DPC: far enough apart that a tick has been dealt with, stops
+ * and all, when the next one comes.
+ */
+export const signalsFromDpc = (folder: string, count: number, rest: object = {}): object => ({
+  project: folder,
+  build: false,
+  deploy: false,
+  application: { arguments: ['signals', '--count', String(count), '--from', 'dpc', '--period', '200'] },
+  ...rest,
+});
+
 /** Line, from 1, of the first line of a source that holds a text. */
 export async function lineOf(file: string, text: string): Promise<number> {
   const lines = (await readFile(join(SOURCES, file), 'utf8')).split('\n');

@@ -1,10 +1,8 @@
 /** What is announced and needs a target in a state of its own: exceptions, single threads, addresses that are watched or cannot be read. */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { DapTestClient, lineOf } from './dap-client.js';
+import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc } from './dap-client.js';
 import { debugMachine } from './debug-machine.js';
-
-const SIGNAL_LINE = 'const LONG previous = KeSetEvent';
 
 describe('the debug adapter in special states of the target', function () {
   this.timeout(120_000);
@@ -19,13 +17,7 @@ describe('the debug adapter in special states of the target', function () {
   });
   afterEach(() => dap.close());
 
-  const launch = (count: number, rest: object = {}): object => ({
-    project: folder,
-    build: false,
-    deploy: false,
-    application: { arguments: ['signals', '--count', String(count), '--from', 'dpc', '--period', '200'] },
-    ...rest,
-  });
+  const launch = (count: number, rest: object = {}): object => signalsFromDpc(folder, count, rest);
 
   it('stops at an access violation and tells what was touched', async () => {
     await dap.launch(launch(1, { stopOnEntry: true }));

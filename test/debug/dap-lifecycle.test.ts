@@ -1,10 +1,8 @@
 /** Restarts, and what goes wrong in the middle of a session: nothing hangs, nothing stays held, and what happened is told. */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { DapTestClient, lineOf } from './dap-client.js';
+import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc } from './dap-client.js';
 import { connectAgent, debugMachine } from './debug-machine.js';
-
-const SIGNAL_LINE = 'const LONG previous = KeSetEvent';
 
 describe('debug sessions that restart or meet a fault', function () {
   this.timeout(120_000);
@@ -19,13 +17,7 @@ describe('debug sessions that restart or meet a fault', function () {
   });
   afterEach(() => dap.close());
 
-  const signals = (count: number, rest: object = {}): object => ({
-    project: folder,
-    build: false,
-    deploy: false,
-    application: { arguments: ['signals', '--count', String(count), '--from', 'dpc', '--period', '200'] },
-    ...rest,
-  });
+  const signals = (count: number, rest: object = {}): object => signalsFromDpc(folder, count, rest);
 
   async function atSignal(count = 3): Promise<{ threadId: number; frame: DebugProtocol.StackFrame }> {
     const line = await lineOf('sys/events.c', SIGNAL_LINE);

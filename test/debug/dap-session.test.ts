@@ -4,11 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { DapTestClient, lineOf, SOURCES } from './dap-client.js';
+import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc, SOURCES } from './dap-client.js';
 import { debugMachine } from './debug-machine.js';
 import { join } from 'node:path';
 
-const SIGNAL_LINE = 'const LONG previous = KeSetEvent';
 const TICK_LINE = 'EsEventSignal(schedule->Event';
 
 describe('the debug adapter on the Wine target', function () {
@@ -24,14 +23,7 @@ describe('the debug adapter on the Wine target', function () {
   });
   afterEach(() => dap.close());
 
-  // Far enough apart that a tick has been dealt with, stops and all, when the next one comes.
-  const signals = (count: number, rest: object = {}): object => ({
-    project: folder,
-    build: false,
-    deploy: false,
-    application: { arguments: ['signals', '--count', String(count), '--from', 'dpc', '--period', '200'] },
-    ...rest,
-  });
+  const signals = (count: number, rest: object = {}): object => signalsFromDpc(folder, count, rest);
 
   /** Launched, and stopped where the driver's timer DPC signals. */
   async function atSignal(rest: object = {}): Promise<{ threadId: number; frame: DebugProtocol.StackFrame }> {
