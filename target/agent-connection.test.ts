@@ -53,7 +53,11 @@ describe('agent client', () => {
     agent.listen();
   }
 
-  async function connect(onClosed?: () => Promise<void>, signsOfLife?: SignsOfLife): Promise<AgentClient> {
+  async function connect(
+    onClosed?: () => Promise<void>,
+    signsOfLife?: SignsOfLife,
+    processEnded?: Promise<unknown>,
+  ): Promise<AgentClient> {
     const address = server.address();
     assert.ok(typeof address === 'object' && address !== null);
     const client = await connectToAgent(address.port, {
@@ -62,6 +66,7 @@ describe('agent client', () => {
       signal: new AbortController().signal,
       ...(onClosed === undefined ? {} : { onClosed }),
       ...(signsOfLife === undefined ? {} : { signsOfLife }),
+      ...(processEnded === undefined ? {} : { processEnded }),
     });
     clients.push(client);
     return client;
@@ -155,6 +160,16 @@ describe('agent client', () => {
     const error = await failure(client.request('service/query', { name: 'x' }));
     assert.equal(error.id, 'agent.lost');
     assert.match(error.why ?? '', /no sign of life for 0\.02 s/);
+    assert.ok((await client.closed) instanceof EventscopeError);
+  });
+
+  it('calls an agent lost whose process is gone and whose connection stays open', async () => {
+    let processEnds: (() => void) | undefined;
+    prepare = (end) => end.handle('service/query', () => new Promise(() => processEnds?.()));
+    const client = await connect(undefined, undefined, new Promise<void>((resolve) => (processEnds = resolve)));
+    const error = await failure(client.request('service/query', { name: 'x' }));
+    assert.equal(error.id, 'agent.lost');
+    assert.match(error.why ?? '', /: the agent ended$/);
     assert.ok((await client.closed) instanceof EventscopeError);
   });
 

@@ -34,6 +34,8 @@ export interface SignsOfLife {
 
 /** An agent can hang with its connection open: under Wine a process that was ended can. */
 const SIGNS_OF_LIFE: SignsOfLife = { everyMs: 10_000, timeoutMs: 30_000 };
+/** What an agent sent last may still be under way, in a tunnel, when its process is known to be gone. */
+const LAST_FRAMES_MS = 1_000;
 
 export interface AgentSocketOptions {
   /** Target's name, for messages. */
@@ -42,6 +44,11 @@ export interface AgentSocketOptions {
   readonly signal: AbortSignal;
   /** Runs once when the connection is gone, before `closed` settles: what belongs to it is ended here. */
   readonly onClosed?: () => Promise<void>;
+  /**
+   * Settles when the agent's process is gone. Its connection need not be: the wineserver keeps the socket of a process
+   * that was killed while a transfer was pending, open and unread.
+   */
+  readonly processEnded?: Promise<unknown>;
   readonly signsOfLife?: SignsOfLife;
 }
 
@@ -160,6 +167,14 @@ class ConnectedAgent implements AgentClient {
     });
     connection.listen();
     void this.#watchLife(options.signsOfLife ?? SIGNS_OF_LIFE);
+    if (options.processEnded !== undefined) void this.#watchProcess(options.processEnded);
+  }
+
+  async #watchProcess(ended: Promise<unknown>): Promise<void> {
+    await ended.catch(() => undefined);
+    const timer = setTimeout(() => this.#connection.cut(new Error('the agent ended')), LAST_FRAMES_MS);
+    await this.#connection.closed;
+    clearTimeout(timer);
   }
 
   async #watchLife({ everyMs, timeoutMs }: SignsOfLife): Promise<void> {

@@ -81,6 +81,7 @@ export async function startSession(
       target: settings.name,
       token,
       signal: operation.signal,
+      processEnded: running.ended,
       onClosed: async () => {
         unregister();
         await endSession(running, files.under(undefined), folder);

@@ -58,6 +58,7 @@ export async function startAgent(place: AgentPlace, operation: Operation): Promi
       target: place.target,
       token,
       signal: operation.signal,
+      processEnded: ended,
       onClosed: async () => {
         // Without its wineserver an agent cannot even end.
         const serverRuns = (await place.prefix.running()) !== undefined;

@@ -192,7 +192,12 @@ export class RunningAgent {
   /** As the target's own code connects. */
   async connect(): Promise<AgentClient> {
     const signal = new AbortController().signal;
-    return await connectToAgent(this.port, { target: 'agent test', token: this.token, signal });
+    return await connectToAgent(this.port, {
+      target: 'agent test',
+      token: this.token,
+      signal,
+      processEnded: this.ended,
+    });
   }
 
   /** A bare connection. */
