@@ -7,6 +7,7 @@
  * gives: bytes read under its own breakpoints are the original ones.
  */
 import type { Filter } from '../machine/conditions.js';
+import type { RunSource, RunTotal, TraceSink } from '../target/run.js';
 
 export type Side = 'kernel' | 'user';
 
@@ -73,19 +74,49 @@ export interface BreakpointRequest {
    * atReturn: a filter then knows the arguments (event, object, handle, address, timeout, previous, point).
    */
   readonly point?: number;
-  /** Records and goes on, never stops: a stopping tracepoint. Refused with `debug.tracepoint` by engines that cannot. */
-  readonly record?: TracepointRequest;
   /** Removed by the engine at its first stop: the target of a step or a "run to". */
   readonly once?: boolean;
   /** The address is a return instruction: RAX is the result of the function, which a filter may ask for as `status`. */
   readonly atReturn?: boolean;
 }
 
+/** Calls of a point that are to be recorded, without stopping for a person. */
 export interface TracepointRequest {
-  /** Index in the catalogue of points (machine/points.ts). */
+  readonly space: SpaceId;
+  /** Index in the catalogue of points (machine/points.ts); its side is that of the space. */
   readonly point: number;
-  /** Also record the return, with its value. */
-  readonly withReturn: boolean;
+  /**
+   * `import`: at import slots, no stop at all. `stopping`: at the function itself, whoever calls it. Undefined: the first where a slot leads
+   * to the function, else the second. `import` alone is for points that come along, such as those of life cycles.
+   */
+  readonly mechanism?: 'import' | 'stopping';
+  /** First instruction of the function; undefined: the engine finds its export. */
+  readonly address?: bigint;
+  /** Decided on the target: hits that do not pass are counted apart. A point with a filter is a stopping one. */
+  readonly filter?: Filter;
+}
+
+export interface TracepointOptions extends EngineRequestOptions {
+  /** Slots of each ring, a power of two. */
+  readonly slotsPerRing?: number;
+  /** File names (lower case) of modules whose import slots are used, by space; default: all that are not the system's. */
+  readonly modules?: ReadonlyMap<SpaceId, readonly string[]>;
+  readonly sink: TraceSink;
+  /** Called once, before the first slots: a source for each space. */
+  onSources(sources: readonly RunSource[], qpcFrequency: bigint): void;
+}
+
+/** How a tracepoint is served. `none`: it is not, see `why`. */
+export type ServedTracepoint =
+  | { readonly mechanism: 'import' }
+  | { readonly mechanism: 'stopping'; /** Its counters come with `hits`. */ readonly breakpoint: BreakpointId }
+  | { readonly mechanism: 'none'; readonly why: string };
+
+export interface RunningTracepoints {
+  /** In the order of the requests. */
+  readonly points: readonly ServedTracepoint[];
+  /** Puts everything back; what was recorded until then has come to the sink. Also when the processes have ended. */
+  stop(): Promise<readonly RunTotal[]>;
 }
 
 /** What a handle of a process stands for. */
@@ -227,6 +258,12 @@ export interface Engine {
     handles: readonly { readonly space: SpaceId; readonly handle: bigint }[],
     options?: EngineRequestOptions,
   ): Promise<readonly (HandleObject | undefined)[]>;
+
+  /**
+   * Records calls of points in rings of the trace's own layout. Settles when it records; a target that is stopped records when it goes on
+   * again. Absent where the engine cannot. @throws EventscopeError `debug.tracepoint`, `agent.*`
+   */
+  startTracepoints?(requests: readonly TracepointRequest[], options: TracepointOptions): Promise<RunningTracepoints>;
 
   hitCounts(breakpoints: readonly BreakpointId[]): ReadonlyMap<BreakpointId, HitCounts>;
   /** Names (lower case, `eventsys.sys`) whose load stops the target before their first instruction. */

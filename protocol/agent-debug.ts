@@ -37,8 +37,11 @@ export const debugBreakpoint = v.strictObject({
   ignoreCount: v.optional(u32),
   /** Index in the catalogue of points of the function whose first instruction (or return) the address is: a condition reads its arguments. */
   point: v.optional(u32),
-  /** Records and goes on. point: index in the catalogue of points. */
-  record: v.optional(v.strictObject({ point: u32, withReturn: v.boolean() })),
+  /**
+   * Records and goes on: a stopping tracepoint. A hit that passes goes to `thunk`, which trace/start has made (`stops` of its source): the
+   * recorder in the process itself records entry and return. Threads other than exceptThread, the recorder's own.
+   */
+  record: v.optional(v.strictObject({ thunk: u64, exceptThread: u32 })),
   once: v.optional(v.boolean()),
   /** The address is a return instruction: RAX is the result of the function, which a condition may ask for as `status`. */
   atReturn: v.optional(v.boolean()),

@@ -84,6 +84,20 @@ export const handleObject = v.strictObject({
 });
 export type HandleObject = v.InferOutput<typeof handleObject>;
 
+/** always: also when an import slot that is recorded leads to it. address: its first instruction; undefined: where the catalogue's modules export it. */
+const tracepointStop = v.strictObject({ point: text, address: v.optional(u64), always: v.boolean() });
+
+/**
+ * `stop`: a breakpoint at `address` that leads to `thunk` (debug/setBreakpoints with `record`) has the recorder see each call. `imported`: an
+ * import slot is recorded, and nothing else is needed.
+ */
+const placedStop = v.variant('kind', [
+  v.strictObject({ kind: v.literal('stop'), address: u64, thunk: u64 }),
+  v.strictObject({ kind: v.literal('imported') }),
+  v.strictObject({ kind: v.literal('refused'), why: text }),
+]);
+export type PlacedStop = v.InferOutput<typeof placedStop>;
+
 export const traceSource = v.variant('type', [
   /** A driver that answers ES_TRACE_IOCTL_*. device: Win32 device path, such as \\.\EventSys. */
   v.strictObject({ type: v.literal('driver'), device: text, slotsPerRing: u32 }),
@@ -101,8 +115,10 @@ export const traceSource = v.variant('type', [
     slotsPerRing: u32,
     /** Started with `hold`: its imports may have to be waited for. */
     held: v.optional(v.boolean()),
-    points: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(512))),
+    points: v.optional(v.pipe(v.array(text), v.maxLength(512))),
     modules: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(64))),
+    /** Functions of which any call is to be recorded. The answer says where the debugger is to stop for that. */
+    stops: v.optional(v.pipe(v.array(tracepointStop), v.maxLength(512))),
   }),
 ]);
 export type TraceSource = v.InferOutput<typeof traceSource>;
@@ -271,7 +287,16 @@ export const requests = {
     params: v.strictObject({ stream: u32, sources: v.pipe(v.array(traceSource), v.minLength(1), v.maxLength(64)) }),
     result: v.strictObject({
       sources: v.array(
-        v.strictObject({ source: u32, sectionName: v.optional(text), ringCount: u32, slotsPerRing: u32 }),
+        v.strictObject({
+          source: u32,
+          sectionName: v.optional(text),
+          ringCount: u32,
+          slotsPerRing: u32,
+          /** One answer a stop that was asked for. */
+          stops: v.optional(v.array(placedStop)),
+          /** Of tracepoints: id of the recorder's own thread, which is not to be recorded. */
+          recorderThread: v.optional(u32),
+        }),
       ),
       qpcFrequency: u64,
     }),

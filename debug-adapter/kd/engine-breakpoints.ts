@@ -82,14 +82,6 @@ export class EngineBreakpoints {
   }
 
   async #place(request: BreakpointRequest): Promise<EngineBreakpoint['place']> {
-    if (request.record !== undefined) {
-      throw new EventscopeError({
-        id: 'debug.tracepoint',
-        what: 'Tracepoints of the kernel engine are taken by the session',
-        target: this.inventory.target,
-        next: 'Set a breakpoint that records instead',
-      });
-    }
     if (request.kind === 'software') {
       const inKernel = request.space === KERNEL_SPACE || isKernelAddress(request.address);
       const root = inKernel ? undefined : await this.inventory.rootOf(request.space);

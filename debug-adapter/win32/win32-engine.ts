@@ -221,7 +221,7 @@ export class Win32Engine implements Engine {
     return answer.breakpoints.map((made, index) => {
       if ('id' in made) return made.id;
       return new EventscopeError({
-        id: requests[index]?.record === undefined ? 'debug.breakpoint' : 'debug.tracepoint',
+        id: 'debug.breakpoint',
         what: `The breakpoint at 0x${requests[index]?.address.toString(16) ?? '?'} cannot be set`,
         target: this.target,
         why: made.error,
