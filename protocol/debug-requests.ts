@@ -82,10 +82,10 @@ export type ObjectOfFocus = v.InferOutput<typeof objectOfFocus>;
 
 /**
  * The target goes on (`following`, the stop comes as event), or it does not, and why: `nobodyWaits` (of Follow Signal: the signal stays,
- * or is lost), `noPoint` (the thread stands at no signal or wait point).
+ * or is lost), `noPoint` (the thread stands at no signal or wait point), `listed` (it was asked for no more).
  */
 export const flowBody = v.object({
-  outcome: v.picklist(['following', 'nobodyWaits', 'noPoint']),
+  outcome: v.picklist(['following', 'nobodyWaits', 'noPoint', 'listed']),
   /** One sentence for the user. */
   message: text,
 });

@@ -5,9 +5,8 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { setMaxListeners } from 'node:events';
 import { describeBugcheck } from '../../machine/bugchecks.js';
-import { describeNtstatus } from '../../machine/status.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
-import type { Engine, EngineEvent, EngineModule, Stop, StopReason } from '../engine.js';
+import type { Engine, EngineEvent, Stop, StopReason } from '../engine.js';
 import { hexAddress } from '../variables/value.js';
 import type { SessionBreakpoint } from './breakpoint.js';
 import type { BreakpointJudge } from './breakpoint-judge.js';
@@ -16,10 +15,12 @@ import type { SymbolLoader } from './debuggee.js';
 import type { EntryStops } from './entry-stops.js';
 import type { ExceptionSettings } from './exceptions.js';
 import type { Inspector } from './inspector.js';
-import { dapModule, type Inventory, type SessionThread } from './inventory.js';
+import type { Inventory, SessionThread } from './inventory.js';
+import { InventoryEvents } from './inventory-events.js';
 import type { SessionPoints, ToldPointStop } from './points/session-points.js';
 import { runningError } from './protocol-error.js';
 import { LineStep, type StepRequest } from './stepping.js';
+import { tellBreakpoints, tellUndecided, type ToldStop } from './told-stop.js';
 
 /** What the execution tells, and whom. */
 export interface ExecutionListener {
@@ -41,13 +42,6 @@ export interface ReportedStop {
   readonly breakpoints: readonly SessionBreakpoint[];
 }
 
-interface Told {
-  readonly reason: string;
-  readonly description?: string;
-  readonly text?: string;
-  readonly breakpoints?: readonly SessionBreakpoint[];
-}
-
 export interface ExecutionParts {
   readonly inventory: Inventory;
   readonly inspector: Inspector;
@@ -60,6 +54,9 @@ export interface ExecutionParts {
   readonly freezeOtherSide: boolean;
 }
 
+/** Errors that say that there is no stop any more. */
+const NOT_HELD: ReadonlySet<string> = new Set(['debug.running', 'debug.gone']);
+
 export class Execution {
   readonly #parts: ExecutionParts;
   readonly #listener: ExecutionListener;
@@ -67,12 +64,12 @@ export class Execution {
   readonly #unsubscribe: (() => void)[] = [];
   /** Engines whose target is held now. */
   readonly #held = new Map<Engine, Stop>();
-  readonly #loading = new Map<string, Promise<void>>();
   readonly #end = new AbortController();
+  readonly #contents: InventoryEvents;
   #last: Promise<void> = Promise.resolve();
   #step: LineStep | undefined;
   /** What the end of the step is told as, when it is not the user's own. */
-  #toldAfterStep: Told | undefined;
+  #toldAfterStep: ToldStop | undefined;
   #pauseWanted = false;
   #reported: ReportedStop | undefined;
   #tellFirstStop: () => void = () => undefined;
@@ -85,6 +82,7 @@ export class Execution {
     this.#parts = parts;
     this.#listener = listener;
     setMaxListeners(0, this.#end.signal);
+    this.#contents = new InventoryEvents(parts, (name, body) => listener.event(name, body), this.#end.signal);
   }
 
   /** The stop that the client was told of last, while it lasts. */
@@ -119,11 +117,8 @@ export class Execution {
   /** After the target was left: the client is told that threads and modules are gone, and breakpoints wait again. */
   async forget(): Promise<void> {
     await this.settled();
-    const { inventory, breakpoints } = this.#parts;
-    const known = [...inventory.threads(), ...inventory.modules().map(({ engine, module }) => ({ engine, ...module }))];
-    for (const { engine, space } of known) await this.#forgetProcess(engine, space);
-    await breakpoints.forgetSites();
-    for (const { symbols } of inventory.clear()) await symbols.close();
+    await this.#contents.allGone();
+    await this.#parts.breakpoints.forgetSites();
   }
 
   async continue(): Promise<void> {
@@ -184,7 +179,7 @@ export class Execution {
         return;
       case 'moduleLoaded':
         // Symbols are looked for at once; who comes after in the queue waits for them.
-        this.#loading.set(moduleKey(engine, event.module), this.#load(engine, event.module));
+        this.#contents.moduleLoaded(engine, event.module);
         break;
       case 'threadStarted':
         this.#parts.inventory.addThread(engine, event.thread);
@@ -220,32 +215,24 @@ export class Execution {
   }
 
   async #handle(engine: Engine, event: EngineEvent): Promise<void> {
-    const { inventory, breakpoints, points } = this.#parts;
+    const { breakpoints, points } = this.#parts;
     switch (event.type) {
       case 'threadStarted':
-        this.#tellThread(inventory.threadOf(engine, event.thread.thread), 'started');
+        this.#contents.threadStarted(engine, event.thread.thread);
         return;
       case 'threadExited':
         if (this.#step?.thread.thread === event.thread.thread) await this.#endStep();
-        this.#tellThread(inventory.removeThread(engine, event.thread.thread), 'exited');
+        this.#contents.threadExited(engine, event.thread.thread);
         return;
       case 'moduleLoaded':
-        await this.#loading.get(moduleKey(engine, event.module));
+        await this.#contents.loaded(engine, event.module);
         return;
-      case 'moduleUnloaded': {
-        const { space, base } = event.module;
-        this.#loading.delete(moduleKey(engine, event.module));
-        const gone = inventory.removeModule(engine, space, base);
-        if (gone === undefined) return;
-        await breakpoints.unbind(gone);
-        points.unbind(gone);
-        this.#listener.event('module', { reason: 'removed', module: dapModule(gone) });
-        await gone.symbols.close();
+      case 'moduleUnloaded':
+        await this.#contents.moduleUnloaded(engine, event.module);
         return;
-      }
       case 'processExited': {
         const { space, name, side } = event.process;
-        await this.#forgetProcess(engine, space);
+        await this.#contents.processGone(engine, space);
         this.#listener.processExited(engine, side, name, event.exitCode);
         return;
       }
@@ -265,40 +252,12 @@ export class Execution {
         this.#listener.ended(event.error);
         return;
       case 'processDetached':
-        await this.#forgetProcess(engine, event.process.space);
+        await this.#contents.processGone(engine, event.process.space);
         return;
       case 'processStarted':
       case 'output':
       case 'hits':
         return;
-    }
-  }
-
-  async #load(engine: Engine, module: EngineModule): Promise<void> {
-    const { inventory, symbols, breakpoints, inspector } = this.#parts;
-    const memory = inspector.memory(engine).access(module.space, this.#end.signal);
-    const found = await symbols.load(module, memory, this.#end.signal);
-    const loaded = inventory.addModule(engine, module, found);
-    this.#listener.event('module', { reason: 'new', module: dapModule(loaded) });
-    await breakpoints.bind(loaded);
-    await this.#parts.points.bind(loaded);
-  }
-
-  async #forgetProcess(engine: Engine, space: string): Promise<void> {
-    const { inventory, breakpoints, points } = this.#parts;
-    points.spaceGone(engine, space);
-    for (const thread of inventory.threads()) {
-      if (thread.engine === engine && thread.space === space) {
-        this.#tellThread(inventory.removeThread(engine, thread.thread), 'exited');
-      }
-    }
-    for (const { module } of [...inventory.modulesOf(engine, space)]) {
-      const gone = inventory.removeModule(engine, space, module.base);
-      if (gone === undefined) continue;
-      this.#listener.event('module', { reason: 'removed', module: dapModule(gone) });
-      await breakpoints.unbind(gone);
-      points.unbind(gone);
-      await gone.symbols.close();
     }
   }
 
@@ -311,13 +270,13 @@ export class Execution {
     inspector.changed();
     const thread = inventory.threadOf(engine, stop.thread);
     inspector.stopped(engine, thread, stop);
-    const told = await this.#decide(engine, stop, thread);
+    const told = await this.#decideSafely(engine, stop, thread);
     if (told === undefined || this.#end.signal.aborted) return;
     inspector.renumber();
-    await this.#endStep();
+    await this.#orDefect(this.#endStep());
     this.#pauseWanted = false;
     this.#reported = { engine, stop, thread, breakpoints: told.breakpoints ?? [] };
-    await this.#parts.points.reported();
+    await this.#orDefect(this.#parts.points.reported());
     if (this.#parts.freezeOtherSide) await this.#holdOthers(engine);
     this.#tellFirstStop();
     this.#listener.event('stopped', {
@@ -330,8 +289,22 @@ export class Execution {
     } satisfies DebugProtocol.StoppedEvent['body']);
   }
 
+  /** Whatever goes wrong here, the target is not left held without a word. */
+  async #decideSafely(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<ToldStop | undefined> {
+    try {
+      return await this.#decide(engine, stop, thread);
+    } catch (error) {
+      if (error instanceof CancelledError) throw error;
+      if (!(error instanceof EventscopeError)) this.#listener.defect(error);
+      // A target that is gone, or runs already: its own event says so.
+      if (error instanceof EventscopeError && NOT_HELD.has(error.id)) throw error;
+      this.#held.set(engine, stop);
+      return tellUndecided(error);
+    }
+  }
+
   /** What to tell; undefined when the target goes on (and does already). */
-  async #decide(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<Told | undefined> {
+  async #decide(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<ToldStop | undefined> {
     const { reason } = stop;
     switch (reason.kind) {
       case 'breakpoint':
@@ -346,7 +319,7 @@ export class Execution {
         await this.#parts.entries.reached(engine, stop.thread, this.#parts.inventory);
         return this.#passBy(engine, stop);
       case 'moduleLoad':
-        await this.#loading.get(moduleKey(engine, reason.module));
+        await this.#contents.loaded(engine, reason.module);
         await this.#parts.entries.loaded(engine, reason.module, this.#parts.inventory);
         return this.#passBy(engine, stop);
       case 'exception': {
@@ -369,7 +342,7 @@ export class Execution {
     stop: Stop,
     thread: SessionThread | undefined,
     ids: readonly number[],
-  ): Promise<Told | undefined> {
+  ): Promise<ToldStop | undefined> {
     const { breakpoints, judge, entries, points } = this.#parts;
     const entry = await entries.hit(engine, ids);
     if (entry !== undefined) return { reason: 'entry', description: entry };
@@ -381,12 +354,8 @@ export class Execution {
       if (verdict.stops) wanted.push(breakpoint);
       if (verdict.note !== undefined) notes.push(verdict.note);
     }
-    const point = await points.decide(engine, thread, ids, this.#end.signal).catch((error: unknown) => {
-      if (!(error instanceof EventscopeError)) throw error;
-      // What cannot be decided is shown, never passed over.
-      return { reason: 'breakpoint', description: error.message, text: error.message };
-    });
-    if (wanted.length > 0) return { ...tellBreakpoints(wanted, notes), breakpoints: wanted };
+    const point = await points.decide(engine, thread, ids, this.#end.signal);
+    if (wanted.length > 0) return tellBreakpoints(wanted, notes);
     if (typeof point === 'object') return this.#decidePoint(engine, stop, thread, point);
     if (this.#step?.isReturn(ids) === true && thread?.id === this.#step.thread.id) {
       return this.#stepStopped(engine, stop, thread);
@@ -400,7 +369,7 @@ export class Execution {
     stop: Stop,
     thread: SessionThread | undefined,
     { reason, description, text, isMidLine }: ToldPointStop,
-  ): Promise<Told | undefined> {
+  ): Promise<ToldStop | undefined> {
     const told = { reason, description, text };
     if (isMidLine !== true || thread === undefined) return told;
     await this.#endStep();
@@ -411,7 +380,7 @@ export class Execution {
     return undefined;
   }
 
-  async #stepStopped(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<Told | undefined> {
+  async #stepStopped(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<ToldStop | undefined> {
     const step = this.#step;
     if (step === undefined || thread?.id !== step.thread.id) return { reason: 'step' };
     this.#held.delete(engine);
@@ -433,11 +402,13 @@ export class Execution {
   }
 
   async #holdOthers(stopped: Engine): Promise<void> {
-    await Promise.all(
-      this.#engines
-        .filter((engine) => engine !== stopped && !this.#held.has(engine))
-        .map((engine) => engine.pause().catch((error: unknown) => this.#listener.defect(error))),
-    );
+    const others = this.#engines.filter((engine) => engine !== stopped && !this.#held.has(engine));
+    await Promise.all(others.map((engine) => this.#orDefect(engine.pause())));
+  }
+
+  /** What fails on the way to the client does not keep the stop from it. */
+  async #orDefect(work: Promise<void>): Promise<void> {
+    await work.catch((error: unknown) => this.#listener.defect(error));
   }
 
   // ---- going on
@@ -478,28 +449,4 @@ export class Execution {
     this.#reported = undefined;
     this.#listener.event('continued', { threadId: 0, allThreadsContinued: true });
   }
-
-  #tellThread(thread: SessionThread | undefined, reason: 'started' | 'exited'): void {
-    if (thread !== undefined) this.#listener.event('thread', { reason, threadId: thread.id });
-  }
-}
-
-const moduleKey = (engine: Engine, module: EngineModule): string => `${engine.kind}/${module.space}/${module.base}`;
-
-const REASONS: Readonly<Record<SessionBreakpoint['spec']['kind'], string>> = {
-  source: 'breakpoint',
-  function: 'function breakpoint',
-  instruction: 'instruction breakpoint',
-  data: 'data breakpoint',
-};
-
-function tellBreakpoints(wanted: readonly SessionBreakpoint[], notes: readonly string[]): Told {
-  const kind = wanted[0]?.spec.kind ?? 'source';
-  const told = { reason: REASONS[kind] };
-  return notes.length === 0 ? told : { ...told, description: notes.join('; '), text: notes.join('; ') };
-}
-
-/** Of an exception, for descriptions. */
-export function describeException(code: number, address: bigint): string {
-  return `${describeNtstatus(code)}, at ${hexAddress(address)}`;
 }

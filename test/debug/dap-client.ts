@@ -60,6 +60,8 @@ export class DapTestClient {
   readonly #stops: StoppedBody[] = [];
   #wake: (() => void)[] = [];
   #isGone = false;
+  #isOver = false;
+  #waitsFor: string | undefined;
 
   private constructor() {
     this.client = new DebugClient(process.execPath, join(ROOT, 'dist', 'dap.cjs'), 'eventscope', undefined, true);
@@ -77,6 +79,10 @@ export class DapTestClient {
     await adapterBundle();
     const made = new DapTestClient();
     await made.client.start();
+    made.#adapter.once('exit', () => {
+      made.#isOver = true;
+      made.#wakeAll();
+    });
     return made;
   }
 
@@ -206,20 +212,17 @@ export class DapTestClient {
       .join('');
   }
 
-  /** Waits until a condition holds, which is looked at after each event. Bounded by 20 s. */
+  /**
+   * Waits until a condition holds, which is looked at after each event. Bounded by the test's own time-out: the machine may be slow, and
+   * the adapter's end ends it too.
+   */
   async until(what: string, condition: () => boolean): Promise<void> {
-    const deadline = Date.now() + 20_000;
+    this.#waitsFor = what;
     while (!condition()) {
-      const left = deadline - Date.now();
-      if (left <= 0) throw new Error(`${what} did not come. ${this.output()}`);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#wake.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      if (this.#isOver) throw new Error(`The adapter has ended; ${what} did not come. ${this.output()}`);
+      await new Promise<void>((wake) => this.#wake.push(wake));
     }
+    this.#waitsFor = undefined;
   }
 
   /** May be called again. */
@@ -227,6 +230,8 @@ export class DapTestClient {
     // An answer to the goodbye of one that is gone would be waited for for ever.
     if (this.#isGone) return;
     this.#isGone = true;
+    // The test ran out of time.
+    if (this.#waitsFor !== undefined) console.error(`${this.#waitsFor} did not come. ${this.output()}`);
     await this.client.stop();
   }
 
@@ -243,15 +248,25 @@ export class DapTestClient {
     for (const id of agents) process.kill(id, 'SIGKILL');
   }
 
-  get #adapterId(): number {
+  get #adapter(): ChildProcess {
     const { _adapterProcess: adapter } = this.client as unknown as { readonly _adapterProcess?: ChildProcess };
-    assert.ok(adapter?.pid !== undefined, 'the adapter does not run');
-    return adapter.pid;
+    assert.ok(adapter !== undefined, 'the adapter does not run');
+    return adapter;
+  }
+
+  get #adapterId(): number {
+    const { pid } = this.#adapter;
+    assert.ok(pid !== undefined, 'the adapter does not run');
+    return pid;
   }
 
   #take(event: DebugProtocol.Event): void {
     this.events.push(event);
     if (event.event === 'stopped') this.#stops.push(event.body as StoppedBody);
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
     for (const wake of this.#wake.splice(0)) wake();
   }
 }

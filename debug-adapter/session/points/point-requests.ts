@@ -41,14 +41,14 @@ export function registerPointRequests(server: DapServer, state: SessionState): v
   }
   server.on(DebugRequest.whoSignals, async (given) => {
     const request = checked(debug.whoSignalsArguments, given);
-    requireStopped();
     const object = focus(request);
     const signalers = object === undefined ? [] : points.flow.signalersOf(object);
     if (!request.run && object !== undefined) {
       const message =
         signalers.length === 0 ? 'No signal of it has been seen in this session' : `${signalers.length} seen`;
-      return { outcome: 'following', message, signalers };
+      return { outcome: 'listed', message, signalers };
     }
+    requireStopped();
     return goOn({ ...(await points.flow.runToNext('signal', object)), signalers });
   });
   server.on(DebugRequest.dispatcherObjects, async (_given, { signal }) => {

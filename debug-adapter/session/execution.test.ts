@@ -1,0 +1,97 @@
+/** What becomes of a stop when something goes wrong while it is decided: the target is never left held without a word. */
+import assert from 'node:assert/strict';
+import { EventscopeError } from '../../protocol/errors.js';
+import type { Engine, EngineEvent } from '../engine.js';
+import { BreakpointJudge } from './breakpoint-judge.js';
+import { EntryStops } from './entry-stops.js';
+import { Execution } from './execution.js';
+import { SessionState } from './session-state.js';
+
+const SPACE = 'process-1';
+const THREAD = { thread: 'thread-1', space: SPACE, threadId: 36 };
+
+class MockEngine {
+  readonly kind = 'win32';
+  readonly capabilities = {};
+  resumed = 0;
+  #listener: (event: EngineEvent) => void = () => undefined;
+
+  onEvent = (listener: (event: EngineEvent) => void): (() => void) => {
+    this.#listener = listener;
+    return () => undefined;
+  };
+  processes = (): unknown[] => [];
+  threads = (): unknown[] => [THREAD];
+  removeBreakpoints = (): Promise<void> => Promise.resolve();
+  resume = (): Promise<void> => {
+    this.resumed += 1;
+    return Promise.resolve();
+  };
+
+  stopAtBreakpoint(): void {
+    const registers = new Uint8Array(1_232);
+    const reason = { kind: 'breakpoint', breakpoints: [7] } as const;
+    const stop = { thread: THREAD.thread, reason, registers, memory: [], allStopped: true, roundTrips: 0 };
+    this.#listener({ type: 'stopped', stop });
+  }
+}
+
+describe('execution', () => {
+  const setUp = (failure: Error) => {
+    const mock = new MockEngine();
+    const events: { readonly name: string; readonly body: unknown }[] = [];
+    const defects: unknown[] = [];
+    const event = (name: string, body?: object): void => void events.push({ name, body });
+    const state = new SessionState({ callers: () => Promise.resolve([]) }, () => undefined, event);
+    state.points.decide = () => Promise.reject(failure);
+    const parts = {
+      ...{ inventory: state.inventory, inspector: state.inspector, breakpoints: state.breakpoints },
+      ...{ points: state.points, exceptions: state.exceptions, freezeOtherSide: true },
+      judge: new BreakpointJudge(state.inspector, () => undefined),
+      entries: new EntryStops({ application: undefined, driver: undefined }),
+      symbols: { load: () => Promise.reject(new Error('no module is loaded here')) },
+    };
+    const execution = new Execution(parts, {
+      event,
+      cancelInspections: () => undefined,
+      processExited: () => undefined,
+      ended: () => undefined,
+      defect: (error) => void defects.push(error),
+    });
+    execution.follow(mock as unknown as Engine);
+    const stops = () => events.filter(({ name }) => name === 'stopped').map(({ body }) => body as { description: string }); // prettier-ignore
+    return { mock, execution, defects, stops };
+  };
+
+  it('tells of a stop that a defect of ours kept from being decided, and goes on when it is told to', async () => {
+    const defect = new TypeError('a defect');
+    const { mock, execution, defects, stops } = setUp(defect);
+    mock.stopAtBreakpoint();
+    await execution.settled();
+    assert.deepEqual(
+      stops().map(({ description }) => description),
+      ['What this stop is of could not be decided: a defect'],
+    );
+    assert.deepEqual(defects, [defect]);
+    await execution.continue();
+    assert.equal(mock.resumed, 1);
+  });
+
+  it('tells of a stop that the target did not let us decide', async () => {
+    const error = new EventscopeError({ id: 'debug.memory', what: 'The memory cannot be read' });
+    const { mock, execution, defects, stops } = setUp(error);
+    mock.stopAtBreakpoint();
+    await execution.settled();
+    assert.match(stops()[0]?.description ?? '', /could not be decided: The memory cannot be read/);
+    assert.deepEqual(defects, []);
+  });
+
+  it('tells of no stop of a target that runs already', async () => {
+    const error = new EventscopeError({ id: 'debug.running', what: 'It cannot go on' });
+    const { mock, execution, defects, stops } = setUp(error);
+    mock.stopAtBreakpoint();
+    await execution.settled();
+    assert.deepEqual(stops(), []);
+    assert.deepEqual(defects, [error]);
+  });
+});
