@@ -81,6 +81,12 @@ export interface MessageNode {
 
 export type ObjectsNode = ListNode | ObjectNode | MoreNode | MessageNode;
 
+/** @param parent the list that the sentence is about; undefined: the whole tree */
+export function messageNode(parent: ObjectsNode | undefined, text: string, icon: string): MessageNode {
+  const above = parent?.kind === 'list' || parent?.kind === 'object' ? parent : undefined;
+  return { kind: 'message', id: `${above?.id ?? ''}|message`, parent: above, text, icon };
+}
+
 /** It is on the screen when it and everything above it is expanded. */
 export function isOpen(node: ListNode | ObjectNode): boolean {
   for (let at: ListNode | ObjectNode | undefined = node; at !== undefined; at = at.parent) {

@@ -4,23 +4,14 @@
  */
 import * as vscode from 'vscode';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
-import { describeDetails, describeEntry, isUnavailable } from '../../target/object-text.js';
 import type { ListedEntry } from '../../target/namespace-directory.js';
 import { ObjectStates } from '../../target/object-states.js';
-import { queryPaths } from '../../target/objects.js';
 import type { DriverWatch } from './driver-watch.js';
 import { Favorites } from './favorites.js';
 import { Highlights, objectUri } from './highlights.js';
-import { objectIcon } from './object-icons.js';
-import {
-  contextOf,
-  isOpen,
-  ListNode,
-  type MessageNode,
-  type MoreNode,
-  ObjectNode,
-  type ObjectsNode,
-} from './object-nodes.js';
+import { LinkTargets } from './link-targets.js';
+import { objectItem, otherItem } from './object-items.js';
+import { isOpen, ListNode, messageNode, type MoreNode, ObjectNode, type ObjectsNode } from './object-nodes.js';
 import { ObjectsFilter } from './objects-filter.js';
 import type { Connection, ViewServices } from './services.js';
 import { TreeChanges } from './tree-changes.js';
@@ -47,6 +38,7 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
     },
   );
   readonly states = new ObjectStates();
+  readonly #links = new LinkTargets();
   readonly highlights = new Highlights();
   readonly favorites: Favorites;
   readonly filter: ObjectsFilter;
@@ -100,6 +92,7 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
     this.#results = [];
     this.#nodes.clear();
     this.states.clear();
+    this.#links.clear();
     this.filter.forget();
   }
 
@@ -283,29 +276,8 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
 
   async #askStates(entries: readonly ListedEntry[], connection: Connection): Promise<void> {
     await this.states.refresh(connection.client, entries, this.operation);
-    await this.#followLinks(entries, connection);
+    await this.#links.follow(connection.client, entries, this.states, this.operation);
   }
-
-  /** Links that lead to a directory can be opened like one. */
-  async #followLinks(entries: readonly ListedEntry[], { client }: Connection): Promise<void> {
-    const links = entries.flatMap((entry) => {
-      const state = entry.typeName === 'SymbolicLink' ? this.states.of(entry) : undefined;
-      if (state === undefined || 'status' in state || typeof state.linkTarget !== 'string') return [];
-      return state.linkTarget.startsWith('\\')
-        ? [{ link: entry.path, path: state.linkTarget, typeName: 'Directory' }]
-        : [];
-    });
-    if (links.length === 0) return;
-    const targets = await queryPaths(client, links, this.operation);
-    const directories = new Map(
-      links.flatMap(({ link, path }, index) => {
-        const target = targets[index];
-        return target === undefined || 'status' in target ? [] : [[link, path] as const];
-      }),
-    );
-    for (const { path } of entries) this.#leads.set(path, directories.get(path));
-  }
-  readonly #leads = new Map<string, string | undefined>();
 
   /** Opened lists that can be seen, and the results of a filter. */
   visible(): { readonly lists: readonly (ListNode | ObjectNode)[]; readonly found: readonly ListedEntry[] } {
@@ -373,44 +345,13 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
   }
 
   getTreeItem(node: ObjectsNode): vscode.TreeItem {
-    switch (node.kind) {
-      case 'list':
-        return listItem(node);
-      case 'object':
-        return this.#objectItem(node);
-      case 'more':
-        return moreItem(node);
-      case 'message':
-        return messageItem(node);
-    }
-  }
-
-  #objectItem(node: ObjectNode): vscode.TreeItem {
+    if (node.kind !== 'object') return otherItem(node);
     const { entry } = node;
-    const state = this.states.of(entry);
-    const shared = this.#driver.shares(entry.path);
-    node.leadsTo = this.#leads.get(entry.path);
-    const item = new vscode.TreeItem(entry.name);
-    item.id = node.id;
-    const directory = entry.path.slice(0, Math.max(1, entry.path.length - entry.name.length - 1));
-    const words = [
-      shared ? vscode.l10n.t('shared by the driver') : '',
-      describeEntry(state),
-      node.alone ? directory : '',
-    ].filter((word) => word !== '');
-    item.description = words.join(' · ');
-    const { icon, color } = objectIcon(entry.typeName, state);
-    item.iconPath = new vscode.ThemeIcon(icon, color === undefined ? undefined : new vscode.ThemeColor(color));
-    item.resourceUri = objectUri(entry.typeName, entry.path);
-    item.contextValue = contextOf(entry, { favorite: this.favorites.has(entry), shared });
-    item.tooltip = [entry.path, entry.typeName, ...(state === undefined ? [] : describeDetails(state))].join('\n');
-    item.accessibilityInformation = { label: [entry.name, entry.typeName, ...words].join(', ') };
-    if (node.opens !== undefined && !deniedOf(state)) {
-      item.collapsibleState = node.expanded
-        ? vscode.TreeItemCollapsibleState.Expanded
-        : vscode.TreeItemCollapsibleState.Collapsed;
-    }
-    return item;
+    node.leadsTo = this.#links.directoryOf(entry.path);
+    return objectItem(node, this.states.of(entry), {
+      shared: this.#driver.shares(entry.path),
+      favorite: this.favorites.has(entry),
+    });
   }
 
   dispose(): void {
@@ -419,50 +360,9 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
   }
 }
 
-/** A directory whose very opening was refused has nothing to expand; the entry says so. */
-const deniedOf = (state: ReturnType<ObjectStates['of']>): boolean =>
-  state !== undefined && ('status' in state || (state.linkTarget !== undefined && isUnavailable(state.linkTarget)));
-
 const pauseMs = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 function failureText(error: unknown): string {
   if (error instanceof EventscopeError) return error.why ?? error.what;
   return error instanceof Error ? error.message : String(error);
-}
-
-function messageNode(parent: ObjectsNode | undefined, text: string, icon: string): MessageNode {
-  const above = parent?.kind === 'list' || parent?.kind === 'object' ? parent : undefined;
-  return { kind: 'message', id: `${above?.id ?? ''}|message`, parent: above, text, icon };
-}
-
-function listItem(node: ListNode): vscode.TreeItem {
-  const item = new vscode.TreeItem(
-    node.label,
-    node.expanded ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed,
-  );
-  item.id = node.id;
-  item.iconPath = new vscode.ThemeIcon(node.icon);
-  item.tooltip = node.about === '' ? node.label : node.about;
-  item.contextValue = 'list';
-  item.accessibilityInformation = { label: node.about === '' ? node.label : `${node.label}, ${node.about}` };
-  return item;
-}
-
-function moreItem(node: MoreNode): vscode.TreeItem {
-  const item = new vscode.TreeItem(vscode.l10n.t('Show More…'));
-  item.id = node.id;
-  item.description = vscode.l10n.t('{0} left; the filter searches them all', node.left);
-  item.iconPath = new vscode.ThemeIcon('ellipsis');
-  item.command = { command: 'eventscope.objects.showMore', title: vscode.l10n.t('Show More'), arguments: [node] };
-  item.accessibilityInformation = { label: vscode.l10n.t('Show more, {0} left', node.left), role: 'button' };
-  return item;
-}
-
-function messageItem(node: MessageNode): vscode.TreeItem {
-  const item = new vscode.TreeItem(node.text);
-  item.id = node.id;
-  item.iconPath = new vscode.ThemeIcon(node.icon);
-  item.tooltip = node.text;
-  item.accessibilityInformation = { label: node.text };
-  return item;
 }
