@@ -1,5 +1,4 @@
 /** The Engine over the kernel protocol: the whole machine stops, the kernel and every process are address spaces of it. */
-import { fieldsOf, passes } from '../../machine/conditions.js';
 import { X64Context } from '../../machine/x64-context.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type {
@@ -15,11 +14,10 @@ import type {
   HitCounts,
   MemoryRange,
   SpaceId,
-  StopReason,
   ThreadId,
 } from '../engine.js';
-import { BugcheckWatch } from './bugcheck.js';
-import { EngineBreakpoints, type EngineBreakpoint } from './engine-breakpoints.js';
+import { EngineBreakpoints } from './engine-breakpoints.js';
+import { EngineStops } from './engine-stops.js';
 import { KdClient, type KdClientOptions, type KdEvent } from './kd-client.js';
 import { KernelInventory, KERNEL_SPACE } from './kernel-inventory.js';
 import type { PacketCarrier } from './link/carrier.js';
@@ -33,12 +31,8 @@ import { type EmulateInstruction, RunControl } from './machine/run-control.js';
 import { RangeStep } from './range-step.js';
 import { MACHINE_AMD64, machineName } from './protocol/version.js';
 import { getVersion, restoreBreakPoint } from './protocol/requests.js';
-import {
-  STATUS_BREAKPOINT,
-  STATUS_SINGLE_STEP,
-  STATUS_WAKE_SYSTEM_DEBUGGER,
-  type StateChange,
-} from './protocol/state-change.js';
+import type { StateChange } from './protocol/state-change.js';
+import { Turns } from './turns.js';
 
 export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 'files'> {
   readonly carrier: PacketCarrier;
@@ -58,9 +52,6 @@ export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 
 }
 
 const PAUSE_MS = 10_000;
-/** How long a break-in that another stop came before may still be on its way. */
-const LATE_BREAK_IN_MS = 2_000;
-
 export class KdEngine implements Engine {
   readonly kind = 'kd';
   readonly target: string;
@@ -80,15 +71,9 @@ export class KdEngine implements Engine {
   readonly #hardware: HardwareBreakpoints;
   readonly #run: RunControl;
   readonly #breakpoints: EngineBreakpoints;
-  readonly #bugchecks = new BugcheckWatch();
+  readonly #stops: EngineStops;
   readonly #listeners = new Set<(event: EngineEvent) => void>();
-  #stopOnLoad: ReadonlySet<string> = new Set();
-  #turn: Promise<unknown> = Promise.resolve();
-  #pausing = false;
-  /** The stop that was told last. */
-  #told: StateChange | undefined;
-  /** A break-in was sent and something else stopped the target. */
-  #lateBreakInUntil = 0;
+  readonly #turns = new Turns();
   #attached = false;
   #holdsQuietly = false;
   #ended = false;
@@ -118,6 +103,16 @@ export class KdEngine implements Engine {
     });
     this.inventory = new KernelInventory(this.client, this.memory, (event) => this.#emit(event));
     this.#breakpoints = new EngineBreakpoints(this.#sites, this.#hardware, this.memory, this.inventory);
+    this.#stops = new EngineStops({
+      client: this.client,
+      run: this.#run,
+      sites: this.#sites,
+      inventory: this.inventory,
+      breakpoints: this.#breakpoints,
+      emit: (event) => this.#emit(event),
+      later: (run) => this.#later(run),
+      log: (line) => options.log?.(line),
+    });
   }
 
   /** Stops the target, learns what it is, and clears away what a debugger before us left. The target stays stopped; the stop is told. */
@@ -134,14 +129,13 @@ export class KdEngine implements Engine {
     }
     this.#attached = true;
     // The stop is the one that our break-in asked for, unless the target was stopped by something else already.
-    this.#pausing = this.#options.breakIn !== false;
+    this.#stops.pausing = this.#options.breakIn !== false;
     const { stop } = this.client;
     if (stop === undefined) return;
-    const isPlain = stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && !this.#bugchecks.pending;
-    if (this.#options.tellsAttachStop === false && isPlain) {
-      this.#pausing = false;
+    if (this.#options.tellsAttachStop === false && this.#stops.isPlain(stop)) {
+      this.#stops.pausing = false;
       this.#holdsQuietly = true;
-    } else await this.#inTurn(() => this.#handle(stop));
+    } else await this.#turns.take(() => this.#stops.handle(stop));
   }
 
   /** Stopped since the attach, and nobody was told. */
@@ -196,7 +190,7 @@ export class KdEngine implements Engine {
   }
 
   readRegisters(thread: ThreadId): Promise<Uint8Array> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#mustBeStopped();
       const processor = await this.inventory.processorOf(thread);
       if (processor !== undefined) return (await this.#run.context(processor)).bytes;
@@ -205,7 +199,7 @@ export class KdEngine implements Engine {
   }
 
   writeRegisters(thread: ThreadId, registers: Uint8Array): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#mustBeStopped();
       const processor = await this.inventory.processorOf(thread);
       if (processor === undefined) throw this.#notOnProcessor();
@@ -232,16 +226,16 @@ export class KdEngine implements Engine {
   }
 
   stopOnLoad(names: readonly string[]): Promise<void> {
-    this.#stopOnLoad = new Set(names.map((name) => name.toLowerCase()));
+    this.#stops.onLoad = new Set(names.map((name) => name.toLowerCase()));
     return Promise.resolve();
   }
 
   resume(options: EngineRequestOptions & { readonly passException?: boolean } = {}): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       this.#mustBeStopped();
       this.#holdsQuietly = false;
       this.#emit({ type: 'resumed' });
-      await this.#goOn(options.passException === true);
+      await this.#stops.goOn(options.passException === true);
     });
   }
 
@@ -253,37 +247,37 @@ export class KdEngine implements Engine {
       readonly runOthers?: boolean;
     } = {},
   ): Promise<void> {
-    return this.#inTurn(() => {
+    return this.#turns.take(() => {
       const stop = this.#mustBeStopped();
       if (this.inventory.threadIdOf(stop.thread) !== thread) throw this.#notOnProcessor();
       this.#emit({ type: 'resumed' });
       const stepping = new RangeStep(this.#run, this.#sites, this.memory).run(options);
       stepping.catch(() => undefined);
       // The stop comes as an event; what goes wrong on the way ends the step where it is.
-      void this.#inTurn(async () => {
+      this.#later(async () => {
         const ended = await stepping;
-        if (ended.completed) await this.#report(ended.stop, { kind: 'step' });
-        else await this.#handle(ended.stop);
-      }).catch((error: unknown) => this.#failed(error));
+        if (ended.completed) await this.#stops.report(ended.stop, { kind: 'step' });
+        else await this.#stops.handle(ended.stop);
+      });
       return Promise.resolve();
     });
   }
 
   pause(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { stop } = this.client;
       if (stop !== undefined) {
-        if (this.#isTold(stop) || this.#holdsQuietly) return;
+        if (this.#stops.isTold(stop) || this.#holdsQuietly) return;
         // It stands at something that nobody has looked at yet: that is told, if only as the pause.
-        this.#pausing = true;
-        await this.#handle(stop);
-        if (this.#isTold(stop)) return;
+        this.#stops.pausing = true;
+        await this.#stops.handle(stop);
+        if (this.#stops.isTold(stop)) return;
       }
-      this.#pausing = true;
+      this.#stops.pausing = true;
       try {
         await this.client.pause(PAUSE_MS);
       } catch (error) {
-        this.#pausing = false;
+        this.#stops.pausing = false;
         throw error;
       }
     });
@@ -293,7 +287,7 @@ export class KdEngine implements Engine {
   async detach(): Promise<void> {
     if (this.#ended) return;
     try {
-      await this.#inTurn(async () => {
+      await this.#turns.take(async () => {
         await this.#quietPause();
         await this.#breakpoints.removeAll();
         this.#attached = false;
@@ -335,10 +329,10 @@ export class KdEngine implements Engine {
       case 'stopped':
         if (this.#run.stopped(event.stop)) return;
         if (!this.#attached) return;
-        this.#inTurn(() => this.#handle(event.stop)).catch((error: unknown) => this.#failed(error));
+        this.#later(() => this.#stops.handle(event.stop));
         return;
       case 'print':
-        this.#bugchecks.print(event.text);
+        this.#stops.print(event.text);
         this.#emit({ type: 'output', category: 'debug', text: event.text, space: KERNEL_SPACE });
         return;
       case 'restarted':
@@ -370,180 +364,19 @@ export class KdEngine implements Engine {
     }
   }
 
-  /** Decides what a stop is, and goes on from those that nobody asked for. */
-  async #handle(stop: StateChange): Promise<void> {
-    if (this.client.stop !== stop || this.#told === stop) return;
-    switch (stop.kind) {
-      case 'loadSymbols':
-        await this.#handleLoad(stop);
-        return;
-      case 'exception':
-        await this.#handleException(stop);
-        return;
-      case 'commandString':
-        await this.#goOn(false);
-        return;
-      case 'unknown':
-        this.#options.log?.(`a state change of kind 0x${stop.state.toString(16)}`);
-        await this.#goOn(false);
-    }
-  }
-
-  async #handleLoad(stop: Extract<StateChange, { kind: 'loadSymbols' }>): Promise<void> {
-    const module = this.inventory.loadReported(stop);
-    if (module !== undefined && !stop.unload && this.#stopOnLoad.has(module.name.toLowerCase())) {
-      await this.#report(stop, { kind: 'moduleLoad', module });
-      return;
-    }
-    // Whoever hears of the module may want breakpoints in it: their requests come before going on.
-    setImmediate(() => {
-      this.#inTurn(async () => {
-        if (this.client.stop === stop) await this.#goOn(false);
-      }).catch((error: unknown) => this.#failed(error));
-    });
-  }
-
-  async #handleException(stop: Extract<StateChange, { kind: 'exception' }>): Promise<void> {
-    if (stop.code === STATUS_WAKE_SYSTEM_DEBUGGER || this.#run.takeStray(stop)) {
-      await this.#goOn(false);
-      return;
-    }
-    const bugcheck = this.#bugchecks.take();
-    if (bugcheck !== undefined) {
-      await this.#report(stop, { kind: 'bugcheck', ...bugcheck });
-      return;
-    }
-    const hit = this.#breakpoints.hitBy(stop);
-    if (hit.length > 0) {
-      await this.#handleHits(stop, hit);
-      return;
-    }
-    await this.#report(stop, this.#reasonOf(stop));
-  }
-
-  #reasonOf(stop: Extract<StateChange, { kind: 'exception' }>): StopReason {
-    const { code, address, firstChance, parameters } = stop;
-    if (code === STATUS_BREAKPOINT) {
-      if (!this.#pausing) return { kind: 'foreignBreakpoint' };
-      this.#pausing = false;
-      return { kind: 'pause' };
-    }
-    this.#noteLateBreakIn();
-    if (code === STATUS_SINGLE_STEP) return { kind: 'step' };
-    return { kind: 'exception', code, address, firstChance, parameters };
-  }
-
-  async #handleHits(
-    stop: Extract<StateChange, { kind: 'exception' }>,
-    hit: readonly EngineBreakpoint[],
-  ): Promise<void> {
-    const space = hit.some(({ request }) => request.space !== KERNEL_SPACE)
-      ? await this.inventory.spaceOf(stop.thread)
-      : undefined;
-    const thread = this.inventory.threadIdOf(stop.thread);
-    const stopping: EngineBreakpoint[] = [];
-    for (const breakpoint of hit) {
-      const { request } = breakpoint;
-      const elsewhere =
-        (request.space !== KERNEL_SPACE && request.space !== space) ||
-        (request.thread !== undefined && request.thread !== thread);
-      if (elsewhere || !(await this.#passes(stop, breakpoint))) breakpoint.filtered++;
-      else if (++breakpoint.hits >= (request.ignoreCount ?? 0)) stopping.push(breakpoint);
-    }
-    if (stopping.length === 0) {
-      // The stop that a pause wants is there; its break-in may be lost among the hits.
-      if (!this.#pausing) await this.#goOn(false);
-      else {
-        this.#noteLateBreakIn();
-        await this.#report(stop, { kind: 'pause' });
-      }
-      return;
-    }
-    this.#noteLateBreakIn();
-    for (const { id, request } of stopping) if (request.once === true) await this.#breakpoints.remove(id);
-    const kind = stopping.some(({ request }) => request.kind === 'write' || request.kind === 'readwrite');
-    await this.#report(stop, { kind: kind ? 'data' : 'breakpoint', breakpoints: stopping.map(({ id }) => id) });
-  }
-
-  async #passes(stop: StateChange, { request: { filter }, hits }: EngineBreakpoint): Promise<boolean> {
-    if (filter === undefined) return true;
-    return passes(filter, await this.inventory.conditionLookup(stop, fieldsOf(filter.condition), hits + 1));
-  }
-
-  async #report(stop: StateChange, reason: StopReason): Promise<void> {
-    if (this.#swallowsLateBreakIn(reason)) {
-      await this.#goOn(false);
-      return;
-    }
-    this.#told = stop;
-    const before = this.client.requests;
-    const context = await this.#run.context(stop.processor);
-    const thread = await this.inventory.stoppedThread(stop);
-    this.#emit({
-      type: 'stopped',
-      stop: {
-        thread,
-        reason,
-        registers: context.bytes,
-        memory: [{ address: stop.programCounter, data: this.#masked(stop) }],
-        allStopped: true,
-        roundTrips: this.client.requests - before,
-      },
-    });
-  }
-
-  #masked(stop: StateChange): Uint8Array {
-    return stop.report.instructionBytes.map(
-      (byte, index) => this.#sites.virtual(stop.programCounter + BigInt(index)) ?? byte,
-    );
-  }
-
-  /** Another stop came while a break-in was on its way: the target breaks in once more after it goes on. */
-  #noteLateBreakIn(): void {
-    if (!this.#pausing) return;
-    this.#pausing = false;
-    this.#expectLateBreakIn();
-  }
-
-  #isTold(stop: StateChange): boolean {
-    return this.#told === stop;
-  }
-
-  #expectLateBreakIn(): void {
-    this.#lateBreakInUntil = performance.now() + LATE_BREAK_IN_MS;
-  }
-
-  /** Of a break-in, or of the program's own INT3. */
-  #isForeignInt3(stop: StateChange): boolean {
-    return (
-      stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && this.#sites.at(stop.programCounter).length === 0
-    );
-  }
-
-  #swallowsLateBreakIn(reason: StopReason): boolean {
-    if (reason.kind !== 'foreignBreakpoint' || performance.now() > this.#lateBreakInUntil) return false;
-    this.#lateBreakInUntil = 0;
-    return true;
-  }
-
-  async #goOn(passException: boolean): Promise<void> {
-    const next = await this.#run.resume(passException);
-    if (next !== undefined) await this.#handle(next);
-  }
-
   /** Runs at once when stopped; a running target is stopped for it and goes on as if nothing had been. */
   #whileStopped<Result>(run: () => Promise<Result>): Promise<Result> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const stop = await this.#quietPause();
-      const wasBreakIn = stop !== undefined && this.#isForeignInt3(stop);
+      const wasBreakIn = stop !== undefined && this.#stops.isForeignInt3(stop);
       try {
         return await run();
       } finally {
         // Only our own break-in is gone on from; what else stopped it is told.
         if (wasBreakIn) {
-          await this.#goOn(false);
+          await this.#stops.goOn(false);
         } else if (stop !== undefined) {
-          void this.#inTurn(() => this.#handle(stop)).catch((error: unknown) => this.#failed(error));
+          this.#later(() => this.#stops.handle(stop));
         }
       }
     });
@@ -561,7 +394,7 @@ export class KdEngine implements Engine {
       throw error;
     }
     const stop = await stopped;
-    if (!this.#isForeignInt3(stop)) this.#expectLateBreakIn();
+    if (!this.#stops.isForeignInt3(stop)) this.#stops.expectLateBreakIn();
     return stop;
   }
 
@@ -586,13 +419,9 @@ export class KdEngine implements Engine {
     });
   }
 
-  #inTurn<Result>(run: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(run);
-    this.#turn = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    return result;
+  /** In its turn; what goes wrong then is told on the console. */
+  #later(run: () => Promise<void>): void {
+    this.#turns.take(run).catch((error: unknown) => this.#failed(error));
   }
 
   #failed(error: unknown): void {

@@ -1,0 +1,233 @@
+/** What a stop is, decided from its report: one of ours, one to be gone on from, or one that the user is told of. */
+import { fieldsOf, passes } from '../../machine/conditions.js';
+import type { EngineEvent, StopReason } from '../engine.js';
+import { BugcheckWatch } from './bugcheck.js';
+import type { EngineBreakpoint, EngineBreakpoints } from './engine-breakpoints.js';
+import type { KdClient } from './kd-client.js';
+import { KERNEL_SPACE, type KernelInventory } from './kernel-inventory.js';
+import type { BreakpointSites } from './machine/breakpoint-sites.js';
+import type { RunControl } from './machine/run-control.js';
+import {
+  STATUS_BREAKPOINT,
+  STATUS_SINGLE_STEP,
+  STATUS_WAKE_SYSTEM_DEBUGGER,
+  type StateChange,
+} from './protocol/state-change.js';
+
+export interface EngineStopsOptions {
+  readonly client: KdClient;
+  readonly run: RunControl;
+  readonly sites: BreakpointSites;
+  readonly inventory: KernelInventory;
+  readonly breakpoints: EngineBreakpoints;
+  readonly emit: (event: EngineEvent) => void;
+  /** Does it when what was asked of the target before is done. */
+  readonly later: (run: () => Promise<void>) => void;
+  readonly log: (line: string) => void;
+}
+
+/** How long a break-in that another stop came before may still be on its way. */
+const LATE_BREAK_IN_MS = 2_000;
+
+export class EngineStops {
+  readonly #client: KdClient;
+  readonly #run: RunControl;
+  readonly #sites: BreakpointSites;
+  readonly #inventory: KernelInventory;
+  readonly #breakpoints: EngineBreakpoints;
+  readonly #emit: (event: EngineEvent) => void;
+  readonly #later: (run: () => Promise<void>) => void;
+  readonly #log: (line: string) => void;
+  readonly #bugchecks = new BugcheckWatch();
+  /** Modules to stop at the load of, in lower case. */
+  onLoad: ReadonlySet<string> = new Set();
+  /** Somebody wants the machine to stand still: the next stop that nobody expected is that. */
+  pausing = false;
+  /** The stop that was told last. */
+  #told: StateChange | undefined;
+  /** A break-in was sent and something else stopped the target. */
+  #lateBreakInUntil = 0;
+
+  constructor(options: EngineStopsOptions) {
+    this.#client = options.client;
+    this.#run = options.run;
+    this.#sites = options.sites;
+    this.#inventory = options.inventory;
+    this.#breakpoints = options.breakpoints;
+    this.#emit = options.emit;
+    this.#later = options.later;
+    this.#log = options.log;
+  }
+
+  /** A crash is announced in words before it stops the target. */
+  print(text: string): void {
+    this.#bugchecks.print(text);
+  }
+
+  isTold(stop: StateChange): boolean {
+    return this.#told === stop;
+  }
+
+  /** A stop with nothing to tell: the one that our break-in asked for. */
+  isPlain(stop: StateChange): boolean {
+    return stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && !this.#bugchecks.pending;
+  }
+
+  /** Of a break-in, or of the program's own INT3. */
+  isForeignInt3(stop: StateChange): boolean {
+    return (
+      stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && this.#sites.at(stop.programCounter).length === 0
+    );
+  }
+
+  /** Another stop came before our break-in: the target breaks in once more after it goes on. */
+  expectLateBreakIn(): void {
+    this.#lateBreakInUntil = performance.now() + LATE_BREAK_IN_MS;
+  }
+
+  /** Decides what a stop is, and goes on from those that nobody asked for. */
+  async handle(stop: StateChange): Promise<void> {
+    if (this.#client.stop !== stop || this.#told === stop) return;
+    switch (stop.kind) {
+      case 'loadSymbols':
+        await this.#handleLoad(stop);
+        return;
+      case 'exception':
+        await this.#handleException(stop);
+        return;
+      case 'commandString':
+        await this.goOn(false);
+        return;
+      case 'unknown':
+        this.#log(`a state change of kind 0x${stop.state.toString(16)}`);
+        await this.goOn(false);
+    }
+  }
+
+  async #handleLoad(stop: Extract<StateChange, { kind: 'loadSymbols' }>): Promise<void> {
+    const module = this.#inventory.loadReported(stop);
+    if (module !== undefined && !stop.unload && this.onLoad.has(module.name.toLowerCase())) {
+      await this.report(stop, { kind: 'moduleLoad', module });
+      return;
+    }
+    // Whoever hears of the module may want breakpoints in it: their requests come before going on.
+    setImmediate(() => {
+      this.#later(async () => {
+        if (this.#client.stop === stop) await this.goOn(false);
+      });
+    });
+  }
+
+  async #handleException(stop: Extract<StateChange, { kind: 'exception' }>): Promise<void> {
+    if (stop.code === STATUS_WAKE_SYSTEM_DEBUGGER || this.#run.takeStray(stop)) {
+      await this.goOn(false);
+      return;
+    }
+    const bugcheck = this.#bugchecks.take();
+    if (bugcheck !== undefined) {
+      await this.report(stop, { kind: 'bugcheck', ...bugcheck });
+      return;
+    }
+    const hit = this.#breakpoints.hitBy(stop);
+    if (hit.length > 0) {
+      await this.#handleHits(stop, hit);
+      return;
+    }
+    await this.report(stop, this.#reasonOf(stop));
+  }
+
+  #reasonOf(stop: Extract<StateChange, { kind: 'exception' }>): StopReason {
+    const { code, address, firstChance, parameters } = stop;
+    if (code === STATUS_BREAKPOINT) {
+      if (!this.pausing) return { kind: 'foreignBreakpoint' };
+      this.pausing = false;
+      return { kind: 'pause' };
+    }
+    this.#noteLateBreakIn();
+    if (code === STATUS_SINGLE_STEP) return { kind: 'step' };
+    return { kind: 'exception', code, address, firstChance, parameters };
+  }
+
+  async #handleHits(
+    stop: Extract<StateChange, { kind: 'exception' }>,
+    hit: readonly EngineBreakpoint[],
+  ): Promise<void> {
+    const space = hit.some(({ request }) => request.space !== KERNEL_SPACE)
+      ? await this.#inventory.spaceOf(stop.thread)
+      : undefined;
+    const thread = this.#inventory.threadIdOf(stop.thread);
+    const stopping: EngineBreakpoint[] = [];
+    for (const breakpoint of hit) {
+      const { request } = breakpoint;
+      const elsewhere =
+        (request.space !== KERNEL_SPACE && request.space !== space) ||
+        (request.thread !== undefined && request.thread !== thread);
+      if (elsewhere || !(await this.#passes(stop, breakpoint))) breakpoint.filtered++;
+      else if (++breakpoint.hits >= (request.ignoreCount ?? 0)) stopping.push(breakpoint);
+    }
+    if (stopping.length === 0) {
+      // The stop that a pause wants is there; its break-in may be lost among the hits.
+      if (!this.pausing) await this.goOn(false);
+      else {
+        this.#noteLateBreakIn();
+        await this.report(stop, { kind: 'pause' });
+      }
+      return;
+    }
+    this.#noteLateBreakIn();
+    for (const { id, request } of stopping) if (request.once === true) await this.#breakpoints.remove(id);
+    const kind = stopping.some(({ request }) => request.kind === 'write' || request.kind === 'readwrite');
+    await this.report(stop, { kind: kind ? 'data' : 'breakpoint', breakpoints: stopping.map(({ id }) => id) });
+  }
+
+  async #passes(stop: StateChange, { request: { filter }, hits }: EngineBreakpoint): Promise<boolean> {
+    if (filter === undefined) return true;
+    return passes(filter, await this.#inventory.conditionLookup(stop, fieldsOf(filter.condition), hits + 1));
+  }
+
+  async report(stop: StateChange, reason: StopReason): Promise<void> {
+    if (this.#swallowsLateBreakIn(reason)) {
+      await this.goOn(false);
+      return;
+    }
+    this.#told = stop;
+    const before = this.#client.requests;
+    const context = await this.#run.context(stop.processor);
+    const thread = await this.#inventory.stoppedThread(stop);
+    this.#emit({
+      type: 'stopped',
+      stop: {
+        thread,
+        reason,
+        registers: context.bytes,
+        memory: [{ address: stop.programCounter, data: this.#masked(stop) }],
+        allStopped: true,
+        roundTrips: this.#client.requests - before,
+      },
+    });
+  }
+
+  #masked(stop: StateChange): Uint8Array {
+    return stop.report.instructionBytes.map(
+      (byte, index) => this.#sites.virtual(stop.programCounter + BigInt(index)) ?? byte,
+    );
+  }
+
+  /** Another stop came while a break-in was on its way: the target breaks in once more after it goes on. */
+  #noteLateBreakIn(): void {
+    if (!this.pausing) return;
+    this.pausing = false;
+    this.expectLateBreakIn();
+  }
+
+  #swallowsLateBreakIn(reason: StopReason): boolean {
+    if (reason.kind !== 'foreignBreakpoint' || performance.now() > this.#lateBreakInUntil) return false;
+    this.#lateBreakInUntil = 0;
+    return true;
+  }
+
+  async goOn(passException: boolean): Promise<void> {
+    const next = await this.#run.resume(passException);
+    if (next !== undefined) await this.handle(next);
+  }
+}
