@@ -231,7 +231,7 @@ export class DapTestClient {
     if (this.#isGone) return;
     this.#isGone = true;
     // The test ran out of time.
-    if (this.#waitsFor !== undefined) console.error(`${this.#waitsFor} did not come. ${this.output()}`);
+    if (this.#waitsFor !== undefined) process.stderr.write(`${this.#waitsFor} did not come. ${this.output()}\n`);
     await this.client.stop();
   }
 
