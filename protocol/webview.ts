@@ -129,7 +129,16 @@ const viewState = v.object({
   stopsCut: v.boolean(),
   scrollTop: ns,
   range: v.nullable(v.object({ from: ns, until: ns })),
-  selection: v.nullable(v.object({ lane: v.picklist(['object', 'thread']), at: u32, index: u32 })),
+  /** By where its record lies in the rings: rows move. What an earlier version kept is none. */
+  selection: v.fallback(
+    v.nullable(
+      v.object({
+        ...{ lane: v.picklist(['object', 'thread']), label: text, ring: u32, slot: u32 },
+        source: v.pipe(v.number(), v.integer(), v.minValue(-1), v.maxValue(0xffff)),
+      }),
+    ),
+    null,
+  ),
   recordings: v.optional(v.pipe(v.array(text), v.maxLength(64)), []),
 });
 export type ViewState = v.InferOutput<typeof viewState>;

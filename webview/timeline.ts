@@ -21,7 +21,7 @@ import {
 import { readTheme, type Theme } from './theme.js';
 import { TimeScale } from './time-scale.js';
 import { viewOf } from './view-data.js';
-import { ViewIndex, atOrBehind, sameLane, type LaneKey, type Selection } from './view-index.js';
+import { ViewIndex, atOrBehind, sameLane, type LaneKey, type LastingSelection, type Selection } from './view-index.js';
 import type { Picture } from './opening.js';
 
 /** What the timeline tells its page. */
@@ -59,6 +59,8 @@ export class Timeline {
   #height = 0;
   #pointer: { x: number; y: number } | undefined;
   #selection: Selection | undefined;
+  /** Was selected in what is restored, and is not there yet: recordings come one after the other. */
+  #sought: LastingSelection | undefined;
   #hover: Selection | undefined;
   #range: TimeRange | undefined;
   #box: Scene['box'];
@@ -124,14 +126,15 @@ export class Timeline {
   /** Another picture of the same recordings: one that grew, or with one more. What is in sight stays. */
   show(picture: Picture, follow: boolean): void {
     const before = this.#view.data.columns.end;
-    const selected = this.#selection;
+    const selected = this.#selection === undefined ? this.#sought : this.#view.lasting(this.#selection);
     const all = this.#scale.from <= 0 && this.#scale.until >= before;
     this.#view = new ViewIndex(viewOf(picture.columns, picture.index));
     const { end } = picture.columns;
     this.#scale.change(end, this.#cuts());
     if (all) this.#scale.show(-end * 0.03, end * 1.03);
     else if (follow && this.#scale.until >= before * 0.999) this.#scale.pan((end - before) / this.#scale.perPixel);
-    if (selected !== undefined && selected.index >= this.#view.times(selected).length) this.#selection = undefined;
+    this.#selection = selected === undefined ? undefined : this.#view.found(selected);
+    if (this.#selection !== undefined) this.#sought = undefined;
     this.#hover = undefined;
     this.#path = undefined;
     this.relayout();
@@ -249,6 +252,7 @@ export class Timeline {
   }
 
   select(selection: Selection | undefined): void {
+    this.#sought = undefined;
     this.#selection = selection;
     this.#path = undefined;
     this.#say(describeSelection(this.#view, selection));
@@ -440,7 +444,7 @@ export class Timeline {
       ...{ from: this.#scale.from, until: this.#scale.until, filter: element('filter', HTMLInputElement).value },
       ...this.#arrangement.state,
       ...{ stopsCut: this.#stopsCut, scrollTop: this.#stage.scrollTop, range: this.#range ?? null },
-      selection: this.#selection ?? null,
+      selection: (this.#selection === undefined ? this.#sought : this.#view.lasting(this.#selection)) ?? null,
     };
   }
 
@@ -451,11 +455,11 @@ export class Timeline {
     element('filter', HTMLInputElement).value = state.filter;
     this.#filter = parseFilter(state.filter);
     const { selection } = state;
-    const known = selection !== null && selection.index < this.#view.times(selection).length;
     this.#scale.change(this.#view.data.columns.end, this.#cuts());
     this.relayout();
     if (state.until > state.from) this.#scale.show(state.from, state.until);
-    this.select(known ? selection : undefined);
+    this.select(selection === null ? undefined : this.#view.found(selection));
+    if (selection !== null && this.#selection === undefined) this.#sought = selection;
     this.#stage.scrollTop = state.scrollTop;
   }
 

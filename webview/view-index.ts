@@ -1,5 +1,6 @@
 /** Looking up: lanes by their place, wake edges by their two ends. */
 import { lowerBound } from '../trace/columns/columns.js';
+import { keyOfTransition, keyOfWait, transitionOfKey, waitOfKey, type RowKey } from '../trace/columns/row-keys.js';
 import { Transition } from '../trace/model/transitions.js';
 import type { ObjectLane, ThreadLane, ViewData } from './view-data.js';
 
@@ -12,6 +13,11 @@ export interface LaneKey {
 export interface Selection extends LaneKey {
   /** Entry of the object's transitions, or of the thread's waits. */
   readonly index: number;
+}
+
+/** A selection that holds in another picture of the same recordings. */
+export interface LastingSelection extends RowKey {
+  readonly lane: 'object' | 'thread';
 }
 
 export const sameLane = (a: LaneKey | undefined, b: LaneKey | undefined): boolean =>
@@ -38,6 +44,25 @@ export class ViewIndex {
   /** Where a selection is, ns. */
   momentOf(selection: Selection): number {
     return this.times(selection)[selection.index] ?? 0;
+  }
+
+  /** What names a selection however its lane and its entry move; undefined when it is no entry. */
+  lasting(selection: Selection): LastingSelection | undefined {
+    const lane = selection.lane === 'object' ? this.object(selection.at) : this.thread(selection.at);
+    if (lane === undefined || selection.index >= lane.count) return undefined;
+    const key = (selection.lane === 'object' ? keyOfTransition : keyOfWait)(
+      this.data.columns,
+      lane.base + selection.index,
+    );
+    return { lane: selection.lane, ...key };
+  }
+
+  /** Where what was named so is now; undefined when it is not there (any more, or yet). */
+  found(lasting: LastingSelection): Selection | undefined {
+    const isObject = lasting.lane === 'object';
+    const row = (isObject ? transitionOfKey : waitOfKey)(this.data.columns, lasting);
+    if (row < 0) return undefined;
+    return isObject ? this.transition(row) : this.wait(row);
   }
 
   /** Edges that belong to a transition or a wait: a signal's to the waits that it released, a wait's from its signals. */

@@ -16,11 +16,12 @@ export function manyTransitions(transitions: number): TimelineColumns {
     ...{ first: new Uint32Array(PAIRS + 1), time: new Float64Array(rows), what: new Uint8Array(rows) },
     ...{ state: new Uint8Array(rows), previous: new Int8Array(rows), thread: new Int32Array(rows) },
     ...{ caller: new Int32Array(rows), duration: new Float32Array(rows), wait: new Int32Array(rows).fill(NONE) },
+    ...{ ring: new Uint16Array(rows), slot: new Uint32Array(rows) },
   };
   const w = {
     ...{ first: new Uint32Array(2 * PAIRS + 1), begin: new Float64Array(waits), end: new Float64Array(waits) },
     ...{ outcome: new Uint8Array(waits), status: new Uint32Array(waits), object: new Int32Array(waits) },
-    caller: new Int32Array(waits).fill(1),
+    ...{ caller: new Int32Array(waits).fill(1), ring: new Uint16Array(waits), slot: new Uint32Array(waits) },
   };
   const calls = { first: new Uint32Array(2 * PAIRS + 1), time: new Float64Array(waits) };
   const edges = {

@@ -5,7 +5,7 @@
  */
 import type { Side } from '../recording.js';
 
-export const COLUMNS_VERSION = 1;
+export const COLUMNS_VERSION = 2;
 /** No row, thread, object or caller. */
 export const NONE = -1;
 
@@ -87,6 +87,10 @@ export interface TransitionColumns {
   readonly duration: Float32Array;
   /** Of a take its row in the waits; -1 of all else. */
   readonly wait: Int32Array;
+  /** Where its record lies (of a take the wait's): names the row however the rows move (row-keys.ts). */
+  readonly ring: Uint16Array;
+  /** Modulo 2^32. */
+  readonly slot: Uint32Array;
 }
 
 /** Waits of thread t: rows `first[t]` to `first[t + 1]`, in order of their beginning. */
@@ -102,6 +106,10 @@ export interface WaitColumns {
   readonly object: Int32Array;
   /** Index in `callers`, -1 unknown. */
   readonly caller: Int32Array;
+  /** Where the record of its beginning lies, or of its end when that was lost (row-keys.ts). */
+  readonly ring: Uint16Array;
+  /** Modulo 2^32. */
+  readonly slot: Uint32Array;
 }
 
 /** Times of a thread's calls other than waits: `first[t]` to `first[t + 1]`. */
@@ -153,10 +161,11 @@ export const TABLES = {
   transitions: {
     ...{ first: Uint32Array, time: Float64Array, what: Uint8Array, state: Uint8Array, previous: Int8Array },
     ...{ thread: Int32Array, caller: Int32Array, duration: Float32Array, wait: Int32Array },
+    ...{ ring: Uint16Array, slot: Uint32Array },
   },
   waits: {
     ...{ first: Uint32Array, begin: Float64Array, end: Float64Array, outcome: Uint8Array, status: Uint32Array },
-    ...{ object: Int32Array, caller: Int32Array },
+    ...{ object: Int32Array, caller: Int32Array, ring: Uint16Array, slot: Uint32Array },
   },
   calls: { first: Uint32Array, time: Float64Array },
   edges: {
@@ -167,7 +176,7 @@ export const TABLES = {
 export type TableName = keyof typeof TABLES;
 export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 
-export type Column = Float64Array | Float32Array | Uint32Array | Int32Array | Uint8Array | Int8Array;
+export type Column = Float64Array | Float32Array | Uint32Array | Int32Array | Uint16Array | Uint8Array | Int8Array;
 
 /** Every array, as "transitions.time". */
 export function* columnsOf(columns: TimelineColumns): Generator<readonly [string, Column]> {

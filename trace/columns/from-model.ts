@@ -171,6 +171,7 @@ function waitColumns(model: TraceModel, callers: Callers): WaitRows {
     ...{ first, begin: new Float64Array(waits.count), end: new Float64Array(waits.count) },
     ...{ outcome: new Uint8Array(waits.count), status: new Uint32Array(waits.count) },
     ...{ object: new Int32Array(waits.count), caller: new Int32Array(waits.count) },
+    ...{ ring: new Uint16Array(waits.count), slot: new Uint32Array(waits.count) },
   };
   for (let row = 0; row < waits.count; row += 1) {
     const wait = order[row] ?? 0;
@@ -180,10 +181,18 @@ function waitColumns(model: TraceModel, callers: Callers): WaitRows {
     columns.outcome[row] = waits.outcome[wait] ?? Outcome.Unknown;
     columns.status[row] = waits.status[wait] ?? 0;
     columns.object[row] = objectOfWait(model, wait);
-    const began = waits.beginRecord[wait] ?? -1;
-    columns.caller[row] = callers.indexOf(began >= 0 ? began : (waits.endRecord[wait] ?? -1));
+    const named = recordOfWait(waits, wait);
+    columns.caller[row] = callers.indexOf(named);
+    columns.ring[row] = model.records.ring[named] ?? 0;
+    columns.slot[row] = model.records.slot[named] ?? 0;
   }
   return { columns, rowOf };
+}
+
+/** Of its beginning, or of its end when that was lost. */
+function recordOfWait({ beginRecord, endRecord }: TraceModel['waits'], wait: number): number {
+  const began = beginRecord[wait] ?? -1;
+  return began >= 0 ? began : (endRecord[wait] ?? -1);
 }
 
 function ascends(rows: Uint32Array, keys: Float64Array): boolean {
@@ -243,6 +252,7 @@ function transitionColumns(
     ...{ first: transitions.first.slice(), time: transitions.time.slice(), what: transitions.kind.slice() },
     ...{ state: transitions.stateAfter.slice(), previous: new Int8Array(count), thread: new Int32Array(count) },
     ...{ caller: new Int32Array(count), duration: new Float32Array(count), wait: new Int32Array(count).fill(-1) },
+    ...{ ring: new Uint16Array(count), slot: new Uint32Array(count) },
   };
   for (let row = 0; row < count; row += 1) {
     const record = transitions.record[row] ?? -1;
@@ -252,9 +262,14 @@ function transitionColumns(
       columns.thread[row] = waits.thread[wait] ?? -1;
       columns.caller[row] = callers.indexOf(waits.endRecord[wait] ?? -1);
       columns.previous[row] = -1;
+      const named = recordOfWait(waits, wait);
+      columns.ring[row] = records.ring[named] ?? 0;
+      columns.slot[row] = records.slot[named] ?? 0;
       continue;
     }
     rowOf[record] = row;
+    columns.ring[row] = records.ring[record] ?? 0;
+    columns.slot[row] = records.slot[record] ?? 0;
     const previous = records.previous[record] ?? 0xff;
     columns.previous[row] = previous === 0xff ? -1 : Math.min(previous, 1);
     columns.thread[row] = model.threadOf[record] ?? -1;
