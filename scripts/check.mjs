@@ -13,7 +13,7 @@ const bin = (name) => path.join(ROOT, 'node_modules', '.bin', name);
 const STEPS = [
   ['types', bin('tsc'), ['-p', '.']],
   ['types of the webview', bin('tsc'), ['-p', 'webview']],
-  ['lint', bin('eslint'), ['.']],
+  ['lint', bin('oxlint'), ['--type-aware']],
   ['format', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
   ['unit tests', bin('mocha'), ['--reporter', 'dot', ...UNIT_TESTS]],
 ];

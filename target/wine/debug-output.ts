@@ -56,10 +56,9 @@ class DebugOutputFollower implements DbgPrintStream {
     watcher.on('error', () => void this.stop());
     const stop = (): void => void this.stop();
     options.signal.addEventListener('abort', stop, { once: true });
-    this.#reading = this.#read().finally(async () => {
+    this.#reading = this.#readAndClose(() => {
       watcher.close();
       options.signal.removeEventListener('abort', stop);
-      await this.#file.close();
     });
     this.#reading.catch(() => undefined);
     if (options.signal.aborted) void this.stop();
@@ -78,6 +77,15 @@ class DebugOutputFollower implements DbgPrintStream {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
+  }
+
+  async #readAndClose(unwatch: () => void): Promise<void> {
+    try {
+      await this.#read();
+    } finally {
+      unwatch();
+      await this.#file.close();
+    }
   }
 
   async #read(): Promise<void> {

@@ -112,8 +112,13 @@ async function fetchInto(
 /** Some servers give a cabinet under the plain name. */
 async function takeOver(part: string, file: string, limits: DownloadLimits): Promise<void> {
   const handle = await open(part);
-  const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0).finally(() => handle.close());
-  if (buffer.toString('latin1') === 'MSCF') await expandInto(part, file, limits);
+  const start = Buffer.alloc(4);
+  try {
+    await handle.read(start, 0, start.length, 0);
+  } finally {
+    await handle.close();
+  }
+  if (start.toString('latin1') === 'MSCF') await expandInto(part, file, limits);
   else await rename(part, file);
 }
 

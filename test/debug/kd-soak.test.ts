@@ -1,13 +1,19 @@
 /** The link against a line that damages and loses bytes, in a time of its own: no time-out of it is waited for. */
 import assert from 'node:assert/strict';
-import { KdClient, type KdEvent } from '../kd-client.js';
-import { Api, decodeManipulate, encodeManipulate } from '../protocol/manipulate.js';
-import { readVirtualMemory } from '../protocol/requests.js';
-import type { ByteStream, ByteStreamEvents } from './byte-stream.js';
-import type { Clock } from './clock.js';
-import { KdcomCarrier } from './kdcom-carrier.js';
-import { controlPacket, dataPacket, encodePacket, type KdPacket, PacketType } from './packet.js';
-import { StreamParser } from './stream-parser.js';
+import { KdClient, type KdEvent } from '../../debug-adapter/kd/kd-client.js';
+import { Api, decodeManipulate, encodeManipulate } from '../../debug-adapter/kd/protocol/manipulate.js';
+import { readVirtualMemory } from '../../debug-adapter/kd/protocol/requests.js';
+import type { ByteStream, ByteStreamEvents } from '../../debug-adapter/kd/link/byte-stream.js';
+import type { Clock } from '../../debug-adapter/kd/link/clock.js';
+import { KdcomCarrier } from '../../debug-adapter/kd/link/kdcom-carrier.js';
+import {
+  controlPacket,
+  dataPacket,
+  encodePacket,
+  type KdPacket,
+  PacketType,
+} from '../../debug-adapter/kd/link/packet.js';
+import { StreamParser } from '../../debug-adapter/kd/link/stream-parser.js';
 
 /** Time that stands still until everything that is due has happened. */
 class TestClock implements Clock {
