@@ -54,13 +54,26 @@ function nameOf({ name, binary }: ComponentKeys): string | undefined {
   if (name !== undefined || binary === undefined) return name;
   return path.basename(binary.replaceAll('\\', '/')).replace(/\.(sys|exe)$/i, '');
 }
-const hasOneOrigin = ({ sources, binary }: ComponentKeys): boolean =>
-  (sources === undefined) !== (binary === undefined);
-const ONE_ORIGIN = 'must name either "sources" or "binary"';
-const hasName = (keys: ComponentKeys): boolean => v.is(plainName, nameOf(keys));
-const NEEDS_NAME = 'must have a name: letters, digits, "_", "-" or ".", at most 64 characters';
-const pdbHasBinary = ({ pdb, binary }: ComponentKeys): boolean => pdb === undefined || binary !== undefined;
-const PDB_OF_BINARY = 'goes with "binary" alone: a build makes its own PDB';
+
+/** What the keys of one component must be to each other; each complaint is at the key that it is about. */
+function componentRules<T extends ComponentKeys>(): v.RawCheckAction<T> {
+  return v.rawCheck<T>(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const keys: ComponentKeys = dataset.value;
+    const complain = (key: 'sources' | 'name' | 'pdb', message: string): void =>
+      addIssue({ message, path: [{ type: 'object', origin: 'value', input: { ...keys }, key, value: keys[key] }] });
+    if ((keys.sources === undefined) === (keys.binary === undefined)) {
+      complain('sources', 'must name either "sources" or "binary"');
+    }
+    if (!v.is(plainName, nameOf(keys))) {
+      complain('name', 'must have a name: letters, digits, "_", "-" or ".", at most 64 characters');
+    }
+    if (keys.pdb !== undefined && keys.binary === undefined) {
+      complain('pdb', 'goes with "binary" alone: a build makes its own PDB');
+    }
+  });
+}
+
 const withName = <T extends ComponentKeys>(keys: T): T & { sources: readonly string[]; name: string } => ({
   ...keys,
   sources: keys.sources ?? [],
@@ -76,18 +89,7 @@ const driverSettings = v.pipe(
       v.pipe(v.string(), v.regex(/^\\\\\.\\[^\\/]{1,200}$/, 'must be a Win32 device path such as \\\\.\\EventSys')),
     ),
   }),
-  v.forward(
-    v.check((keys) => hasOneOrigin(keys), ONE_ORIGIN),
-    ['sources'],
-  ),
-  v.forward(
-    v.check((keys) => hasName(keys), NEEDS_NAME),
-    ['name'],
-  ),
-  v.forward(
-    v.check((keys) => pdbHasBinary(keys), PDB_OF_BINARY),
-    ['pdb'],
-  ),
+  componentRules(),
   v.transform((keys) => withName(keys)),
 );
 const applicationSettings = v.pipe(
@@ -96,18 +98,7 @@ const applicationSettings = v.pipe(
     /** Import libraries beyond mingw's or the SDK's defaults, without prefix and ending, such as "advapi32". */
     libraries: v.optional(v.array(plainName), []),
   }),
-  v.forward(
-    v.check((keys) => hasOneOrigin(keys), ONE_ORIGIN),
-    ['sources'],
-  ),
-  v.forward(
-    v.check((keys) => hasName(keys), NEEDS_NAME),
-    ['name'],
-  ),
-  v.forward(
-    v.check((keys) => pdbHasBinary(keys), PDB_OF_BINARY),
-    ['pdb'],
-  ),
+  componentRules(),
   v.transform((keys) => withName(keys)),
 );
 const projectSettings = v.pipe(
