@@ -71,6 +71,7 @@ async function change(
   const signal = AbortSignal.timeout(REQUEST_LIMIT_MS);
   try {
     const { previous } = await client.request('object/change', { path: entry.path, action }, { signal });
+    if (action !== 'reset') services.reached('objectSignaled');
     return previous;
   } catch (error) {
     if (!(error instanceof EventscopeError) || error.id !== 'agent.request') throw error;

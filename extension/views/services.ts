@@ -33,6 +33,8 @@ export interface ViewServices {
     readonly lines: readonly DbgPrintLine[];
     readonly onDidAppend: vscode.Event<void>;
   };
+  /** A person did with an object what the walkthrough waits for. */
+  reached(milestone: 'objectSignaled'): void;
   /** Tells a failure of what a person asked for: a message with what to do next for errors meant for people, the log for all. */
   showError(error: unknown): void;
 }

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { OUT, VscodeHost } from './host.js';
+import { OUT } from './host.js';
+import { openTestWindow } from './test-window.js';
 import { DebugWorkbench } from './debug-workbench.js';
 import { WORK_TIMEOUT_MS } from './workbench.js';
 
@@ -13,25 +14,14 @@ const SIGNAL = 'const LONG previous = KeSetEvent';
 describe('debugging', function () {
   this.timeout(WORK_TIMEOUT_MS + 60_000);
 
-  let host: VscodeHost;
+  const opened = openTestWindow({ name: 'debugging' });
   let folder: string;
   let workbench: DebugWorkbench;
   let signalLine = 0;
-  let failed = false;
 
-  before(async () => {
-    host = await VscodeHost.start({ name: 'debugging' });
-    folder = await host.sample('sample');
-    workbench = new DebugWorkbench(await host.open(folder));
-  });
-  afterEach(async function () {
-    if (this.currentTest?.state !== 'failed') return;
-    failed = true;
-    await host.keepPictures(this.currentTest.title);
-  });
-  after(async function () {
-    this.timeout(60_000);
-    await host.stop(failed);
+  before(() => {
+    folder = opened().folder;
+    workbench = new DebugWorkbench(opened().workbench.page);
   });
 
   const lineOf = async (file: string, text: string): Promise<number> => {
@@ -42,7 +32,6 @@ describe('debugging', function () {
   };
 
   it('F5 without launch.json builds, deploys, starts, and stops at the signal that is checked in Signal and Wait Points', async () => {
-    await workbench.contributed();
     await workbench.page.setViewportSize({ width: 1440, height: 1000 });
     await workbench.showViews();
     // Its button comes when the project is read.
@@ -90,6 +79,4 @@ describe('debugging', function () {
     await workbench.stackRow(/woken by KeSetEvent/).waitFor();
     await workbench.page.screenshot({ path: path.join(OUT, 'debugging-followed.png') });
   });
-
-  it('no promise was rejected unseen', async () => assert.deepEqual(await host.hostErrors(), []));
 });

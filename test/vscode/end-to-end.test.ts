@@ -5,34 +5,20 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { holdEvents } from './held-objects.js';
-import { VscodeHost } from './host.js';
-import { Workbench, WORK_TIMEOUT_MS } from './workbench.js';
+import { openTestWindow } from './test-window.js';
+import type { Workbench} from './workbench.js';
+import { WORK_TIMEOUT_MS } from './workbench.js';
 
 describe('end to end', function () {
   this.timeout(WORK_TIMEOUT_MS + 60_000);
 
-  let host: VscodeHost;
+  const opened = openTestWindow({ name: 'end-to-end' });
   let folder: string;
   let workbench: Workbench;
-  let failed = false;
 
-  before(async () => {
-    host = await VscodeHost.start({ name: 'end-to-end' });
-    folder = await host.sample('sample');
-    workbench = new Workbench(await host.open(folder));
-  });
-  afterEach(async function () {
-    if (this.currentTest?.state !== 'failed') return;
-    failed = true;
-    await host.keepPictures(this.currentTest.title);
-  });
-  after(async function () {
-    this.timeout(60_000);
-    await host.stop(failed);
-  });
+  before(() => ({ folder, workbench } = opened()));
 
   it('the side bar has the extension, and its views say what comes next', async () => {
-    await workbench.contributed();
     await workbench.showViews();
     const objects = await workbench.openPane('Named Objects');
     await objects.getByText('Build and Deploy').waitFor();
@@ -128,6 +114,4 @@ describe('end to end', function () {
     await workbench.notification('Building and deploying').waitFor();
     await workbench.notification('Building and deploying').waitFor({ state: 'detached', timeout: WORK_TIMEOUT_MS });
   });
-
-  it('no promise was rejected unseen', async () => assert.deepEqual(await host.hostErrors(), []));
 });

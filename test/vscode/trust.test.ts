@@ -2,41 +2,27 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { VscodeHost } from './host.js';
-import { Workbench, WORK_TIMEOUT_MS } from './workbench.js';
+import { openTestWindow } from './test-window.js';
+import type { Workbench} from './workbench.js';
+import { WORK_TIMEOUT_MS } from './workbench.js';
 
 describe('workspace trust', function () {
   this.timeout(WORK_TIMEOUT_MS);
 
-  let host: VscodeHost;
+  const opened = openTestWindow({
+    name: 'trust',
+    settings: {
+      'security.workspace.trust.enabled': true,
+      'security.workspace.trust.startupPrompt': 'never',
+      'security.workspace.trust.banner': 'never',
+    },
+  });
   let folder: string;
   let workbench: Workbench;
-  let failed = false;
 
-  before(async () => {
-    host = await VscodeHost.start({
-      name: 'trust',
-      settings: {
-        'security.workspace.trust.enabled': true,
-        'security.workspace.trust.startupPrompt': 'never',
-        'security.workspace.trust.banner': 'never',
-      },
-    });
-    folder = await host.sample('sample');
-    workbench = new Workbench(await host.open(folder));
-  });
-  afterEach(async function () {
-    if (this.currentTest?.state !== 'failed') return;
-    failed = true;
-    await host.keepPictures(this.currentTest.title);
-  });
-  after(async function () {
-    this.timeout(60_000);
-    await host.stop(failed);
-  });
+  before(() => ({ folder, workbench } = opened()));
 
   it('in restricted mode the views say why nothing runs', async () => {
-    await workbench.contributed();
     await workbench.showViews();
     const objects = await workbench.openPane('Named Objects');
     await objects.getByText('This folder is not trusted').waitFor();
@@ -61,6 +47,4 @@ describe('workspace trust', function () {
     await objects.getByText('Build and Deploy').waitFor();
     assert.equal(await workbench.offers('Eventscope: Build and Deploy'), true);
   });
-
-  it('no promise was rejected unseen', async () => assert.deepEqual(await host.hostErrors(), []));
 });
