@@ -285,6 +285,9 @@ class Callers {
   readonly #model: TraceModel;
   /** By source and address. */
   readonly #known = new Map<number, Map<number, number>>();
+  #lastSource = -1;
+  #lastAddress = -1;
+  #last = -1;
 
   constructor(model: TraceModel) {
     this.#model = model;
@@ -295,6 +298,13 @@ class Callers {
     const { records } = this.#model;
     const source = records.source[record] ?? 0;
     const address = records.caller[record] ?? 0;
+    if (source === this.#lastSource && address === this.#lastAddress) return this.#last;
+    this.#lastSource = source;
+    this.#lastAddress = address;
+    return (this.#last = this.#find(record, source, address));
+  }
+
+  #find(record: number, source: number, address: number): number {
     let known = this.#known.get(source);
     if (known === undefined) this.#known.set(source, (known = new Map<number, number>()));
     let index = known.get(address);
@@ -308,10 +318,17 @@ class Callers {
 
 function edgeColumns(model: TraceModel, { rowOf: waitRowOf }: WaitRows, rowOf: Int32Array): EdgeColumns {
   const { wakes } = model;
-  const order = Uint32Array.from({ length: wakes.count }, (_, edge) => edge);
+  const { count } = wakes;
   const rowOfEdge = (edge: number): number => waitRowOf[wakes.wait[edge] ?? 0] ?? 0;
-  order.sort((a, b) => rowOfEdge(a) - rowOfEdge(b) || a - b);
-  const count = wakes.count;
+  // Counted, not compared: rows are whole numbers, and edges of one wait keep their order.
+  const next = firstRows(waitRowOf.length, count, rowOfEdge);
+  const order = new Uint32Array(count);
+  for (let edge = 0; edge < count; edge += 1) {
+    const row = rowOfEdge(edge);
+    const at = next[row] ?? 0;
+    order[at] = edge;
+    next[row] = at + 1;
+  }
   const edges = {
     ...{ wait: new Uint32Array(count), object: new Int32Array(count), signal: new Int32Array(count) },
     ...{ evidence: new Uint8Array(count), meeting: new Uint8Array(count), latency: new Float64Array(count) },

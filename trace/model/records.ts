@@ -50,7 +50,9 @@ export const ObjectType = { Unknown: 0, Event: 1, Semaphore: 2, Mutant: 3, Timer
 export const UNKNOWN_BYTE = 0xff;
 /** Kinds whose payload is a list of handles or addresses; all other payloads are UTF-16 text. */
 const isList = (kind: number): boolean => kind === Kind.WaitBegin;
-const KNOWN = new Set<number>(Object.values(Kind));
+/** By kind: whether this version knows it. */
+const KNOWN = new Uint8Array(0x1_0000);
+for (const kind of Object.values(Kind)) KNOWN[kind] = 1;
 
 /** A place where records are missing. Times are ns since the start of the recording. */
 export interface Gap {
@@ -134,6 +136,9 @@ class TableWriter {
   readonly #text = new Map<number, string>();
   readonly #lists = new Map<number, readonly number[]>();
   readonly #base: bigint[] = [];
+  /** Of the source that is being read: its base in two halves. */
+  #baseLow = 0;
+  #baseHigh = 0;
   readonly #gaps: Gap[] = [];
   readonly #decoder = new TextDecoder('utf-16le');
   readonly #columns: ReturnType<typeof allocate>;
@@ -159,6 +164,9 @@ class TableWriter {
     let lostSeen = 0;
     let last = -1;
     for (;;) {
+      const before = this.#count;
+      this.#readPlain(source, ring, cursor, lostSeen);
+      if (this.#count > before) last = this.#count - 1;
       const missing = cursor.skipHole();
       const bad = cursor.skipUnwritten();
       if (missing > 0 || bad > 0) {
@@ -225,20 +233,49 @@ class TableWriter {
     const kind = view.getUint16(at + 52, true);
     const slots = view.getUint8(at + 58);
     cursor.lost = view.getUint32(at + 48, true);
-    if (!KNOWN.has(kind)) {
+    if (KNOWN[kind] !== 1) {
       this.#unknownKinds += 1;
       cursor.advance(slots);
       return -1;
     }
+    this.#beginSource(source, view, at);
+    const index = this.#take(source, ring, cursor.slot, kind, view, at);
+    if (slots > 1) this.#readPayload(index, kind, cursor.payload(slots));
+    cursor.advance(slots);
+    return index;
+  }
+
+  /** Records of one slot each that follow one another, as nearly all do, up to the first that is anything else. */
+  #readPlain(source: number, ring: number, cursor: RingCursor, lost: number): void {
+    const run = cursor.rest();
+    if (run === undefined || this.#base[source] === undefined) return;
+    const { view } = run;
+    let { slot, at } = run;
+    for (; at < view.byteLength; at += SLOT_BYTES, slot += 1) {
+      const kind = view.getUint16(at + 52, true);
+      const plain = view.getUint8(at + 58) === 1 && view.getUint32(at + 60, true) === (slot + 1) % 0x1_0000_0000;
+      if (!plain || KNOWN[kind] !== 1 || view.getUint32(at + 48, true) !== lost) break;
+      this.#take(source, ring, slot, kind, view, at);
+    }
+    if (slot > run.slot) cursor.lost = lost;
+    cursor.advance(slot - run.slot);
+  }
+
+  #beginSource(source: number, view: DataView, at: number): void {
+    const base = (this.#base[source] ??= view.getBigUint64(at, true));
+    this.#baseLow = Number(base & 0xffff_ffffn);
+    this.#baseHigh = Number(base >> 32n);
+  }
+
+  /** The record of one slot, without its payload. Returns its index. */
+  #take(source: number, ring: number, slot: number, kind: number, view: DataView, at: number): number {
     const index = this.#count;
     this.#count += 1;
     const c = this.#columns;
     const words = this.#words;
-    const low = view.getUint32(at, true);
-    const high = view.getUint32(at + 4, true);
-    const base = (this.#base[source] ??= (BigInt(high) << 32n) | BigInt(low));
+    const high = view.getUint32(at + 4, true) - this.#baseHigh;
     // Exact: a recording is far shorter than 2^53 ticks.
-    c.time[index] = (high - Number(base >> 32n)) * 0x1_0000_0000 + (low - Number(base & 0xffff_ffffn));
+    c.time[index] = high * 0x1_0000_0000 + (view.getUint32(at, true) - this.#baseLow);
     c.object[index] = words.encode(view.getUint32(at + 8, true), view.getUint32(at + 12, true));
     c.caller[index] = words.encode(view.getUint32(at + 16, true), view.getUint32(at + 20, true));
     c.argument[index] = words.encode(view.getUint32(at + 24, true), view.getUint32(at + 28, true));
@@ -255,9 +292,7 @@ class TableWriter {
     c.flags[index] = view.getUint8(at + 59);
     c.source[index] = source;
     c.ring[index] = ring;
-    c.slot[index] = cursor.slot;
-    if (slots > 1) this.#readPayload(index, kind, cursor.payload(slots));
-    cursor.advance(slots);
+    c.slot[index] = slot;
     return index;
   }
 

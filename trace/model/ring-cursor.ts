@@ -43,6 +43,13 @@ export class RingCursor {
     return (this.slot - this.#current.first) * SLOT_BYTES;
   }
 
+  /** The run from the current slot on; undefined when that is missing, or nothing is left. */
+  rest(): { readonly view: DataView; readonly slot: number; readonly at: number } | undefined {
+    this.#settle();
+    if (this.done || this.slot < this.#current.first) return undefined;
+    return { view: this.view, slot: this.slot, at: this.at };
+  }
+
   advance(slots: number): void {
     this.slot += slots;
     this.#settle();

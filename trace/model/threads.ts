@@ -32,13 +32,16 @@ export function collectThreads(records: RecordTable, sources: readonly Recording
   const expired: boolean[] = [];
   const own: boolean[] = [];
   const of = new Uint32Array(records.count);
+  // Records of a ring lie together, and a ring is mostly of one thread.
+  let lastKey = -1;
+  let lastId = -1;
   for (let record = 0; record < records.count; record += 1) {
     const source = records.source[record] ?? 0;
     const process = records.process[record] ?? 0;
     const thread = records.thread[record] ?? 0;
     // A thread id belongs to one process; a driver records for whichever process it runs in. Exact below 2^53.
     const key = (source * 0x20_0000 + (thread >>> 11)) * 0x800 + (thread & 0x7ff);
-    let id = ids.get(key);
+    let id = key === lastKey ? lastId : ids.get(key);
     if (id === undefined) {
       id = list.length;
       ids.set(key, id);
@@ -47,6 +50,8 @@ export function collectThreads(records: RecordTable, sources: readonly Recording
       expired.push(false);
       own.push(false);
     }
+    lastKey = key;
+    lastId = id;
     of[record] = id;
     const entry = list[id];
     if (entry === undefined) continue;

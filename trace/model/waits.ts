@@ -51,6 +51,8 @@ const STATUS_TIMEOUT = 0x102;
 const STATUS_ALERTED = 0x101;
 const STATUS_USER_APC = 0xc0;
 
+const SATISFIED = { outcome: Outcome.Satisfied, index: 0 } as const;
+
 export function outcomeOf(status: number): { outcome: Outcome; index: number } {
   if (status < 64) return { outcome: Outcome.Satisfied, index: status };
   if (status >= 0x80 && status < 0xc0) return { outcome: Outcome.Abandoned, index: status - 0x80 };
@@ -59,28 +61,49 @@ export function outcomeOf(status: number): { outcome: Outcome; index: number } {
   return { outcome: Outcome.Failed, index: -1 };
 }
 
-interface Rows {
-  readonly begin: number[];
-  readonly end: number[];
-  readonly beginRecord: number[];
-  readonly endRecord: number[];
+/** Each begins or ends with a record: there are no more than these. */
+class Rows {
+  count = 0;
+  readonly begin: Float64Array;
+  readonly end: Float64Array;
+  readonly beginRecord: Int32Array;
+  readonly endRecord: Int32Array;
+
+  constructor(most: number) {
+    this.begin = new Float64Array(most);
+    this.end = new Float64Array(most);
+    this.beginRecord = new Int32Array(most);
+    this.endRecord = new Int32Array(most);
+  }
+
+  add(begin: number, end: number, beginRecord: number, endRecord: number): number {
+    const wait = this.count;
+    this.count += 1;
+    this.begin[wait] = begin;
+    this.end[wait] = end;
+    this.beginRecord[wait] = beginRecord;
+    this.endRecord[wait] = endRecord;
+    return wait;
+  }
 }
 
 /** `order`: records by time. `threadOf`: thread ordinals by record. */
 export function pairWaits(table: RecordTable, order: Uint32Array, threadOf: Uint32Array): Waits {
-  const rows: Rows = { begin: [], end: [], beginRecord: [], endRecord: [] };
-  const open = new Map<number, number[]>();
+  const rows = new Rows(table.kind.reduce((sum, kind) => sum + (isOfWait(kind) ? 1 : 0), 0));
+  /** Stacks by thread. */
+  const open: (number[] | undefined)[] = [];
   for (const record of order) {
     const kind = table.kind[record];
-    if (kind !== Kind.WaitBegin && kind !== Kind.WaitEnd) continue;
+    if (kind === undefined || !isOfWait(kind)) continue;
     const thread = threadOf[record] ?? 0;
-    let stack = open.get(thread);
-    if (stack === undefined) open.set(thread, (stack = []));
+    const stack = (open[thread] ??= []);
     if (kind === Kind.WaitBegin) beginWait(table, rows, stack, record);
     else endWait(table, rows, stack, record);
   }
   return columns(table, rows, threadOf);
 }
+
+const isOfWait = (kind: number): boolean => kind === Kind.WaitBegin || kind === Kind.WaitEnd;
 
 /** A thread that begins a wait while in another has either been alerted into an APC, or the other's end was lost. */
 function beginWait(table: RecordTable, rows: Rows, stack: number[], record: number): void {
@@ -90,11 +113,7 @@ function beginWait(table: RecordTable, rows: Rows, stack: number[], record: numb
     const alertable = outer >= 0 && ((table.flags[outer] ?? 0) & Flag.Alertable) !== 0;
     if (!alertable) rows.end[stack.pop() ?? 0] = table.time[record] ?? 0;
   }
-  stack.push(rows.begin.length);
-  rows.begin.push(table.time[record] ?? 0);
-  rows.end.push(Infinity);
-  rows.beginRecord.push(record);
-  rows.endRecord.push(-1);
+  stack.push(rows.add(table.time[record] ?? 0, Infinity, record, -1));
 }
 
 /**
@@ -111,28 +130,24 @@ function endWait(table: RecordTable, rows: Rows, stack: number[], record: number
     if (early >= -1_000 && early <= tolerance) break;
   }
   if (at < 0) {
-    rows.begin.push(began);
-    rows.end.push(end);
-    rows.beginRecord.push(-1);
-    rows.endRecord.push(record);
+    rows.add(began, end, -1, record);
     return;
   }
   // Those that began inside it and never ended lost their ends.
-  for (const lost of stack.splice(at + 1)) rows.end[lost] = end;
+  while (stack.length > at + 1) rows.end[stack.pop() ?? 0] = end;
   const wait = stack.pop() ?? 0;
   rows.end[wait] = end;
   rows.endRecord[wait] = record;
 }
 
 function columns(table: RecordTable, rows: Rows, threadOf: Uint32Array): Waits {
-  const count = rows.begin.length;
-  const words: number[] = [];
+  const { count } = rows;
   const waits = {
     count,
-    begin: Float64Array.from(rows.begin),
-    end: Float64Array.from(rows.end),
-    beginRecord: Int32Array.from(rows.beginRecord),
-    endRecord: Int32Array.from(rows.endRecord),
+    begin: rows.begin.slice(0, count),
+    end: rows.end.slice(0, count),
+    beginRecord: rows.beginRecord.slice(0, count),
+    endRecord: rows.endRecord.slice(0, count),
     thread: new Uint32Array(count),
     source: new Uint8Array(count),
     outcome: new Uint8Array(count),
@@ -142,16 +157,20 @@ function columns(table: RecordTable, rows: Rows, threadOf: Uint32Array): Waits {
     first: new Uint32Array(count),
     objectCount: new Uint8Array(count),
   };
+  let listed = count;
+  for (const list of table.lists.values()) listed += list.length;
+  const words = new Float64Array(listed);
+  let next = 0;
   for (let wait = 0; wait < count; wait += 1) {
     const begin = waits.beginRecord[wait] ?? -1;
     const end = waits.endRecord[wait] ?? -1;
     const any = begin >= 0 ? begin : end;
     const list = begin >= 0 ? table.lists.get(begin) : undefined;
     const only = table.object[any] ?? 0;
-    waits.first[wait] = words.length;
-    if (list !== undefined) words.push(...list);
-    else if (only !== 0) words.push(only);
-    waits.objectCount[wait] = words.length - (waits.first[wait] ?? 0);
+    waits.first[wait] = next;
+    if (list !== undefined) for (const word of list) words[next++] = word;
+    else if (only !== 0) words[next++] = only;
+    waits.objectCount[wait] = next - (waits.first[wait] ?? 0);
     waits.thread[wait] = threadOf[any] ?? 0;
     waits.source[wait] = table.source[any] ?? 0;
     waits.all[wait] = begin >= 0 && ((table.flags[begin] ?? 0) & Flag.WaitAll) !== 0 && list !== undefined ? 1 : 0;
@@ -160,10 +179,10 @@ function columns(table: RecordTable, rows: Rows, threadOf: Uint32Array): Waits {
       continue;
     }
     const status = table.status[end] ?? 0;
-    const { outcome, index } = outcomeOf(status);
+    const { outcome, index } = status === 0 ? SATISFIED : outcomeOf(status);
     waits.status[wait] = status;
     waits.outcome[wait] = outcome;
     waits.index[wait] = waits.all[wait] === 1 ? -1 : index;
   }
-  return { ...waits, words: Float64Array.from(words) };
+  return { ...waits, words: words.slice(0, next) };
 }
