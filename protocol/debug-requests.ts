@@ -20,11 +20,17 @@ export const DebugRequest = {
   whoSignals: 'eventscope/whoSignals',
   /** No arguments, body {@link DispatcherObjectsBody}. */
   dispatcherObjects: 'eventscope/dispatcherObjects',
+  /** Arguments {@link StartTracepointsArguments}, body {@link TracepointsBody}: it records then, or as soon as a stopped target goes on. */
+  startTracepoints: 'eventscope/startTracepoints',
+  /** No arguments, body {@link TracepointsBody}: the recording is complete then. */
+  stopTracepoints: 'eventscope/stopTracepoints',
 } as const;
 
 export const DebugEventName = {
   /** Body {@link SetPointsBody}: those that changed. At most a few a second. */
   pointsChanged: 'eventscope/pointsChanged',
+  /** Body {@link TracepointsBody}: a recording that ended with its session. */
+  tracepointsEnded: 'eventscope/tracepointsEnded',
   /** Body {@link DispatcherObjectsBody}: told after each stop at which something of it is new. */
   dispatcherObjectsChanged: 'eventscope/dispatcherObjectsChanged',
 } as const;
@@ -137,3 +143,25 @@ export const dispatcherObject = v.object({
 export type DispatcherObject = v.InferOutput<typeof dispatcherObject>;
 export const dispatcherObjectsBody = v.object({ objects: v.array(dispatcherObject) });
 export type DispatcherObjectsBody = v.InferOutput<typeof dispatcherObjectsBody>;
+
+/**
+ * points: of the catalogue; undefined: all that an import slot leads to. mechanism: of those points; undefined: import slots where there are
+ * any, else stops. file: of this machine; undefined: one is made in the project's folder.
+ */
+export const startTracepointsArguments = v.object({
+  points: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(512))),
+  mechanism: v.optional(v.picklist(['import', 'stopping'])),
+  file: v.optional(text),
+});
+export type StartTracepointsArguments = v.InferOutput<typeof startTracepointsArguments>;
+export const tracepointsBody = v.object({
+  /** The recording, when one was made. */
+  file: v.optional(text),
+  /** One sentence: what is recorded, or how much there is. */
+  message: text,
+  /** How each point is served, in each process; hits: of those that stop; message: why it is not. */
+  points: v.array(
+    v.object({ point: text, mechanism: pointMechanism, hits: v.optional(count), message: v.optional(text) }),
+  ),
+});
+export type TracepointsBody = v.InferOutput<typeof tracepointsBody>;

@@ -57,10 +57,10 @@ export class LineSplitter {
 }
 
 /** What took part in recordings of this target. */
-export async function versionsOf(client: AgentClient, version: string): Promise<Record<string, string>> {
+export async function versionsOf(client: AgentClient, version?: string): Promise<Record<string, string>> {
   const info = await client.request('agent/info', {});
   return {
-    eventscope: version,
+    ...(version === undefined ? {} : { eventscope: version }),
     windows: info.windowsVersion,
     node: info.nodeVersion,
     ...(info.wineVersion === undefined ? {} : { wine: info.wineVersion }),

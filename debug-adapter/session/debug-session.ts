@@ -5,6 +5,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { setMaxListeners } from 'node:events';
 import { appendFileSync } from 'node:fs';
+import { DebugEventName, DebugRequest, startTracepointsArguments } from '../../protocol/debug-requests.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import { asError } from '../../target/operation.js';
 import type { Engine } from '../engine.js';
@@ -24,6 +25,7 @@ import { registerMemoryRequests } from './memory-requests.js';
 import { registerModuleRequests } from './module-requests.js';
 import { registerPointRequests } from './points/point-requests.js';
 import { errorAnswer } from './protocol-error.js';
+import { SessionRecording, type RecordingWatcher } from './session-recording.js';
 import { SessionState } from './session-state.js';
 import { SourcePaths } from './source-paths.js';
 
@@ -31,6 +33,8 @@ export interface DebugSessionOptions {
   readonly starter: DebuggeeStarter;
   /** Takes each message for the client. */
   readonly send: (message: DebugProtocol.ProtocolMessage) => void;
+  /** Shows recordings while they are made. */
+  readonly recordings?: RecordingWatcher;
   /** Takes what is meant for the log: defects, with their stacks. */
   readonly log?: (text: string) => void;
 }
@@ -39,6 +43,7 @@ export class DebugSession {
   readonly #options: DebugSessionOptions;
   readonly #server: DapServer;
   readonly #state: SessionState;
+  readonly #recording: SessionRecording;
   readonly #end = new AbortController();
   /** Of what is debugged now; a restart ends it, and not the session. */
   #run = new AbortController();
@@ -56,6 +61,7 @@ export class DebugSession {
 
   constructor(options: DebugSessionOptions) {
     this.#options = options;
+    this.#recording = new SessionRecording(options.recordings);
     // Every file that is compiled and every request of the agent's listens to it.
     setMaxListeners(0, this.#end.signal);
     this.#server = new DapServer(
@@ -110,6 +116,11 @@ export class DebugSession {
     registerMemoryRequests(server, this.#state);
     registerModuleRequests(server, this.#state);
     registerPointRequests(server, this.#state);
+    server.on(DebugRequest.startTracepoints, (given, { signal }) => {
+      const request = args.checked(startTracepointsArguments, given);
+      return this.#recording.start(this.#state.engines, this.#debuggee?.recording, request, signal);
+    });
+    server.on(DebugRequest.stopTracepoints, () => this.#recording.stop());
   }
 
   async #start(request: 'launch' | 'attach', given: unknown): Promise<undefined> {
@@ -184,7 +195,11 @@ export class DebugSession {
       },
       {
         event: (name, body) => this.#server.event(name, body),
-        cancelInspections: () => this.#server.cancelInspections(),
+        held: (reason) => this.#recording.held(reason),
+        cancelInspections: () => {
+          this.#recording.goesOn();
+          this.#server.cancelInspections();
+        },
         processExited: (engine, side, name, exitCode) => this.#processExited(engine, side, name, exitCode),
         ended: (error) => this.#engineEnded(error),
         defect: (error) => this.#defect(error),
@@ -260,6 +275,7 @@ export class DebugSession {
     const debuggee = await this.#starting?.catch(() => undefined);
     this.#starting = undefined;
     this.#debuggee = undefined;
+    await this.#keepRecording();
     try {
       if (debuggee !== undefined) await (terminates ? debuggee.terminate() : debuggee.detach());
     } catch (error) {
@@ -268,6 +284,16 @@ export class DebugSession {
     await execution?.forget();
     this.#state.execution = undefined;
     this.#state.engines = [];
+  }
+
+  /** What is being recorded of a target is kept when it is left. */
+  async #keepRecording(): Promise<void> {
+    try {
+      const kept = await this.#recording.end();
+      if (kept !== undefined) this.#server.event(DebugEventName.tracepointsEnded, kept);
+    } catch (error) {
+      this.#defect(error);
+    }
   }
 
   #operation(signal: AbortSignal): StartOperation {

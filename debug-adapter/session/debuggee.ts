@@ -47,8 +47,20 @@ export interface StackUnwinder {
   ): Promise<readonly CallerFrame[]>;
 }
 
+/** What a recording of it says of itself, and where it is kept. */
+export interface RecordingIdentity {
+  readonly target: string;
+  readonly title: string;
+  /** Host folder: the project's own for what we make. */
+  readonly stateFolder: string;
+  /** What took part and its version. */
+  versions(): Promise<Readonly<Record<string, string>>>;
+}
+
 export interface Debuggee {
   readonly engines: readonly Engine[];
+  /** Undefined: it is of no project. */
+  readonly recording?: RecordingIdentity;
   /** Host folder that relative names in PDBs are relative to. */
   readonly projectFolder: string | undefined;
   readonly symbols: SymbolLoader;

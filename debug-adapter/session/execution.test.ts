@@ -53,6 +53,7 @@ describe('execution', () => {
     };
     const execution = new Execution(parts, {
       event,
+      held: () => undefined,
       cancelInspections: () => undefined,
       processExited: () => undefined,
       ended: () => undefined,

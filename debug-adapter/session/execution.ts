@@ -25,6 +25,8 @@ import { tellBreakpoints, tellUndecided, type ToldStop } from './told-stop.js';
 /** What the execution tells, and whom. */
 export interface ExecutionListener {
   event(name: string, body?: object): void;
+  /** The client is told of a stop. */
+  held(reason: string): void;
   /** The target goes on: questions about the last stop are stale. */
   cancelInspections(): void;
   /** A process has ended; the session decides whether it ends too. */
@@ -279,6 +281,7 @@ export class Execution {
     await this.#orDefect(this.#parts.points.reported());
     if (this.#parts.freezeOtherSide) await this.#holdOthers(engine);
     this.#tellFirstStop();
+    this.#listener.held(told.description ?? told.reason);
     this.#listener.event('stopped', {
       reason: told.reason,
       ...(told.description === undefined ? {} : { description: told.description }),
@@ -447,6 +450,7 @@ export class Execution {
   #resumedByItself(engine: Engine): void {
     if (this.#reported?.engine !== engine || this.#held.has(engine)) return;
     this.#reported = undefined;
+    this.#listener.cancelInspections();
     this.#listener.event('continued', { threadId: 0, allThreadsContinued: true });
   }
 }

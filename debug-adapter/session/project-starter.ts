@@ -12,12 +12,13 @@ import { DriverService, win32CodeOf } from '../../target/driver-service.js';
 import { loadProject, type Project } from '../../target/project.js';
 import type { Operation, Target } from '../../target/target.js';
 import { acquireTargetLock } from '../../target/target-lock.js';
+import { versionsOf } from '../../target/traced-run.js';
 import { openTarget } from '../../target/targets.js';
 import { SymbolWorker } from '../symbols/symbol-worker.js';
 import { startDriver, type StartedDriver } from '../win32/driver-start.js';
 import { Win32Engine } from '../win32/win32-engine.js';
 import type { AttachConfiguration, Configuration } from './configuration.js';
-import type { Debuggee, DebuggeeStarter, StartOperation } from './debuggee.js';
+import type { Debuggee, DebuggeeStarter, RecordingIdentity, StartOperation } from './debuggee.js';
 import { ImageSymbols } from './image-symbols.js';
 import { startKernelDebuggee } from './kernel-debuggee.js';
 
@@ -70,6 +71,7 @@ const fileName = (file: string): string => file.slice(Math.max(file.lastIndexOf(
 class ProjectDebuggee implements Debuggee {
   readonly engines: readonly Win32Engine[];
   readonly projectFolder: string;
+  readonly recording: RecordingIdentity;
   readonly symbols: ImageSymbols;
   readonly programs: { readonly application?: string; readonly driver?: string };
   readonly #parts: Parts;
@@ -80,10 +82,13 @@ class ProjectDebuggee implements Debuggee {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { configuration, project, client, built } = parts;
+    const { configuration, project, target, client, built } = parts;
     this.#engine = new Win32Engine(client);
     this.engines = [this.#engine];
     this.projectFolder = project.folder;
+    const { name: title } = project.driver;
+    const { stateFolder } = project;
+    this.recording = { target: target.name, title, stateFolder, versions: () => versionsOf(client) };
     const outputs = path.join(project.stateFolder, 'build', 'default');
     const ntSymbolPath = process.env['_NT_SYMBOL_PATH'];
     this.#worker = new SymbolWorker({

@@ -101,12 +101,18 @@ export class DebugSessions implements vscode.Disposable {
     this.#chosen.takeStatuses(answer.points, true);
   }
 
+  /** For the menus: what is recorded can be stopped. */
+  setRecording(recording: boolean): void {
+    void vscode.commands.executeCommand('setContext', 'eventscope.recordingTracepoints', recording);
+  }
+
   #take({ session, event, body }: vscode.DebugSessionCustomEvent): void {
     if (session.type !== DEBUG_TYPE) return;
     if (event === DebugEventName.pointsChanged) {
       const changed = v.safeParse(setPointsBody, body);
       if (changed.success) this.#chosen.takeStatuses(changed.output.points, false);
     }
+    if (event === DebugEventName.tracepointsEnded) this.setRecording(false);
     if (event === DebugEventName.dispatcherObjectsChanged) {
       const told = v.safeParse(dispatcherObjectsBody, body);
       if (told.success) this.#setObjects(session, told.output.objects);
@@ -122,7 +128,10 @@ export class DebugSessions implements vscode.Disposable {
   #end(session: vscode.DebugSession): void {
     if (!this.#sessions.delete(session.id)) return;
     this.#objects.delete(session.id);
-    if (this.#sessions.size === 0) this.#chosen.takeStatuses([], true);
+    if (this.#sessions.size === 0) {
+      this.#chosen.takeStatuses([], true);
+      this.setRecording(false);
+    }
     this.#objectsChanged.fire();
   }
 

@@ -1,4 +1,5 @@
-/** Following the flow from a signal to its wait and back: the commands of the debug toolbar. */
+/** Following the flow from a signal to its wait and back, and recording points: the commands of the debug toolbar. */
+import path from 'node:path';
 import * as vscode from 'vscode';
 import * as v from 'valibot';
 import {
@@ -7,6 +8,7 @@ import {
   type FlowBody,
   type ObjectOfFocus,
   type Signaler,
+  tracepointsBody,
   whoSignalsBody,
 } from '../../protocol/debug-requests.js';
 import type { ListedEntry } from '../../target/namespace-directory.js';
@@ -117,6 +119,28 @@ async function openPlace({ path: file, line }: { readonly path: string; readonly
   await vscode.window.showTextDocument(vscode.Uri.file(file), { selection });
 }
 
+const startTracepoints: Command = async ({ sessions }) => {
+  const answer = await sessions.request(sessions.require(), DebugRequest.startTracepoints, {}, tracepointsBody);
+  sessions.setRecording(true);
+  vscode.window.setStatusBarMessage(`$(record) ${answer.message}`, 5_000);
+  return answer;
+};
+
+const stopTracepoints: Command = async ({ sessions, services }) => {
+  const answer = await sessions.request(sessions.require(), DebugRequest.stopTracepoints, {}, tracepointsBody);
+  sessions.setRecording(false);
+  const { file } = answer;
+  if (file === undefined) void vscode.window.showInformationMessage(answer.message);
+  else services.inBackground(offerRecording(answer.message, file));
+  return answer;
+};
+
+async function offerRecording(message: string, file: string): Promise<void> {
+  const open = vscode.l10n.t('Open {0}', path.basename(file));
+  const chosen = await vscode.window.showInformationMessage(message, open);
+  if (chosen === open) await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(file));
+}
+
 /** From the tree of named objects: a choice like the check boxes of points, for calls wherever they are. */
 export async function breakOnObject(
   chosen: ChosenPoints,
@@ -136,6 +160,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'debug.runToNextSignal': flow(DebugRequest.runToNextSignal),
   'debug.runToNextWait': flow(DebugRequest.runToNextWait),
   'debug.whoSignals': whoSignals,
+  'debug.startTracepoints': startTracepoints,
+  'debug.stopTracepoints': stopTracepoints,
 };
 
 export function registerFlowCommands(parts: Parts): vscode.Disposable {

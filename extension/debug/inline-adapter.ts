@@ -6,7 +6,9 @@ import type { Debuggee, DebuggeeStarter, StartOperation } from '../../debug-adap
 import type { DebugSession } from '../../debug-adapter/session/debug-session.js';
 import { requireTrust } from '../connection.js';
 import type { ExtensionServices } from '../context.js';
-import { diagnosticsOf } from '../driver-actions.js';
+import type { RecordingWatcher } from '../../debug-adapter/session/session-recording.js';
+import type { WatchedRecording } from '../context.js';
+import { builtIdentities, diagnosticsOf, extensionVersion } from '../driver-actions.js';
 
 /** Loaded with the first session: the disassembler and the engines take longer to load than all the rest. */
 async function loadAdapter(): Promise<{
@@ -30,14 +32,56 @@ export class InlineAdapterFactory implements vscode.DebugAdapterDescriptorFactor
     this.#services = services;
   }
 
-  async createDebugAdapterDescriptor({ id }: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor> {
+  async createDebugAdapterDescriptor({
+    id,
+    workspaceFolder,
+  }: vscode.DebugSession): Promise<vscode.DebugAdapterDescriptor> {
     requireTrust();
     const { newSession, newStarter } = await loadAdapter();
     const starter = new WindowStarter(this.#services, id, newStarter());
     const adapter = new InlineAdapter(this.#services, (send) =>
-      newSession({ starter, send, log: (text) => this.#services.log.error(text) }),
+      newSession({
+        starter,
+        send,
+        recordings: new WindowRecordings(this.#services, workspaceFolder),
+        log: (text) => this.#services.log.error(text),
+      }),
     );
     return new vscode.DebugAdapterInlineImplementation(adapter);
+  }
+}
+
+/** Recordings of a session on the timeline of this window. */
+class WindowRecordings implements RecordingWatcher {
+  readonly #services: ExtensionServices;
+  readonly #folder: vscode.WorkspaceFolder | undefined;
+  #watched: WatchedRecording | undefined;
+
+  constructor(services: ExtensionServices, folder: vscode.WorkspaceFolder | undefined) {
+    this.#services = services;
+    this.#folder = folder;
+  }
+
+  async versions(): Promise<Readonly<Record<string, string>>> {
+    const folder = this.#folder === undefined ? undefined : this.#services.folderOf(this.#folder.uri);
+    const project = folder?.project;
+    // What was deployed by other means has no build here.
+    const builds = project === undefined ? {} : await builtIdentities(project).catch(() => ({}));
+    return { eventscope: extensionVersion(this.#services), ...builds };
+  }
+
+  began(...[title, soFar]: Parameters<RecordingWatcher['began']>): void {
+    this.#watched = this.#services.recordings?.watch(title);
+    this.#watched?.began(soFar);
+  }
+
+  grew(): void {
+    this.#watched?.grew();
+  }
+
+  ended(file: string | undefined): void {
+    this.#watched?.ended(file === undefined ? undefined : vscode.Uri.file(file));
+    this.#watched = undefined;
   }
 }
 

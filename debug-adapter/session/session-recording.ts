@@ -1,0 +1,251 @@
+/** A recording of the session's processes by tracepoints: started and stopped while they are debugged, kept as a trace file. */
+import os from 'node:os';
+import type { PointMechanism, StartTracepointsArguments, TracepointsBody } from '../../protocol/debug-requests.js';
+import { EventscopeError } from '../../protocol/errors.js';
+import { POINTS, recordKind, type Point } from '../../machine/points.js';
+import { asError } from '../../target/operation.js';
+import type { RunSource } from '../../target/run.js';
+import { newTraceFile, writeTrace } from '../../target/trace-file.js';
+import { RecordingBuilder, type Recording, type RecordingStop } from '../../trace/recording.js';
+import type { Engine, RunningTracepoints, TracepointRequest } from '../engine.js';
+import type { RecordingIdentity } from './debuggee.js';
+import { pointOfCatalogue } from './points/point-wishes.js';
+
+/** Who shows a recording while it is made. */
+export interface RecordingWatcher {
+  /** What took part and its version, besides what the target tells. */
+  versions(): Promise<Readonly<Record<string, string>>>;
+  /** @param soFar the recording as it is now; may be asked at any time */
+  began(title: string, soFar: () => Recording): void;
+  grew(): void;
+  /** @param file where it was kept; undefined: it was not */
+  ended(file: string | undefined): void;
+}
+
+interface Started {
+  readonly engine: Engine;
+  readonly requests: readonly TracepointRequest[];
+  readonly running: RunningTracepoints;
+}
+
+interface Running {
+  readonly identity: RecordingIdentity;
+  readonly builder: RecordingBuilder;
+  readonly file: string | undefined;
+  readonly started: readonly Started[];
+  readonly stops: RecordingStop[];
+}
+
+/** More stops than a timeline draws. */
+const MAX_STOPS = 10_000;
+/** Sources of one engine in a recording of several. */
+const SOURCES_PER_ENGINE = 64;
+
+export class SessionRecording {
+  readonly #watcher: RecordingWatcher | undefined;
+  #running: Running | undefined;
+  /** One start or stop at a time. */
+  #last: Promise<unknown> = Promise.resolve();
+  #held: { readonly fromUtcMs: number; readonly reason: string } | undefined;
+
+  constructor(watcher: RecordingWatcher | undefined) {
+    this.#watcher = watcher;
+  }
+
+  /** @throws EventscopeError `debug.recording`, `debug.tracepoint`, `debug.point`, `agent.*` */
+  start(
+    engines: readonly Engine[],
+    identity: RecordingIdentity | undefined,
+    request: StartTracepointsArguments,
+    signal: AbortSignal,
+  ): Promise<TracepointsBody> {
+    return this.#serial(() => this.#start(engines, identity, request, signal));
+  }
+
+  /** What was recorded is kept. @throws EventscopeError `debug.recording`, `file.write` */
+  stop(): Promise<TracepointsBody> {
+    return this.#serial(async () => {
+      if (this.#running !== undefined) return this.#stop(this.#running);
+      throw new EventscopeError({ id: 'debug.recording', what: 'No tracepoints are being recorded' });
+    });
+  }
+
+  /** The session ends: what is being recorded is kept. */
+  end(): Promise<TracepointsBody | undefined> {
+    return this.#serial(() => (this.#running === undefined ? Promise.resolve(undefined) : this.#stop(this.#running)));
+  }
+
+  /** The target stands still from now on: no latency of the program's. */
+  held(reason: string): void {
+    this.#held ??= { fromUtcMs: Date.now(), reason: reason.slice(0, 1_000) };
+  }
+
+  goesOn(): void {
+    if (this.#held !== undefined) this.#running?.stops.push({ ...this.#held, untilUtcMs: Date.now() });
+    if (this.#running !== undefined && this.#running.stops.length > MAX_STOPS) this.#running.stops.shift();
+    this.#held = undefined;
+  }
+
+  async #start(
+    engines: readonly Engine[],
+    identity: RecordingIdentity | undefined,
+    request: StartTracepointsArguments,
+    signal: AbortSignal,
+  ): Promise<TracepointsBody> {
+    if (this.#running !== undefined) {
+      const next = 'Stop it first.';
+      throw new EventscopeError({ id: 'debug.recording', what: 'Tracepoints are being recorded already', next });
+    }
+    const able = engines.filter((engine) => engine.startTracepoints !== undefined && engine.processes().length > 0);
+    if (able.length === 0 || identity === undefined) {
+      throw new EventscopeError({
+        id: 'debug.tracepoint',
+        what: 'Nothing can be recorded',
+        why: engines.some((engine) => engine.processes().length > 0)
+          ? 'this kind of target has no tracepoints'
+          : 'no process is being debugged',
+        next: 'Start the application or the driver first.',
+      });
+    }
+    const wanted = request.points?.map(pointOfCatalogue);
+    const versions = { ...(await identity.versions()), ...(await this.#watcher?.versions()) };
+    const { target, title } = identity;
+    const builder = new RecordingBuilder({ target, host: os.hostname(), versions, title, startUtcMs: Date.now() });
+    const started: Started[] = [];
+    try {
+      for (const [index, engine] of able.entries()) {
+        const requests = requestsFor(engine, wanted, request.mechanism);
+        const running = await this.#startIn(engine, index * SOURCES_PER_ENGINE, requests, builder, signal);
+        started.push({ engine, requests, running });
+      }
+    } catch (error) {
+      for (const { running } of started) await running.stop();
+      throw error;
+    }
+    this.#running = { identity, builder, file: request.file, started, stops: [] };
+    this.#watcher?.began(title, () => builder.finish());
+    const points = started.flatMap(servedPoints);
+    return { message: startedMessage(points), points };
+  }
+
+  async #startIn(
+    engine: Engine,
+    first: number,
+    requests: readonly TracepointRequest[],
+    builder: RecordingBuilder,
+    signal: AbortSignal,
+  ): Promise<RunningTracepoints> {
+    const addSource = ({ source, ...described }: RunSource): void => {
+      const { process } = described;
+      const named = engine.processes().find(({ processId }) => processId === process);
+      const description = described.description === '' ? (named?.name ?? '') : described.description;
+      builder.addSource({ id: first + source, ...described, description });
+    };
+    const running = await engine.startTracepoints?.(requests, {
+      signal,
+      sink: {
+        slots: (source, ...chunk) => {
+          builder.slots(first + source, ...chunk);
+          this.#watcher?.grew();
+        },
+      },
+      onSources: (sources) => sources.forEach(addSource),
+    });
+    if (running === undefined) throw new TypeError('an engine without tracepoints was chosen');
+    return running;
+  }
+
+  async #stop({ identity, builder, file, started, stops }: Running): Promise<TracepointsBody> {
+    this.#running = undefined;
+    let kept: string | undefined;
+    try {
+      const failures = await this.#endSources(started, builder);
+      const endUtcMs = Date.now();
+      const untold = this.#held === undefined ? [] : [{ ...this.#held, untilUtcMs: endUtcMs }];
+      const made = builder.finish(endUtcMs);
+      const recording = { ...made, metadata: { ...made.metadata, stops: [...stops, ...untold] } };
+      const { startUtcMs } = made.metadata;
+      const place = file ?? (await newTraceFile(identity.stateFolder, identity.title, new Date(startUtcMs)));
+      await writeTrace(place, recording);
+      kept = place;
+      const slots = made.chunks.reduce((sum, { bytes }) => sum + bytes.length / SLOT_BYTES, 0);
+      const message = [`Recorded ${slots} slots to ${place}`, ...failures].join('; ');
+      return { file: place, message, points: started.flatMap(servedPoints) };
+    } finally {
+      this.#watcher?.ended(kept);
+    }
+  }
+
+  /** What came until then is kept, whatever has become of the target. @returns what went wrong, in words */
+  async #endSources(started: readonly Started[], builder: RecordingBuilder): Promise<string[]> {
+    const failures: string[] = [];
+    for (const [index, { running }] of started.entries()) {
+      try {
+        for (const { source, lost, error } of await running.stop()) {
+          builder.sourceEnded(index * SOURCES_PER_ENGINE + source, { lost, ...(error === undefined ? {} : { error }) });
+          if (error !== undefined) failures.push(error);
+        }
+      } catch (error) {
+        failures.push(asError(error).message);
+      }
+    }
+    return failures;
+  }
+
+  #serial<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(work, work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+const SLOT_BYTES = 64;
+
+/**
+ * What a person chose is recorded wherever it is called from, at an import slot where one leads there. Of all points only what costs no
+ * stop is recorded; and life-cycle points come along with any choice, because without them objects have neither name nor identity.
+ */
+function requestsFor(
+  engine: Engine,
+  wanted: readonly Point[] | undefined,
+  mechanism: StartTracepointsArguments['mechanism'],
+): TracepointRequest[] {
+  return engine.processes().flatMap(({ space, side }) =>
+    POINTS.filter((point) => point.side === side && recordKind(point) !== undefined).flatMap((point) => {
+      const { index } = point;
+      if (wanted?.includes(point) === true) return [{ space, point: index, ...(mechanism === undefined ? {} : { mechanism }) }]; // prettier-ignore
+      const comesAlong = wanted === undefined || point.role === 'lifecycle';
+      return comesAlong ? [{ space, point: index, mechanism: 'import' as const }] : [];
+    }),
+  );
+}
+
+const MECHANISMS = { import: 'importTracepoint', stopping: 'stoppingTracepoint', none: 'none' } as const;
+
+/** One entry for each point that is served anywhere, and for each that was chosen. */
+function servedPoints({ engine, requests, running }: Started): TracepointsBody['points'] {
+  return requests.flatMap(({ point, mechanism }, index) => {
+    const served = running.points[index];
+    const told: PointMechanism = served === undefined ? 'none' : MECHANISMS[served.mechanism];
+    // Of those that only came along nobody misses one.
+    if (told === 'none' && mechanism === 'import') return [];
+    const hits =
+      served?.mechanism === 'stopping' ? engine.hitCounts([served.breakpoint]).get(served.breakpoint) : undefined;
+    return [
+      {
+        point: POINTS[point]?.name ?? '',
+        mechanism: told,
+        ...(hits === undefined ? {} : { hits: hits.hits }),
+        ...(served?.mechanism === 'none' ? { message: served.why } : {}),
+      },
+    ];
+  });
+}
+
+function startedMessage(points: TracepointsBody['points']): string {
+  const count = (mechanism: PointMechanism): number => points.filter((each) => each.mechanism === mechanism).length;
+  const parts = [`${count('importTracepoint')} by import slots, without a stop`];
+  if (count('stoppingTracepoint') > 0) parts.push(`${count('stoppingTracepoint')} by a short stop each`);
+  if (count('none') > 0) parts.push(`${count('none')} cannot be recorded`);
+  return `Recording calls of points: ${parts.join(', ')}`;
+}
