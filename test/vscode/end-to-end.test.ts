@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { holdEvents } from './held-objects.js';
 import { openTestWindow } from './test-window.js';
-import type { Workbench} from './workbench.js';
+import type { Workbench } from './workbench.js';
 import { WORK_TIMEOUT_MS } from './workbench.js';
 
 describe('end to end', function () {

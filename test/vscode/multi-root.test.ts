@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openTestWindow } from './test-window.js';
-import type { Workbench} from './workbench.js';
+import type { Workbench } from './workbench.js';
 import { WORK_TIMEOUT_MS } from './workbench.js';
 
 describe('a workspace of two folders', function () {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { openTestWindow } from './test-window.js';
-import type { Workbench} from './workbench.js';
+import type { Workbench } from './workbench.js';
 import { WORK_TIMEOUT_MS } from './workbench.js';
 
 describe('workspace trust', function () {
