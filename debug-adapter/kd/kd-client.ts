@@ -52,6 +52,8 @@ export class KdClient {
   readonly #asks: TargetAsks;
   #state: 'connecting' | 'running' | 'stopped' | 'closed' = 'connecting';
   #stop: StateChange | undefined;
+  /** As the target told it; where it stands may have been changed since. */
+  #reported: StateChange | undefined;
   #started = false;
   /** Requests since the target was made, without repeats. */
   requests = 0;
@@ -98,6 +100,11 @@ export class KdClient {
   /** The report of the stop that holds now. */
   get stop(): StateChange | undefined {
     return this.#state === 'stopped' ? this.#stop : undefined;
+  }
+
+  /** An instruction was done in the target's place: it stands behind that now, and has not run. */
+  standAt(stop: StateChange): void {
+    if (this.#state === 'stopped') this.#stop = stop;
   }
 
   /** Whether the line has damaged something lately: answers are asked for twice, and should be short. */
@@ -249,13 +256,23 @@ export class KdClient {
       this.#odd(`a state change of ${payload.length} bytes`);
       return;
     }
-    const again = this.#state === 'stopped' && this.#stop !== undefined && sameStop(this.#stop, stop);
+    const again = this.#state === 'stopped' && this.#isReported(stop);
     this.#state = 'stopped';
-    this.#stop = stop;
+    if (!again) {
+      this.#stop = stop;
+      this.#reported = stop;
+    }
     // The target answers a reset by reporting its stop again; a request that was under way is made again.
     this.#exchange.interrupted(again ? 'again' : stoppedAnew(this.link.description));
     this.#happenings.tell('stopped');
     if (!again) this.#options.onEvent({ type: 'stopped', stop });
+  }
+
+  /** The same stop once more. The target may tell it with the program counter that it was given since. */
+  #isReported(stop: StateChange): boolean {
+    if (this.#reported === undefined || this.#stop === undefined) return false;
+    const { programCounter } = this.#stop;
+    return sameStop(this.#reported, stop) || sameStop({ ...this.#reported, programCounter }, stop);
   }
 
   /** A stopped target prints nothing and wants no files. */

@@ -1,6 +1,6 @@
 /** Stepping by line: instructions until the program counter leaves a range, calls stepped over by a breakpoint at their return. */
-import { Code, Decoder, DecoderOptions, FlowControl } from 'iced-x86';
 import type { BreakpointSites } from './machine/breakpoint-sites.js';
+import { callLength } from './machine/instruction.js';
 import type { KdMemory } from './machine/kd-memory.js';
 import type { RunControl } from './machine/run-control.js';
 import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from './protocol/state-change.js';
@@ -19,23 +19,6 @@ export interface StepEnd {
 
 /** A line that loops for ever is left to the user after so many. */
 const MAX_INSTRUCTIONS = 100_000;
-
-/** Bytes of the call at the beginning; undefined when there is none. */
-export function callLength(code: Uint8Array): number | undefined {
-  const decoder = new Decoder(64, code, DecoderOptions.None);
-  try {
-    const instruction = decoder.decode();
-    try {
-      if (instruction.code === Code.INVALID) return undefined;
-      const flow = instruction.flowControl;
-      return flow === FlowControl.Call || flow === FlowControl.IndirectCall ? instruction.length : undefined;
-    } finally {
-      instruction.free();
-    }
-  } finally {
-    decoder.free();
-  }
-}
 
 export class RangeStep {
   constructor(

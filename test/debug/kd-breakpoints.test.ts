@@ -196,7 +196,10 @@ describe('breakpoints of the kernel engine', () => {
       assert.equal(stop.thread, thread);
       return ripOf(stop);
     };
+    const before = made.engine.client.requests;
     assert.equal(await step(), dpc + 4n);
+    assert.ok(made.engine.client.requests - before <= 2, 'the instruction under our INT3 was done here');
+    assert.ok(bench.target.kernel.slots.some(({ processor }) => processor.registers.rip === dpc + 4n));
     const code = await made.read(dpc, 64);
     const call = dpc + BigInt(Buffer.from(code).indexOf(Buffer.from([0xff, 0x15])));
     const after = await step({ range: { from: dpc, to: call + 6n }, stepOverCalls: true });

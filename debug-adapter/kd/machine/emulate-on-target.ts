@@ -9,7 +9,7 @@ import type { EmulateInstruction } from './run-control.js';
 /** An instruction reads from two places at most (a stack and an operand); one more for a way out. */
 const MAX_ROUNDS = 3;
 
-export const emulateOnTarget: EmulateInstruction = async (context, instruction, memory) => {
+export const emulateOnTarget: EmulateInstruction = async (context, instruction, memory, watches) => {
   const known = new Map<string, Uint8Array>();
   for (let round = 0; round < MAX_ROUNDS; round++) {
     let missing: { readonly address: bigint; readonly length: number } | undefined;
@@ -17,13 +17,14 @@ export const emulateOnTarget: EmulateInstruction = async (context, instruction, 
     const after = context.copy();
     const done = emulate(after, instruction, {
       read: (address, length) => {
+        if (watches('read', address, length)) return undefined;
         const bytes = known.get(`${address}/${length}`);
         if (bytes === undefined) missing ??= { address, length };
         return bytes;
       },
       write: (address, data) => {
         // Two writes are not undone when the second is refused.
-        if (write !== undefined) return false;
+        if (write !== undefined || watches('write', address, data.length)) return false;
         write = { address, data };
         return true;
       },

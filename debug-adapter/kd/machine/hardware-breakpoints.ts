@@ -85,6 +85,17 @@ export class HardwareBreakpoints {
     return this.#slots[slot]?.kind === 'execute';
   }
 
+  /** Whether an access of the target would hit: one that is done in its place would not. */
+  watches(access: 'read' | 'write', address: bigint, length: number): boolean {
+    return this.#slots.some(
+      (watch) =>
+        watch !== undefined &&
+        (watch.kind === 'readwrite' || watch.kind === access) &&
+        address < watch.address + BigInt(watch.length) &&
+        watch.address < address + BigInt(length),
+    );
+  }
+
   /** Writes the registers of every processor, when something changed since. */
   async apply(processorCount: number): Promise<void> {
     if (!this.#dirty) return;

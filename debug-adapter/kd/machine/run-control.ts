@@ -10,15 +10,24 @@ import { DBG_CONTINUE, DBG_EXCEPTION_NOT_HANDLED, getContext, setContext } from 
 import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from '../protocol/state-change.js';
 import type { BreakpointSites, Site } from './breakpoint-sites.js';
 import type { HardwareBreakpoints } from './hardware-breakpoints.js';
+import { isWholeInstruction } from './instruction.js';
 import type { KdMemory } from './kd-memory.js';
 
 const INT3 = 0xcc;
+/** As many as a stop's report brings of what is at its program counter. */
+const REPORTED_BYTES = 16;
 
 /**
  * Does what the instruction at RIP does, on the context and the target's memory. false: it does not know this instruction, and nothing
  * was changed.
  */
-export type EmulateInstruction = (context: X64Context, instruction: Uint8Array, memory: KdMemory) => Promise<boolean>;
+export type EmulateInstruction = (
+  context: X64Context,
+  instruction: Uint8Array,
+  memory: KdMemory,
+  /** Accesses that the target itself has to make: a data breakpoint waits for them. */
+  watches: (access: 'read' | 'write', address: bigint, length: number) => boolean,
+) => Promise<boolean>;
 
 export interface RunControlOptions {
   readonly client: KdClient;
@@ -158,7 +167,7 @@ export class RunControl {
     const stop = this.#mustBeStopped();
     await this.#hardware.apply(stop.processorCount);
     const here = this.#sites.at(this.#programCounter(stop));
-    if (here.length > 0 && !this.#isHardCoded(stop)) return this.#stepOff(here);
+    if (here.length > 0 && !this.#isHardCoded(stop)) return (await this.#stepHere(stop)) ?? this.#stepOff(here);
     await this.#leaveInstruction(stop);
     await this.#rearmLost();
     return this.#trace();
@@ -183,9 +192,41 @@ export class RunControl {
   async #emulated(stop: StateChange): Promise<boolean> {
     const context = await this.context(stop.processor);
     const instruction = this.#originalBytes(stop);
-    if (!(await this.#emulate(context, instruction, this.#memory))) return false;
+    const watches = this.#hardware.watches.bind(this.#hardware);
+    if (!(await this.#emulate(context, instruction, this.#memory, watches))) return false;
     await this.writeContext(stop.processor, context);
     return true;
+  }
+
+  /**
+   * A step off one of our INT3s, done here: the target stays stopped, and its registers are those behind the instruction. Undefined where
+   * the instruction is not known.
+   */
+  async #stepHere(stop: StateChange): Promise<StateChange | undefined> {
+    if (stop.kind !== 'exception' || !(await this.#emulated(stop))) return undefined;
+    const { rip, eflags } = await this.context(stop.processor);
+    const next: StateChange = {
+      ...stop,
+      code: STATUS_SINGLE_STEP,
+      address: rip,
+      parameters: [],
+      programCounter: rip,
+      report: { ...stop.report, dr6: 0n, eflags, instructionBytes: await this.#bytesFrom(stop, rip) },
+    };
+    this.#atOwnInt3 = this.#sites.at(rip).length > 0;
+    this.#client.standAt(next);
+    return next;
+  }
+
+  /** What the stop's report has of the instruction at an address, else what memory has. */
+  async #bytesFrom(stop: StateChange, address: bigint): Promise<Uint8Array> {
+    const { instructionBytes } = stop.report;
+    const distance = address - stop.programCounter;
+    if (distance > 0n && distance < BigInt(instructionBytes.length)) {
+      const rest = instructionBytes.subarray(Number(distance));
+      if (isWholeInstruction(rest)) return rest;
+    }
+    return this.#memory.readVirtual(address, REPORTED_BYTES);
   }
 
   #originalBytes(stop: StateChange): Uint8Array {
