@@ -5,6 +5,7 @@
 import type { TraceModel } from './model/model.js';
 import type { TraceObject } from './model/objects.js';
 import { Flag, Kind } from './model/records.js';
+import type { Uses } from './model/signals.js';
 import { Fate } from './model/transitions.js';
 import { Outcome } from './model/waits.js';
 import { Evidence, Meeting } from './model/wakes.js';
@@ -161,15 +162,17 @@ function wiped(model: TraceModel, object: TraceObject, fates: Fates, add: Add): 
 
 /** A notification event set again while its waiter works, and then reset: the second signal is gone with the first. */
 function resetTooLate(model: TraceModel, object: TraceObject, fates: Fates, add: Add): void {
-  const activity = model.wakes.activity.byObject[object.id];
-  if (object.kind !== 'notification' || activity === undefined || model.gaps.length > 0) return;
+  if (object.kind !== 'notification' || model.gaps.length > 0) return;
+  const { clears, takes } = model.wakes.activity.of(object.id);
+  const resets = Array.from(clears.from.keys()).filter((row) => clears.kind[row] === Kind.Reset);
   const { time } = model.records;
   const lost = fates(object.id, Fate.Coalesced).flatMap((record) => {
     const at = time[record] ?? 0;
-    const reset = activity.clears.find((clear) => clear.kind === Kind.Reset && clear.from > at);
+    const reset = resets.find((row) => (clears.from[row] ?? 0) > at);
     // Whoever waited in between has seen the signal.
-    const seen = activity.takes.some((use) => use.until > at && (reset === undefined || use.from < reset.until));
-    return reset === undefined || seen ? [] : [record, reset.record];
+    const until = reset === undefined ? Infinity : (clears.until[reset] ?? 0);
+    const seen = takes.from.some((from, row) => (takes.until[row] ?? 0) > at && from < until);
+    return reset === undefined || seen ? [] : [record, clears.record[reset] ?? 0];
   });
   const [, by] = lost;
   if (by === undefined) return;
@@ -232,15 +235,18 @@ function spins(model: TraceModel, object: TraceObject, index: ObjectIndex, add: 
   }
 }
 
+const usesOf = ({ wait, from, until, outcome }: Uses) =>
+  Array.from(wait, (one, row) => ({
+    ...{ wait: one, from: from[row] ?? 0, until: until[row] ?? 0, outcome: outcome[row] ?? Outcome.Unknown },
+  }));
+
 /** One waiter took the signal while another had waited longer and then got none. */
 function stolen(model: TraceModel, object: TraceObject, add: Add): void {
   if (object.kind !== 'synchronization') return;
-  const activity = model.wakes.activity.byObject[object.id];
-  const starved = [
-    ...(activity?.timeouts ?? []),
-    ...(activity?.takes.filter((use) => use.outcome === Outcome.Open) ?? []),
-  ];
-  const taken = (activity?.takes ?? []).filter((use) => use.outcome === Outcome.Satisfied);
+  const { takes, timeouts } = model.wakes.activity.of(object.id);
+  const uses = [...usesOf(timeouts), ...usesOf(takes)];
+  const starved = uses.filter(({ outcome }) => outcome === Outcome.TimedOut || outcome === Outcome.Open);
+  const taken = uses.filter(({ outcome }) => outcome === Outcome.Satisfied);
   for (const loser of starved) {
     const thread = model.waits.thread[loser.wait];
     const winner = taken.find(

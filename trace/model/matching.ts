@@ -8,41 +8,32 @@
  * releases any number. What follows from these rules alone is decided; the rest is ambiguous.
  */
 import { forcedPairs } from './forced.js';
-import { IntervalIndex } from './intervals.js';
+import { IntervalIndex, type Intervals } from './intervals.js';
 
-export interface Token {
-  /** Record of the signal; -1: the state at the object's beginning. */
-  readonly record: number;
-  readonly from: number;
-  /** Latest moment at which it may still be there. */
-  readonly until: number;
-  /** A later call found it gone and nothing but a wait can have taken it. */
-  readonly mustBeTaken: boolean;
+/** A column per field. Units of one signal (a semaphore's) are rows of their own, one behind the other. */
+export interface Tokens extends Intervals {
+  /** Record of the signal; -1: the state at the object's beginning. `until`: latest moment at which it may still be there. */
+  readonly record: Int32Array;
+  /** 1: a later call found it gone and nothing but a wait can have taken it. */
+  readonly mustBeTaken: Uint8Array;
 }
 
-/** Not one token, but that there may be unseen ones in a stretch of time: lost records, a state nobody recorded. */
-export interface Unseen {
-  readonly from: number;
-  readonly until: number;
-}
-
-export interface Taker {
+/** Waits that may have taken a token in [from, until]. */
+export interface Takers extends Intervals {
   /** Row in Waits. */
-  readonly wait: number;
-  readonly begin: number;
-  readonly end: number;
-  /** Satisfied for sure. Otherwise it may have been: it counts as a possible taker only. */
-  readonly satisfied: boolean;
+  readonly wait: Int32Array;
+  /** 1: satisfied for sure. Otherwise it may have been: it counts as a possible taker only. */
+  readonly satisfied: Uint8Array;
 }
 
-export interface Match {
-  readonly taker: Taker;
-  /** The token, when it is decided. */
-  readonly token: Token | undefined;
-  /** All tokens that it can have taken, when there is no one token; capped. */
-  readonly candidates: readonly Token[];
+/** By taker; of those that are not satisfied for sure it says nothing. */
+export interface Matches {
+  /** Row of the token, when it is decided; else -1. */
+  readonly token: Int32Array;
   /** An unseen signal can have satisfied it as well. */
-  readonly unseen: boolean;
+  readonly unseen: Uint8Array;
+  /** Rows of all tokens that it can have taken, when there is no one token; capped. */
+  readonly candidates: ReadonlyMap<number, readonly number[]>;
 }
 
 /** More candidates than this are not listed. */
@@ -52,34 +43,99 @@ export const MAX_UNITS = 4;
 /** Larger components are left ambiguous: the exact test walks them recursively. */
 const MAX_COMPONENT = 2_000;
 
-/** Candidates by overlap alone: notification events, semaphores, and objects whose kind is unknown. */
-export function matchByOverlap(tokens: readonly Token[], takers: readonly Taker[], unseen: readonly Unseen[]): Match[] {
+/**
+ * Candidates by overlap alone: notification events, semaphores, and objects whose kind is unknown.
+ * @param unseen stretches in which there may be tokens nobody recorded: lost records, a first state
+ */
+export function matchByOverlap(tokens: Tokens, takers: Takers, unseen: IntervalIndex): Matches {
   const index = new IntervalIndex(tokens);
-  const hidden = new IntervalIndex(unseen);
-  return takers
-    .filter(({ satisfied }) => satisfied)
-    .map((taker) => {
-      const candidates = index.overlapping(taker.begin, taker.end, MAX_CANDIDATES + 1);
-      const maybeUnseen = hidden.any(taker.begin, taker.end);
-      const only = candidates.length === 1 ? candidates[0] : undefined;
-      return { taker, token: only, candidates, unseen: maybeUnseen };
-    });
+  const found = new Int32Array(MAX_CANDIDATES + 1);
+  const token = new Int32Array(takers.count).fill(-1);
+  const maybeUnseen = new Uint8Array(takers.count);
+  const candidates = new Map<number, readonly number[]>();
+  for (let taker = 0; taker < takers.count; taker += 1) {
+    if (takers.satisfied[taker] !== 1) continue;
+    const from = takers.from[taker] ?? 0;
+    const until = takers.until[taker] ?? 0;
+    const count = index.overlapping(from, until, found);
+    if (unseen.any(from, until)) maybeUnseen[taker] = 1;
+    if (count === 1) token[taker] = found[0] ?? -1;
+    else if (count > 1) candidates.set(taker, [...found.subarray(0, count)]);
+  }
+  return { token, unseen: maybeUnseen, candidates };
 }
 
 /** One token, one taker: auto-reset events, mutants, and semaphores, of which one signal may make several tokens. */
-export function matchOneToOne(tokens: readonly Token[], takers: readonly Taker[], unseen: readonly Unseen[]): Match[] {
+export function matchOneToOne(tokens: Tokens, takers: Takers, unseen: IntervalIndex): Matches {
   const graph = new Graph(tokens, takers, unseen);
   graph.propagate();
   graph.decideComponents();
   return graph.matches();
 }
 
-/** Takers and tokens, by number, with an edge for "can have taken". Lists are short: plain arrays beat sets here. */
+/** Short lists, one per row, in one array; each can only become shorter. */
+class Lists {
+  readonly #first: Uint32Array;
+  readonly #count: Uint32Array;
+  readonly #values: Int32Array;
+
+  constructor(first: Uint32Array, values: Int32Array) {
+    this.#first = first;
+    this.#values = values;
+    this.#count = new Uint32Array(first.length - 1);
+    for (let row = 0; row < this.#count.length; row += 1) this.#count[row] = (first[row + 1] ?? 0) - (first[row] ?? 0);
+  }
+
+  /** For each value the rows that list it, ascending. */
+  reversed(rows: number): Lists {
+    const first = new Uint32Array(rows + 1);
+    for (const value of this.#values) first[value + 1] = (first[value + 1] ?? 0) + 1;
+    for (let row = 0; row < rows; row += 1) first[row + 1] = (first[row + 1] ?? 0) + (first[row] ?? 0);
+    const next = first.slice();
+    const values = new Int32Array(this.#values.length);
+    for (let row = 0; row < this.#count.length; row += 1) {
+      for (let at = this.#first[row] ?? 0; at < (this.#first[row + 1] ?? 0); at += 1) {
+        const value = this.#values[at] ?? 0;
+        values[next[value] ?? 0] = row;
+        next[value] = (next[value] ?? 0) + 1;
+      }
+    }
+    return new Lists(first, values);
+  }
+
+  count(row: number): number {
+    return this.#count[row] ?? 0;
+  }
+
+  at(row: number, place: number): number {
+    return this.#values[(this.#first[row] ?? 0) + place] ?? -1;
+  }
+
+  of(row: number): Int32Array {
+    const first = this.#first[row] ?? 0;
+    return this.#values.subarray(first, first + this.count(row));
+  }
+
+  remove(row: number, value: number): void {
+    const list = this.of(row);
+    const at = list.indexOf(value);
+    if (at < 0) return;
+    list.copyWithin(at, at + 1);
+    this.#count[row] = list.length - 1;
+  }
+
+  keepOnly(row: number, value: number): void {
+    this.#values[this.#first[row] ?? 0] = value;
+    this.#count[row] = 1;
+  }
+}
+
+/** Takers and tokens, by number, with an edge for "can have taken". */
 class Graph {
-  readonly #tokens: readonly Token[];
-  readonly #takers: readonly Taker[];
-  readonly #tokensOf: number[][];
-  readonly #takersOf: number[][];
+  readonly #tokens: Tokens;
+  readonly #takers: Takers;
+  readonly #tokensOf: Lists;
+  readonly #takersOf: Lists;
   readonly #unseen: Uint8Array;
   /** More candidates than can be listed: nothing may be decided for it or against it. */
   readonly #overfull: Uint8Array;
@@ -88,31 +144,50 @@ class Graph {
   /** An unlisted candidate could be any older token: tokens must not look as if nobody else could take them. */
   readonly #loose: boolean;
 
-  constructor(tokens: readonly Token[], takers: readonly Taker[], unseen: readonly Unseen[]) {
+  constructor(tokens: Tokens, takers: Takers, unseen: IntervalIndex) {
     this.#tokens = tokens;
     this.#takers = takers;
-    const index = new IntervalIndex(tokens.map(({ from, until }, token) => ({ from, until, token })));
-    const hidden = new IntervalIndex(unseen);
-    const several = tokens.some((token, at) => at > 0 && tokens[at - 1] === token);
-    const listed = MAX_CANDIDATES * (several ? MAX_UNITS : 1);
-    this.#takersOf = tokens.map(() => []);
-    this.#unseen = new Uint8Array(takers.length);
-    this.#overfull = new Uint8Array(takers.length);
-    this.#decided = new Int32Array(takers.length).fill(-1);
-    this.#tokensOf = takers.map(({ begin, end }, taker) => {
-      const list = index.overlapping(begin, end, listed + 1).map(({ token }) => token);
-      if (list.length > listed) this.#overfull[taker] = 1;
-      if (hidden.any(begin, end)) this.#unseen[taker] = 1;
-      for (const token of list) this.#takersOf[token]?.push(taker);
-      return list;
-    });
+    this.#unseen = new Uint8Array(takers.count);
+    this.#overfull = new Uint8Array(takers.count);
+    this.#decided = new Int32Array(takers.count).fill(-1);
+    this.#tokensOf = this.#overlaps(unseen);
+    this.#takersOf = this.#tokensOf.reversed(tokens.count);
     this.#loose = this.#overfull.includes(1);
+  }
+
+  #overlaps(unseen: IntervalIndex): Lists {
+    const { count, from, until } = this.#takers;
+    const index = new IntervalIndex(this.#tokens);
+    const listed = MAX_CANDIDATES * (hasUnits(this.#tokens) ? MAX_UNITS : 1);
+    const found = new Int32Array(listed + 1);
+    const first = new Uint32Array(count + 1);
+    let values = new Int32Array(count * 2 + listed + 1);
+    let next = 0;
+    for (let taker = 0; taker < count; taker += 1) {
+      const begin = from[taker] ?? 0;
+      const end = until[taker] ?? 0;
+      const overlapping = index.overlapping(begin, end, found);
+      if (overlapping > listed) this.#overfull[taker] = 1;
+      if (unseen.any(begin, end)) this.#unseen[taker] = 1;
+      if (next + overlapping > values.length) {
+        const larger = new Int32Array(values.length * 2);
+        larger.set(values);
+        values = larger;
+      }
+      for (let at = 0; at < overlapping; at += 1) values[next++] = found[at] ?? 0;
+      first[taker + 1] = next;
+    }
+    return new Lists(first, values.subarray(0, next));
   }
 
   /** Where only one is left, it is the one; that narrows others. */
   propagate(): void {
-    const takers = [...this.#takers.keys()];
-    const tokens = [...this.#tokens.keys()];
+    const takers: number[] = [];
+    const tokens: number[] = [];
+    for (let taker = this.#takers.count - 1; taker >= 0; taker -= 1) this.#settleTaker(taker, takers, tokens);
+    for (let token = this.#tokens.count - 1; token >= 0; token -= 1) {
+      if (this.#tokens.mustBeTaken[token] === 1) tokens.push(token);
+    }
     for (;;) {
       const taker = takers.pop();
       if (taker !== undefined) {
@@ -126,40 +201,39 @@ class Graph {
   }
 
   #settleTaker(taker: number, takers: number[], tokens: number[]): void {
-    const list = this.#tokensOf[taker];
-    const only = list?.[0];
-    if (list?.length !== 1 || only === undefined || this.#decided[taker] !== -1) return;
-    if (this.#unseen[taker] === 1 || this.#takers[taker]?.satisfied !== true) return;
-    this.#assign(taker, only, takers, tokens);
+    if (this.#tokensOf.count(taker) !== 1 || this.#decided[taker] !== -1) return;
+    if (this.#unseen[taker] === 1 || this.#takers.satisfied[taker] !== 1) return;
+    this.#assign(taker, this.#tokensOf.at(taker, 0), takers, tokens);
   }
 
   #settleToken(token: number, takers: number[], tokens: number[]): void {
-    const list = this.#takersOf[token];
-    const only = list?.[0];
-    if (this.#tokens[token]?.mustBeTaken !== true || this.#loose || list?.length !== 1 || only === undefined) return;
+    if (this.#tokens.mustBeTaken[token] !== 1 || this.#loose || this.#takersOf.count(token) !== 1) return;
+    const only = this.#takersOf.at(token, 0);
     if (this.#decided[only] === -1) this.#assign(only, token, takers, tokens);
   }
 
   #assign(taker: number, token: number, takers: number[], tokens: number[]): void {
     this.#decided[taker] = token;
-    for (const other of this.#tokensOf[taker] ?? []) {
+    for (let at = 0; at < this.#tokensOf.count(taker); at += 1) {
+      const other = this.#tokensOf.at(taker, at);
       if (other === token) continue;
-      remove(this.#takersOf[other], taker);
+      this.#takersOf.remove(other, taker);
       tokens.push(other);
     }
-    this.#tokensOf[taker] = [token];
-    for (const other of this.#takersOf[token] ?? []) {
+    this.#tokensOf.keepOnly(taker, token);
+    for (let at = 0; at < this.#takersOf.count(token); at += 1) {
+      const other = this.#takersOf.at(token, at);
       if (other === taker) continue;
-      remove(this.#tokensOf[other], token);
+      this.#tokensOf.remove(other, token);
       takers.push(other);
     }
-    this.#takersOf[token] = [taker];
+    this.#takersOf.keepOnly(token, taker);
   }
 
   /** What propagation leaves: an edge is decided when no complete assignment goes without it. */
   decideComponents(): void {
-    const seen = new Uint8Array(this.#takers.length);
-    for (const start of this.#takers.keys()) {
+    const seen = new Uint8Array(this.#takers.count);
+    for (let start = 0; start < seen.length; start += 1) {
       if (seen[start] === 1 || this.#decided[start] !== -1) continue;
       const component = this.#component(start, seen);
       if (component.takers.length + component.tokens.size > MAX_COMPONENT) continue;
@@ -175,10 +249,10 @@ class Graph {
     seen[start] = 1;
     for (let taker = stack.pop(); taker !== undefined; taker = stack.pop()) {
       takers.push(taker);
-      for (const token of this.#tokensOf[taker] ?? []) {
+      for (const token of this.#tokensOf.of(taker)) {
         if (tokens.has(token)) continue;
         tokens.add(token);
-        for (const other of this.#takersOf[token] ?? []) {
+        for (const other of this.#takersOf.of(token)) {
           if (seen[other] === 1) continue;
           seen[other] = 1;
           stack.push(other);
@@ -190,48 +264,55 @@ class Graph {
 
   /** Decided is what every complete assignment has in common (forced.ts). */
   #decideComponent({ takers, tokens }: { takers: readonly number[]; tokens: ReadonlySet<number> }): void {
-    const list = [...tokens].sort((a, b) => (this.#tokens[a]?.from ?? 0) - (this.#tokens[b]?.from ?? 0));
+    const begins = this.#tokens.from;
+    const ends = this.#takers.until;
+    const list = [...tokens].sort((a, b) => order(begins[a], begins[b]));
     const place = new Map(list.map((token, at) => [token, at] as const));
-    const order = [...takers].sort((a, b) => (this.#takers[a]?.end ?? 0) - (this.#takers[b]?.end ?? 0));
+    const inOrder = [...takers].sort((a, b) => order(ends[a], ends[b]));
+    const isSatisfied = (taker: number): boolean => this.#takers.satisfied[taker] === 1;
     const forced = forcedPairs({
-      partners: order.map((taker) =>
-        (this.#tokensOf[taker] ?? []).map((token) => place.get(token) ?? 0).sort((a, b) => a - b),
+      partners: inOrder.map((taker) =>
+        Array.from(this.#tokensOf.of(taker), (token) => place.get(token) ?? 0).sort((a, b) => a - b),
       ),
-      mustLeft: order.map((taker) => this.#takers[taker]?.satisfied === true && this.#unseen[taker] !== 1),
-      mustRight: list.map((token) => !this.#loose && this.#tokens[token]?.mustBeTaken === true),
+      mustLeft: inOrder.map((taker) => isSatisfied(taker) && this.#unseen[taker] !== 1),
+      mustRight: list.map((token) => !this.#loose && this.#tokens.mustBeTaken[token] === 1),
     });
     forced.forEach((at, index) => {
-      const taker = order[index] ?? -1;
-      if (at >= 0 && this.#takers[taker]?.satisfied === true) this.#decided[taker] = list[at] ?? -1;
+      const taker = inOrder[index] ?? -1;
+      if (at >= 0 && isSatisfied(taker)) this.#decided[taker] = list[at] ?? -1;
     });
   }
 
-  matches(): Match[] {
-    const matches: Match[] = [];
-    this.#takers.forEach((taker, at) => {
-      if (!taker.satisfied) return;
-      const decided = this.#tokens[this.#decided[at] ?? -1];
-      const list = this.#tokensOf[at] ?? [];
-      const unseen = decided === undefined && this.#unseen[at] === 1;
+  matches(): Matches {
+    const candidates = new Map<number, readonly number[]>();
+    const token = this.#decided.slice();
+    for (let taker = 0; taker < token.length; taker += 1) {
+      if (token[taker] !== -1) {
+        this.#unseen[taker] = 0;
+        continue;
+      }
       // Tokens of one signal (a semaphore's) need not be told apart.
-      const signals = distinct(list.flatMap((one) => this.#tokens[one] ?? []));
-      const token = decided ?? (signals.length === 1 ? signals[0] : undefined);
-      const candidates = token === undefined ? signals : NOTHING;
-      matches.push({ taker, token, candidates, unseen });
-    });
-    return matches;
+      const signals = this.#distinct(this.#tokensOf.of(taker));
+      if (signals.length === 1) token[taker] = signals[0] ?? -1;
+      else if (signals.length > 1) candidates.set(taker, signals);
+    }
+    return { token, unseen: this.#unseen, candidates };
+  }
+
+  #distinct(tokens: Int32Array): readonly number[] {
+    const { record } = this.#tokens;
+    const distinct: number[] = [];
+    for (const token of tokens) {
+      if (!distinct.some((other) => record[other] === record[token])) distinct.push(token);
+    }
+    return distinct;
   }
 }
 
-const NOTHING: readonly Token[] = [];
+const order = (a = 0, b = 0): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function distinct(tokens: readonly Token[]): readonly Token[] {
-  return tokens.length < 2
-    ? tokens
-    : tokens.filter(({ record }, at) => tokens.findIndex((token) => token.record === record) === at);
-}
-
-function remove(list: number[] | undefined, value: number): void {
-  const at = list?.indexOf(value) ?? -1;
-  if (at >= 0) list?.splice(at, 1);
+/** Some signal made more than one token. */
+function hasUnits({ count, record }: Tokens): boolean {
+  for (let token = 1; token < count; token += 1) if (record[token] === record[token - 1]) return true;
+  return false;
 }

@@ -26,13 +26,16 @@ interface Step {
 export function ownershipOf(parts: Parts, object: TraceObject, own: ObjectActivity): Ownership | undefined {
   const { waits, threads, records } = parts;
   const steps: Step[] = [];
-  for (const { wait, outcome, uncertain } of own.takes) {
-    if (outcome === Outcome.Open) continue;
-    if (uncertain || outcome === Outcome.Unknown) return undefined;
+  const { takes, signals } = own;
+  for (let row = 0; row < takes.count; row += 1) {
+    if (takes.outcome[row] === Outcome.Open) continue;
+    if (takes.uncertain[row] === 1 || takes.outcome[row] === Outcome.Unknown) return undefined;
+    const wait = takes.wait[row] ?? 0;
     steps.push({ at: waits.end[wait] ?? 0, thread: waits.thread[wait] ?? 0, wait, record: -1 });
   }
-  for (const { record, uncertain } of own.signals) {
-    if (uncertain) return undefined;
+  for (let row = 0; row < signals.count; row += 1) {
+    if (signals.uncertain[row] === 1) return undefined;
+    const record = signals.record[row] ?? 0;
     steps.push({ at: records.time[record] ?? 0, thread: threads.of[record] ?? 0, wait: -1, record });
   }
   if (object.created < 0) return undefined;

@@ -1,10 +1,11 @@
 /** What each object went through: its transitions in order of time, what became of each signal, and counts. */
-import { IntervalIndex } from './intervals.js';
+import { chosen, IntervalIndex } from './intervals.js';
 import type { Parts } from './model.js';
 import { isCounted, isTaken, type Catalogue, type TraceObject } from './objects.js';
+import { ascending } from './order.js';
 import { Kind, UNKNOWN_BYTE } from './records.js';
-import type { ObjectActivity, Operation } from './signals.js';
-import { Outcome } from './waits.js';
+import type { ObjectActivity, Operations } from './signals.js';
+import { Outcome, OUTCOME_WORDS } from './waits.js';
 import { Evidence, Meeting, foundSignaled, holesOf, type Wakes } from './wakes.js';
 
 export const Transition = {
@@ -95,44 +96,49 @@ export interface Transitions {
   readonly counters: readonly Counters[];
 }
 
-interface Step {
-  readonly kind: Transition;
-  readonly time: number;
-  readonly record: number;
-  readonly wait: number;
+/** Steps of all objects, those of one together and in order of time. */
+type Steps = Pick<Transitions, 'count' | 'first' | 'kind' | 'time' | 'record' | 'wait'>;
+
+/** Edges of object o: `list[first[o]]` to `list[first[o + 1]]`. */
+interface EdgesByObject {
+  readonly first: Uint32Array;
+  readonly list: Uint32Array;
 }
 
 export function collectTransitions(parts: Parts, catalogue: Catalogue, wakes: Wakes): Transitions {
   const fate = new Uint8Array(parts.records.count);
   const wipedBy = new Map<number, number>();
   const edgesOf = edgesByObject(catalogue, wakes);
-  const steps: Step[][] = catalogue.objects.map(() => []);
   markTaken(wakes, fate);
   for (const object of catalogue.objects) {
-    const activity = wakes.activity.byObject[object.id];
-    if (activity !== undefined) decideFates(parts, object, activity, wakes, fate, wipedBy);
+    const activity = wakes.activity.of(object.id);
+    if (activity.signals.count > 0) decideFates(parts, object, activity, wakes, fate, wipedBy);
   }
-  const wipers = new Set(wipedBy.values());
-  for (const record of parts.order) {
-    const list = steps[catalogue.objectOf[record] ?? -1];
-    if (list === undefined) continue;
-    const kind = transitionOf(parts, record, fate[record] ?? 0, wipers);
-    if (kind !== undefined) list.push({ kind, time: parts.records.time[record] ?? 0, record, wait: -1 });
-  }
-  for (const object of catalogue.objects) {
-    if (!isTaken(object)) continue;
-    for (const edge of edgesOf[object.id] ?? []) steps[object.id]?.push(takeStep(parts, wakes, edge));
-  }
-  const counters = catalogue.objects.map((object) =>
-    countObject(parts, wakes.activity.byObject[object.id], edgesOf[object.id] ?? [], wakes, fate),
+  const steps = collectSteps(parts, catalogue, wakes, edgesOf, fate, new Set(wipedBy.values()));
+  const counters = catalogue.objects.map(({ id }) =>
+    countObject(wakes.activity.of(id), edgesOf.list.subarray(edgesOf.first[id], edgesOf.first[id + 1]), wakes, fate),
   );
-  return { ...columns(parts, catalogue, steps, wakes), fate, wipedBy, counters };
+  return { ...steps, stateAfter: statesAfter(parts, catalogue, steps, wakes), fate, wipedBy, counters };
 }
 
-function edgesByObject(catalogue: Catalogue, wakes: Wakes): number[][] {
-  const lists: number[][] = catalogue.objects.map(() => []);
-  for (let edge = 0; edge < wakes.count; edge += 1) lists[wakes.object[edge] ?? -1]?.push(edge);
-  return lists;
+function edgesByObject({ objects }: Catalogue, wakes: Wakes): EdgesByObject {
+  const first = new Uint32Array(objects.length + 1);
+  for (let edge = 0; edge < wakes.count; edge += 1) {
+    const behind = (wakes.object[edge] ?? 0) + 1;
+    first[behind] = (first[behind] ?? 0) + 1;
+  }
+  for (let object = 0; object < objects.length; object += 1) {
+    first[object + 1] = (first[object + 1] ?? 0) + (first[object] ?? 0);
+  }
+  const next = first.slice();
+  const list = new Uint32Array(wakes.count);
+  for (let edge = 0; edge < wakes.count; edge += 1) {
+    const object = wakes.object[edge] ?? 0;
+    const at = next[object] ?? 0;
+    list[at] = edge;
+    next[object] = at + 1;
+  }
+  return { first, list };
 }
 
 function markTaken(wakes: Wakes, fate: Uint8Array): void {
@@ -156,51 +162,53 @@ function decideFates(
   wipedBy: Map<number, number>,
 ): void {
   const countsUp = isCounted(object) || object.type === 'mutant';
+  const { signals, clears } = activity;
   const takers = new IntervalIndex(activity.takes);
   const holes = new IntervalIndex(holesOf(parts, object, wakes.activity));
-  const clears = activity.clears;
-  const clearing = new IntervalIndex(clears.filter(({ previous }) => previous !== 0));
-  const cleared = new IntervalIndex(clears.filter(({ uncertain }) => !uncertain));
-  const signals = new IntervalIndex(activity.signals);
+  const clearing = new IntervalIndex(chosen(clears, (row) => clears.previous[row] !== 0));
+  const cleared = new IntervalIndex(chosen(clears, (row) => clears.uncertain[row] === 0));
+  const others = new IntervalIndex(signals);
   let nextClear = 0;
   let before = object.initiallySet === false ? -Infinity : Infinity;
-  for (const signal of activity.signals) {
-    const { record } = signal;
+  for (let row = 0; row < signals.count; row += 1) {
+    const record = signals.record[row] ?? 0;
+    const kind = signals.kind[row] ?? 0;
+    const from = signals.from[row] ?? 0;
+    const end = signals.until[row] ?? 0;
     // Of a state that was not recorded: surely not signaled when it was cleared after all that came before.
     const foundClear =
-      signal.previous === 0 ||
-      ((before === -Infinity || cleared.earliestEndAfter(before) <= signal.from) &&
-        !holes.any(before, signal.until) &&
-        signals.overlapping(signal.from, signal.until, 2).length < 2);
-    before = Math.max(before === Infinity && activity.signals[0] === signal ? -Infinity : before, signal.until);
-    if (wakes.coalesced.has(record) || foundSignaled(signal)) {
+      signals.previous[row] === 0 ||
+      ((before === -Infinity || cleared.earliestEndAfter(before) <= from) &&
+        !holes.any(before, end) &&
+        !others.several(from, end));
+    before = Math.max(before === Infinity && row === 0 ? -Infinity : before, end);
+    if (wakes.coalesced.has(record) || foundSignaled(signals, row)) {
       fate[record] = Fate.Coalesced;
       continue;
     }
     if (fate[record] !== Fate.None || wakes.kept.has(record)) continue;
     // Set again before it expired: nothing was there to be wiped, or to be taken.
-    if (signal.kind === Kind.TimerSet) {
+    if (kind === Kind.TimerSet) {
       fate[record] = Fate.Undecided;
       continue;
     }
-    while (nextClear < clears.length && (clears[nextClear]?.from ?? 0) < signal.until) nextClear += 1;
-    const clear = signal.kind === Kind.Pulse ? undefined : clears[nextClear];
-    const until = signal.kind === Kind.Pulse ? signal.until : (clear?.until ?? Infinity);
-    const disturbed =
-      takers.any(signal.from, until) || holes.any(signal.from, until) || signal.uncertain || !(countsUp || foundClear);
-    const crossed = signal.kind !== Kind.Pulse && clearing.any(signal.from, signal.until);
-    fate[record] = fateOf(signal, clear, disturbed || (crossed && clear === undefined), wakes);
-    if (fate[record] === Fate.Wiped && clear !== undefined && !crossed) wipedBy.set(record, clear.record);
+    while (nextClear < clears.count && (clears.from[nextClear] ?? 0) < end) nextClear += 1;
+    const isPulse = kind === Kind.Pulse;
+    const clear = isPulse || nextClear >= clears.count ? -1 : nextClear;
+    const until = isPulse ? end : (clears.until[clear] ?? Infinity);
+    const uncertain = signals.uncertain[row] === 1;
+    const disturbed = takers.any(from, until) || holes.any(from, until) || uncertain || !(countsUp || foundClear);
+    const crossed = !isPulse && clearing.any(from, end);
+    fate[record] = disturbed || (crossed && clear < 0) ? Fate.Undecided : untakenFate(isPulse, clears, clear);
+    if (fate[record] === Fate.Wiped && clear >= 0 && !crossed) wipedBy.set(record, clears.record[clear] ?? -1);
   }
 }
 
-/** Of a signal that no wait is known to have taken. `disturbed`: somebody may have taken it all the same. */
-function fateOf(signal: Operation, clear: Operation | undefined, disturbed: boolean, wakes: Wakes): Fate {
-  if (disturbed) return Fate.Undecided;
-  if (signal.kind === Kind.Pulse) return Fate.Missed;
-  if (clear === undefined) return Fate.Pending;
-  const sure = clear.previous !== 0 && !clear.uncertain && !wakes.coalesced.has(signal.record);
-  return sure ? Fate.Wiped : Fate.Undecided;
+/** Of a signal that no wait took. `clear`: row of what cleared it, -1 for none. */
+function untakenFate(isPulse: boolean, { previous, uncertain }: Operations, clear: number): Fate {
+  if (isPulse) return Fate.Missed;
+  if (clear < 0) return Fate.Pending;
+  return previous[clear] !== 0 && uncertain[clear] === 0 ? Fate.Wiped : Fate.Undecided;
 }
 
 function transitionOf(parts: Parts, record: number, fate: number, wipers: ReadonlySet<number>): Transition | undefined {
@@ -242,50 +250,104 @@ function transitionOf(parts: Parts, record: number, fate: number, wipers: Readon
 }
 
 /** A wait that was there already took the signal within the signaling call; one that came later took it at its return. */
-function takeStep(parts: Parts, wakes: Wakes, edge: number): Step {
-  const wait = wakes.wait[edge] ?? 0;
+function timeOfTake(parts: Parts, wakes: Wakes, edge: number): number {
   const signal = wakes.signal[edge] ?? -1;
-  const end = parts.waits.end[wait] ?? 0;
-  const released = signal >= 0 && wakes.meeting[edge] === Meeting.Released;
-  const returned = (parts.records.time[signal] ?? 0) + (parts.records.duration[signal] ?? 0);
-  return { kind: Transition.Take, time: released ? Math.min(returned, end) : end, record: -1, wait };
+  const end = parts.waits.end[wakes.wait[edge] ?? 0] ?? 0;
+  if (signal < 0 || wakes.meeting[edge] !== Meeting.Released) return end;
+  return Math.min((parts.records.time[signal] ?? 0) + (parts.records.duration[signal] ?? 0), end);
 }
 
-function columns(
+const NO_TRANSITION = 0xff;
+
+function collectSteps(
   parts: Parts,
   catalogue: Catalogue,
-  steps: readonly Step[][],
   wakes: Wakes,
-): Omit<Transitions, 'fate' | 'wipedBy' | 'counters'> {
-  const count = steps.reduce((sum, list) => sum + list.length, 0);
-  const table = {
-    count,
-    first: new Uint32Array(catalogue.objects.length + 1),
-    kind: new Uint8Array(count),
-    time: new Float64Array(count),
-    record: new Int32Array(count),
-    wait: new Int32Array(count),
-    stateAfter: new Uint8Array(count),
+  edgesOf: EdgesByObject,
+  fate: Uint8Array,
+  wipers: ReadonlySet<number>,
+): Steps {
+  const { objectOf, objects } = catalogue;
+  const kinds = new Uint8Array(parts.records.count).fill(NO_TRANSITION);
+  const first = new Uint32Array(objects.length + 1);
+  for (let record = 0; record < kinds.length; record += 1) {
+    const object = objectOf[record] ?? -1;
+    const kind = object < 0 ? undefined : transitionOf(parts, record, fate[record] ?? 0, wipers);
+    if (kind === undefined) continue;
+    kinds[record] = kind;
+    first[object + 1] = (first[object + 1] ?? 0) + 1;
+  }
+  for (const object of objects) {
+    const takes = isTaken(object) ? (edgesOf.first[object.id + 1] ?? 0) - (edgesOf.first[object.id] ?? 0) : 0;
+    first[object.id + 1] = (first[object.id + 1] ?? 0) + takes + (first[object.id] ?? 0);
+  }
+  const count = first[objects.length] ?? 0;
+  const steps = {
+    ...{ count, first, kind: new Uint8Array(count), time: new Float64Array(count) },
+    ...{ record: new Int32Array(count), wait: new Int32Array(count) },
   };
-  let at = 0;
-  steps.forEach((list, object) => {
-    table.first[object] = at;
-    list.sort((a, b) => a.time - b.time);
-    const initial = catalogue.objects[object]?.initiallySet;
-    let state: number = initial === undefined ? State.Unknown : initial ? State.Signaled : State.NotSignaled;
-    const count = new SemaphoreCount(parts, catalogue.objects[object]);
-    for (const step of list) {
-      table.kind[at] = step.kind;
-      table.time[at] = step.time;
-      table.record[at] = step.record;
-      table.wait[at] = step.wait;
-      const kept = step.record >= 0 && wakes.kept.has(step.record);
-      table.stateAfter[at] = state = count.after(step) ?? (kept ? state : stateAfter(step.kind, state));
-      at += 1;
+  // Records come to the front of their object's rows, in order of time; takes are then merged in from behind.
+  const next = first.slice();
+  const { order, records } = parts;
+  for (let at = 0; at < order.length; at += 1) {
+    const record = order[at] ?? 0;
+    const kind = kinds[record] ?? NO_TRANSITION;
+    if (kind === NO_TRANSITION) continue;
+    const object = objectOf[record] ?? 0;
+    const row = next[object] ?? 0;
+    next[object] = row + 1;
+    setStep(steps, row, kind, records.time[record] ?? 0, record, -1);
+  }
+  for (const object of objects) {
+    if (!isTaken(object)) continue;
+    const edges = edgesOf.list.subarray(edgesOf.first[object.id], edgesOf.first[object.id + 1]);
+    mergeTakes(parts, wakes, edges, steps, first[object.id] ?? 0, next[object.id] ?? 0);
+  }
+  return steps;
+}
+
+function setStep(steps: Steps, row: number, kind: number, time: number, record: number, wait: number): void {
+  steps.kind[row] = kind;
+  steps.time[row] = time;
+  steps.record[row] = record;
+  steps.wait[row] = wait;
+}
+
+/** Rows [from, until) are in order; takes go among them, behind what has the same time. */
+function mergeTakes(parts: Parts, wakes: Wakes, edges: Uint32Array, steps: Steps, from: number, until: number): void {
+  const times = new Float64Array(edges.length);
+  for (let at = 0; at < times.length; at += 1) times[at] = timeOfTake(parts, wakes, edges[at] ?? 0);
+  const takes = ascending(times);
+  let own = until - 1;
+  let take = takes.length - 1;
+  for (let row = until + takes.length - 1; take >= 0; row -= 1) {
+    const at = takes[take] ?? 0;
+    const time = times[at] ?? 0;
+    if (own >= from && (steps.time[own] ?? 0) > time) {
+      const kind = steps.kind[own] ?? 0;
+      setStep(steps, row, kind, steps.time[own] ?? 0, steps.record[own] ?? -1, -1);
+      own -= 1;
+      continue;
     }
-  });
-  table.first[steps.length] = at;
-  return table;
+    setStep(steps, row, Transition.Take, time, -1, wakes.wait[edges[at] ?? 0] ?? 0);
+    take -= 1;
+  }
+}
+
+function statesAfter(parts: Parts, { objects }: Catalogue, steps: Steps, wakes: Wakes): Uint8Array {
+  const states = new Uint8Array(steps.count);
+  for (const object of objects) {
+    const initial = object.initiallySet;
+    let state: number = initial === undefined ? State.Unknown : initial ? State.Signaled : State.NotSignaled;
+    const count = new SemaphoreCount(parts, object);
+    for (let row = steps.first[object.id] ?? 0; row < (steps.first[object.id + 1] ?? 0); row += 1) {
+      const kind = (steps.kind[row] ?? 0) as Transition;
+      const record = steps.record[row] ?? -1;
+      const kept = record >= 0 && wakes.kept.has(record);
+      states[row] = state = count.after(kind, record) ?? (kept ? state : stateAfter(kind, state));
+    }
+  }
+  return states;
 }
 
 /** A semaphore's count, as far as it is known: a create tells whether there is any, a release how many there were. */
@@ -301,7 +363,7 @@ class SemaphoreCount {
   }
 
   /** State after a step; undefined when this is no semaphore, or the step does not change it. */
-  after({ kind, record }: Step): number | undefined {
+  after(kind: Transition, record: number): number | undefined {
     if (!this.#counts) return undefined;
     if (kind === Transition.Release) {
       const { records } = this.#parts;
@@ -346,42 +408,42 @@ function stateAfter(kind: Transition, before: number): number {
   }
 }
 
-function countObject(
-  parts: Parts,
-  activity: ObjectActivity | undefined,
-  edges: readonly number[],
-  wakes: Wakes,
-  fate: Uint8Array,
-): Counters {
-  const fates = new Array<number>(FATE_WORDS.length).fill(0);
-  for (const { record } of activity?.signals ?? []) fates[fate[record] ?? 0] = (fates[fate[record] ?? 0] ?? 0) + 1;
-  const outcomes = new Map<number, number>();
-  for (const { outcome } of activity?.takes ?? []) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-  const latencies = edges
-    .filter((edge) => wakes.evidence[edge] !== Evidence.Ambiguous)
-    .map((edge) => wakes.latency[edge] ?? NaN)
-    .filter((latency) => !Number.isNaN(latency))
-    .sort((a, b) => a - b);
-  const timedOut = activity?.timeouts.length ?? 0;
+function countObject(activity: ObjectActivity, edges: Uint32Array, wakes: Wakes, fate: Uint8Array): Counters {
+  const { signals, takes, timeouts } = activity;
+  const fates = new Uint32Array(FATE_WORDS.length);
+  for (const record of signals.record) fates[fate[record] ?? 0] = (fates[fate[record] ?? 0] ?? 0) + 1;
+  const outcomes = new Uint32Array(OUTCOME_WORDS.length);
+  for (const outcome of takes.outcome) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
   const of = (wanted: Fate): number => fates[wanted] ?? 0;
   return {
-    signals: activity?.signals.length ?? 0,
+    signals: signals.count,
     taken: of(Fate.Taken),
     coalesced: of(Fate.Coalesced),
     wiped: of(Fate.Wiped),
     missedPulses: of(Fate.Missed),
     pending: of(Fate.Pending),
     undecided: of(Fate.Undecided),
-    waits: (activity?.takes.length ?? 0) + timedOut,
-    satisfied: outcomes.get(Outcome.Satisfied) ?? 0,
-    timedOut,
-    stillWaiting: outcomes.get(Outcome.Open) ?? 0,
-    latency: percentiles(latencies),
+    waits: takes.count + timeouts.count,
+    satisfied: outcomes[Outcome.Satisfied] ?? 0,
+    timedOut: timeouts.count,
+    stillWaiting: outcomes[Outcome.Open] ?? 0,
+    latency: percentiles(latenciesOf(edges, wakes)),
   };
 }
 
+/** Of decided edges, ascending. */
+function latenciesOf(edges: Uint32Array, { evidence, latency }: Wakes): Float64Array {
+  const values = new Float64Array(edges.length);
+  let count = 0;
+  for (const edge of edges) {
+    const value = latency[edge] ?? NaN;
+    if (evidence[edge] !== Evidence.Ambiguous && !Number.isNaN(value)) values[count++] = value;
+  }
+  return values.subarray(0, count).sort();
+}
+
 /** Nearest rank, of ascending values. */
-export function percentiles(sorted: readonly number[]): Counters['latency'] {
+function percentiles(sorted: Float64Array): Counters['latency'] {
   const max = sorted.at(-1);
   if (max === undefined) return undefined;
   const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? max;

@@ -1,20 +1,21 @@
 /** Wake edges: for each satisfied wait and each object that it took, the signal that did it, with its evidence. */
-import { IntervalIndex, type Interval } from './intervals.js';
+import { EdgeTable, type Edge } from './edge-table.js';
+import { chosen, IntervalIndex, intervalsOf, joined, type Intervals } from './intervals.js';
 import {
   MAX_CANDIDATES,
   MAX_UNITS,
   matchByOverlap,
   matchOneToOne,
-  type Match,
-  type Taker,
-  type Token,
+  type Matches,
+  type Takers,
+  type Tokens,
 } from './matching.js';
 import type { Parts } from './model.js';
 import { isCounted, isTaken, type Catalogue, type TraceObject } from './objects.js';
 import { ownershipOf, type Ownership } from './ownership.js';
 import { Kind } from './records.js';
 import type { RequestLinks } from './requests.js';
-import { collectActivity, type Activity, type ObjectActivity, type Operation } from './signals.js';
+import { collectActivity, type Activity, type ObjectActivity, type Operations } from './signals.js';
 import { Outcome } from './waits.js';
 
 export const Evidence = {
@@ -69,28 +70,17 @@ export interface Wakes {
   readonly kept: ReadonlySet<number>;
 }
 
-interface Edge {
-  readonly wait: number;
-  readonly object: number;
-  readonly signal: number;
-  readonly evidence: Evidence;
-  readonly meeting: number;
-  readonly latency: number;
-  readonly candidates: readonly number[];
-}
-
 export function findWakes(parts: Parts, catalogue: Catalogue, requests: RequestLinks): Wakes {
   const activity = collectActivity(parts, catalogue, requests);
   const coalesced = new Set<number>();
   const kept = new Set<number>();
-  const edges: Edge[] = [];
+  const edges = new EdgeTable();
   for (const object of catalogue.objects) {
-    const own = activity.byObject[object.id];
-    if (own === undefined || (own.takes.length === 0 && own.signals.length === 0)) continue;
+    const own = activity.of(object.id);
+    if (own.takes.count === 0 && own.signals.count === 0) continue;
     new ObjectMatcher(parts, object, own, activity, { coalesced, kept }).match(edges);
   }
-  edges.sort((a, b) => a.wait - b.wait);
-  return { ...columns(parts, edges, activity), coalesced, kept };
+  return { ...edges.columns(parts), activity, coalesced, kept };
 }
 
 /**
@@ -98,17 +88,19 @@ export function findWakes(parts: Parts, catalogue: Catalogue, requests: RequestL
  * every object by a handle; a process those that have a name, that a driver knows, or that it was seen to use itself. What
  * was over before the object was made is of another.
  */
-export function holesOf(parts: Parts, object: TraceObject, activity: Activity): Interval[] {
+export function holesOf(parts: Parts, object: TraceObject, activity: Activity): Intervals {
   const shared = object.paths.length > 0 || object.names.some(({ kind }) => kind === 'pointer');
   const sees = (source: number): boolean =>
     shared || object.sources.includes(source) || parts.recording.sources[source]?.side === 'kernel';
   const made = object.created < 0 ? -Infinity : (parts.records.time[object.created] ?? -Infinity);
   const spans = activity.uncertainSpans.flatMap((span, source) => (span !== undefined && sees(source) ? [span] : []));
-  return [
-    ...parts.gaps.filter((gap) => sees(gap.source)).map(({ from, until }) => ({ from, until })),
-    ...activity.unknownTakes.filter(({ source }) => sees(source)),
-    ...spans,
-  ].filter(({ until }) => until >= made);
+  return intervalsOf(
+    [
+      ...parts.gaps.filter((gap) => sees(gap.source)),
+      ...activity.unknownTakes.filter(({ source }) => sees(source)),
+      ...spans,
+    ].filter(({ until }) => until >= made),
+  );
 }
 
 /** Each round decides what the one before made decidable; a run of waits that hang together is rarely longer. */
@@ -122,14 +114,17 @@ class ObjectMatcher {
   readonly #coalesced: Set<number>;
   /** Of a mutant; undefined when what is recorded does not tell who had it. */
   readonly #ownership: Ownership | undefined;
-  readonly #unseen: Interval[];
+  /** Stretches in which there may be tokens that nobody recorded. */
+  readonly #unseen: IntervalIndex;
   /** Stretches in which somebody unrecorded may have taken a token. */
-  readonly #unseenTakers: IntervalIndex<Interval>;
+  readonly #unseenTakers: IntervalIndex;
   /** Calls that saw the object not signaled, or made it so. */
-  readonly #zeros: IntervalIndex<Interval>;
-  readonly #clears: IntervalIndex<Operation>;
-  readonly #settings: IntervalIndex<Operation>;
-  readonly #takes: IntervalIndex<Interval>;
+  readonly #zeros: IntervalIndex;
+  readonly #clears: IntervalIndex;
+  /** Settings of a timer: those that are surely its own, and all, by row of the clears. */
+  readonly #settings: IntervalIndex;
+  readonly #allSettings: IntervalIndex;
+  readonly #takes: IntervalIndex;
 
   constructor(
     parts: Parts,
@@ -142,236 +137,263 @@ class ObjectMatcher {
     this.#object = object;
     this.#own = own;
     this.#coalesced = found.coalesced;
-    const sure = (operation: { uncertain: boolean }): boolean => !operation.uncertain;
-    this.#clears = new IntervalIndex(own.clears.filter(({ previous }) => previous !== 0));
-    this.#settings = new IntervalIndex(own.clears.filter((clear) => clear.kind === Kind.TimerSet && sure(clear)));
-    this.#takes = new IntervalIndex(own.takes);
-    this.#zeros = new IntervalIndex([
-      // Who releases a mutant has it: nobody else can have taken it then.
-      ...own.signals.filter((signal) => (signal.previous === 0 || object.type === 'mutant') && sure(signal)),
-      ...own.clears.filter(sure),
-      ...own.timeouts.filter(sure),
-    ]);
+    const { signals, clears, takes, timeouts } = own;
+    const isSetting = (row: number): boolean => clears.kind[row] === Kind.TimerSet;
+    this.#clears = new IntervalIndex(chosen(clears, (row) => clears.previous[row] !== 0));
+    this.#settings = new IntervalIndex(chosen(clears, (row) => isSetting(row) && clears.uncertain[row] === 0));
+    this.#allSettings = new IntervalIndex(chosen(clears, isSetting));
+    this.#takes = new IntervalIndex(takes);
+    const isMutant = object.type === 'mutant';
+    this.#zeros = new IntervalIndex(
+      joined(
+        // Who releases a mutant has it: nobody else can have taken it then.
+        chosen(signals, (row) => (signals.previous[row] === 0 || isMutant) && signals.uncertain[row] === 0),
+        chosen(clears, (row) => clears.uncertain[row] === 0),
+        chosen(timeouts, (row) => timeouts.uncertain[row] === 0),
+      ),
+    );
     const holes = holesOf(parts, object, activity);
-    this.#ownership = object.type === 'mutant' && holes.length === 0 ? ownershipOf(parts, object, own) : undefined;
+    this.#ownership = isMutant && holes.count === 0 ? ownershipOf(parts, object, own) : undefined;
     for (const record of this.#ownership?.kept ?? []) found.kept.add(record);
     this.#unseenTakers = new IntervalIndex(holes);
-    this.#unseen = holes.map(({ from, until }) => ({
-      from,
-      until: Math.max(until, this.#zeros.earliestEndAfter(until)),
-    }));
-    if (object.initiallySet === undefined) {
-      this.#unseen.push({ from: -Infinity, until: this.#zeros.earliestEndAfter(-Infinity) });
-    }
+    this.#unseen = new IntervalIndex(this.#unseenTokens(holes));
   }
 
-  match(edges: Edge[]): void {
+  /** What came to be in a hole may be there until somebody saw the object not signaled. */
+  #unseenTokens({ count, from, until }: Intervals): Intervals {
+    const unseen = { count, from, until: until.map((end) => Math.max(end, this.#zeros.earliestEndAfter(end))) };
+    if (this.#object.initiallySet !== undefined) return unseen;
+    return joined(unseen, intervalsOf([{ from: -Infinity, until: this.#zeros.earliestEndAfter(-Infinity) }]));
+  }
+
+  match(edges: EdgeTable): void {
     const oneToOne = this.#isOneToOne();
     if (oneToOne && this.#object.type !== 'mutant' && !isCounted(this.#object)) this.#findCoalesced();
     const tokens = this.#tokens(oneToOne);
-    const takers = this.#own.takes.flatMap(({ wait, from, until, outcome }): Taker[] =>
-      this.#ownership?.again.has(wait) === true
-        ? []
-        : [{ wait, begin: from, end: until, satisfied: outcome === Outcome.Satisfied }],
-    );
-    const uncertain = new Set(this.#own.takes.filter((use) => use.uncertain).map(({ wait }) => wait));
-    const doubtful = new Set(this.#own.signals.filter((signal) => signal.uncertain).map(({ record }) => record));
-    const matches = oneToOne
-      ? matchOneToOne(tokens, takers, this.#unseen)
-      : this.#matchTightened(tokens, takers, (match) => uncertain.has(match.taker.wait));
+    const takers = this.#takers();
+    const matches = oneToOne ? matchOneToOne(tokens, takers, this.#unseen) : this.#matchTightened(tokens, takers);
     const { type } = this.#object;
     const ownerUnknown = type === 'semaphore or mutant' || (type === 'mutant' && this.#ownership === undefined);
-    for (const match of matches) {
+    for (let taker = 0; taker < takers.count; taker += 1) {
+      if (takers.satisfied[taker] !== 1) continue;
+      const token = matches.token[taker] ?? -1;
       // It may have been the owner's own, once more.
-      if (ownerUnknown && match.token === undefined && match.candidates.length === 0) continue;
-      const unsure = uncertain.has(match.taker.wait) || doubtful.has(match.token?.record ?? -1);
-      edges.push(this.#edge(match, match.unseen || unsure || ownerUnknown || this.#expiryOnly(match)));
+      if (ownerUnknown && token < 0 && !matches.candidates.has(taker)) continue;
+      const sure =
+        matches.unseen[taker] !== 1 &&
+        takers.uncertain[taker] !== 1 &&
+        !ownerUnknown &&
+        (token < 0 || (tokens.doubtful[token] !== 1 && !this.#expiryOnly(tokens, token)));
+      edges.add(
+        token < 0
+          ? this.#openEdge(takers, taker, tokens, matches)
+          : this.#edge(takers, taker, tokens, token, sure ? Evidence.Seen : Evidence.Inferred),
+      );
     }
+  }
+
+  #takers(): UncertainTakers {
+    const { takes } = this.#own;
+    const again = this.#ownership?.again;
+    const own = again === undefined ? undefined : chosen(takes, (row) => !again.has(takes.wait[row] ?? -1));
+    const rowOf = (taker: number): number => (own === undefined ? taker : (own.rows[taker] ?? 0));
+    const { count, from, until } = own ?? takes;
+    const wait = new Int32Array(count);
+    const satisfied = new Uint8Array(count);
+    const uncertain = new Uint8Array(count);
+    for (let taker = 0; taker < count; taker += 1) {
+      const row = rowOf(taker);
+      wait[taker] = takes.wait[row] ?? 0;
+      satisfied[taker] = takes.outcome[row] === Outcome.Satisfied ? 1 : 0;
+      uncertain[taker] = takes.uncertain[row] ?? 0;
+    }
+    return { count, from, until, wait, satisfied, uncertain };
   }
 
   /** Each token is taken by one wait. Not so when it is not known how many tokens there are. */
   #isOneToOne(): boolean {
     const { type, initiallySet } = this.#object;
     if (type === 'mutant') return this.#ownership !== undefined;
-    if (type === 'semaphore') return initiallySet === false && this.#own.signals.every((one) => this.#isCountable(one));
-    if (type === 'timer' && this.#own.signals.some((signal) => this.#isPeriodic(signal))) return false;
+    if (type === 'semaphore') return initiallySet === false && this.#everySignal((row) => this.#isCountable(row));
+    if (type === 'timer' && !this.#everySignal((row) => !this.#isPeriodic(row))) return false;
     return isTaken(this.#object) && type !== 'semaphore or mutant';
   }
 
-  #isCountable(signal: Operation): boolean {
-    return !signal.uncertain && signal.kind === Kind.Release && this.#unitsOf(signal) <= MAX_UNITS;
+  #everySignal(holds: (row: number) => boolean): boolean {
+    for (let row = 0; row < this.#own.signals.count; row += 1) if (!holds(row)) return false;
+    return true;
+  }
+
+  #isCountable(row: number): boolean {
+    const { uncertain, kind } = this.#own.signals;
+    return uncertain[row] === 0 && kind[row] === Kind.Release && this.#unitsOf(row) <= MAX_UNITS;
   }
 
   /** Set to expire again and again, and the expiries are not recorded. The status of a setting is its period. */
-  #isPeriodic({ kind, record }: Operation): boolean {
-    return kind === Kind.TimerSet && (this.#parts.records.status[record] ?? 0) !== 0;
+  #isPeriodic(row: number): boolean {
+    const { kind, record } = this.#own.signals;
+    return kind[row] === Kind.TimerSet && (this.#parts.records.status[record[row] ?? 0] ?? 0) !== 0;
   }
 
   /**
    * A wait that only one signal can have released shows that this signal had taken effect when the wait returned, although
    * its own call may have returned later. So a reset behind that moment wiped it, and it released nobody after the reset.
    */
-  #matchTightened(tokens: readonly Token[], takers: readonly Taker[], unsure: (match: Match) => boolean): Match[] {
+  #matchTightened(tokens: DoubtfulTokens, takers: UncertainTakers): Matches {
     let matches = matchByOverlap(tokens, takers, this.#unseen);
     if (isCounted(this.#object) || this.#object.type === 'mutant') return matches;
-    for (let round = 0; round < MAX_TIGHTENINGS && matches.some(({ token }) => token === undefined); round += 1) {
-      const ends = new Map<Token, number>();
-      for (const match of matches) {
-        if (match.token === undefined || match.unseen || unsure(match)) continue;
-        const until = this.#zeros.earliestEndAfter(match.taker.end);
-        if (until < (ends.get(match.token) ?? match.token.until)) ends.set(match.token, until);
+    let { until } = tokens;
+    for (let round = 0; round < MAX_TIGHTENINGS; round += 1) {
+      const tightened = until.slice();
+      let undecided = false;
+      let changed = false;
+      for (let taker = 0; taker < takers.count; taker += 1) {
+        if (takers.satisfied[taker] !== 1) continue;
+        const token = matches.token[taker] ?? -1;
+        if (token < 0) undecided = true;
+        else if (matches.unseen[taker] !== 1 && takers.uncertain[taker] !== 1) {
+          const gone = this.#zeros.earliestEndAfter(takers.until[taker] ?? 0);
+          if (gone >= (tightened[token] ?? 0)) continue;
+          tightened[token] = gone;
+          changed = true;
+        }
       }
-      if (ends.size === 0) break;
-      tokens = tokens.map((token) => ({ ...token, until: ends.get(token) ?? token.until }));
-      matches = matchByOverlap(tokens, takers, this.#unseen);
+      if (!undecided || !changed) break;
+      until = tightened;
+      matches = matchByOverlap({ ...tokens, until }, takers, this.#unseen);
     }
     return matches;
   }
 
   /** The expiry of a timer that only its setting tells of. */
-  #expiryOnly({ token }: Match): boolean {
-    return token !== undefined && token.record >= 0 && this.#parts.records.kind[token.record] === Kind.TimerSet;
+  #expiryOnly({ record }: Tokens, token: number): boolean {
+    const signal = record[token] ?? -1;
+    return signal >= 0 && this.#parts.records.kind[signal] === Kind.TimerSet;
   }
 
   /** A set of unknown previous state with nothing between it and the set before that could have taken or wiped. */
   #findCoalesced(): void {
-    let before: Operation | undefined;
-    for (const signal of this.#own.signals) {
-      if (signal.kind !== Kind.Set && signal.kind !== Kind.Complete) {
-        before = undefined;
+    const { count, record, kind, from, until, previous, uncertain } = this.#own.signals;
+    let before = -1;
+    for (let row = 0; row < count; row += 1) {
+      if (kind[row] !== Kind.Set && kind[row] !== Kind.Complete) {
+        before = -1;
         continue;
       }
-      if (signal.previous === undefined && before !== undefined && !signal.uncertain && before.until <= signal.from) {
-        const { from } = before;
+      const begin = from[before] ?? Infinity;
+      const end = until[row] ?? 0;
+      if (previous[row] === -1 && uncertain[row] === 0 && before >= 0 && (until[before] ?? 0) <= (from[row] ?? 0)) {
         const quiet =
-          !this.#takes.any(from, signal.until) &&
-          !this.#clears.any(from, signal.until) &&
-          !this.#unseenTakers.any(from, signal.until);
-        if (quiet) this.#coalesced.add(signal.record);
+          !this.#takes.any(begin, end) && !this.#clears.any(begin, end) && !this.#unseenTakers.any(begin, end);
+        if (quiet) this.#coalesced.add(record[row] ?? -1);
       }
-      before = signal.uncertain ? undefined : signal;
+      before = uncertain[row] === 1 ? -1 : row;
     }
   }
 
-  #tokens(oneToOne: boolean): Token[] {
-    const tokens: Token[] = [];
-    if (this.#object.initiallySet === true) {
-      tokens.push({ record: -1, from: -Infinity, until: this.#zeros.earliestEndAfter(-Infinity), mustBeTaken: false });
+  #tokens(oneToOne: boolean): DoubtfulTokens {
+    const { signals } = this.#own;
+    const rows: number[] = [];
+    for (let row = 0; row < signals.count; row += 1) {
+      const record = signals.record[row] ?? 0;
+      if (this.#ownership?.kept.has(record) === true) continue;
+      if (foundSignaled(signals, row) || this.#coalesced.has(record)) continue;
+      for (let unit = oneToOne ? this.#unitsOf(row) : 1; unit > 0; unit -= 1) rows.push(row);
     }
-    for (const signal of this.#own.signals) {
-      if (this.#ownership?.kept.has(signal.record) === true) continue;
-      if (foundSignaled(signal) || this.#coalesced.has(signal.record)) continue;
-      const isPulse = signal.kind === Kind.Pulse;
-      const until = isPulse ? signal.until : this.#gone(signal);
-      const from = signal.kind === Kind.TimerExpire ? this.#earliestExpiry(signal) : signal.from;
-      const mustBeTaken = oneToOne && !isPulse && this.#mustBeTaken(signal, until);
-      const token = { record: signal.record, from, until, mustBeTaken };
-      for (let unit = oneToOne ? this.#unitsOf(signal) : 1; unit > 0; unit -= 1) tokens.push(token);
+    const initial = this.#object.initiallySet === true ? 1 : 0;
+    const count = rows.length + initial;
+    const tokens = {
+      ...{ count, from: new Float64Array(count), until: new Float64Array(count), record: new Int32Array(count) },
+      ...{ mustBeTaken: new Uint8Array(count), doubtful: new Uint8Array(count) },
+    };
+    if (initial === 1) {
+      tokens.record[0] = -1;
+      tokens.from[0] = -Infinity;
+      tokens.until[0] = this.#zeros.earliestEndAfter(-Infinity);
     }
+    rows.forEach((row, at) => {
+      const token = at + initial;
+      const isPulse = signals.kind[row] === Kind.Pulse;
+      const until = isPulse ? (signals.until[row] ?? 0) : this.#gone(row);
+      tokens.record[token] = signals.record[row] ?? 0;
+      tokens.from[token] =
+        signals.kind[row] === Kind.TimerExpire ? this.#earliestExpiry(row) : (signals.from[row] ?? 0);
+      tokens.until[token] = until;
+      tokens.mustBeTaken[token] = oneToOne && !isPulse && this.#mustBeTaken(row, until) ? 1 : 0;
+      tokens.doubtful[token] = signals.uncertain[row] ?? 0;
+    });
     return tokens;
   }
 
   /** Until when what a signal made can have been there. A timer that was set has yet to expire: only a new setting ends that. */
-  #gone({ kind, until }: Operation): number {
-    return (kind === Kind.TimerSet ? this.#settings : this.#zeros).earliestEndAfter(until);
+  #gone(row: number): number {
+    const { kind, until } = this.#own.signals;
+    return (kind[row] === Kind.TimerSet ? this.#settings : this.#zeros).earliestEndAfter(until[row] ?? 0);
   }
 
   /** How many waits a signal can release. */
-  #unitsOf({ record }: Operation): number {
+  #unitsOf(row: number): number {
     if (this.#object.type !== 'semaphore') return 1;
     const { argument, words } = this.#parts.records;
-    return Number(words.toBigInt(argument[record] ?? 0));
+    return Number(words.toBigInt(argument[this.#own.signals.record[row] ?? 0] ?? 0));
   }
 
   /** The expiry's own procedure runs after the timer became signaled: at the earliest when it was set. */
-  #earliestExpiry(signal: Operation): number {
-    const set = this.#own.clears.findLast(({ kind, from }) => kind === Kind.TimerSet && from <= signal.from);
-    return set?.from ?? signal.from;
+  #earliestExpiry(row: number): number {
+    const from = this.#own.signals.from[row] ?? 0;
+    return this.#allSettings.lastBegin(from) ?? from;
   }
 
   /** Gone by `until`, and neither a reset nor anybody unrecorded can have done it. */
-  #mustBeTaken(signal: Operation, until: number): boolean {
-    if (!Number.isFinite(until) || signal.previous !== 0 || signal.uncertain) return false;
-    return !this.#clears.any(signal.from, until) && !this.#unseenTakers.any(signal.from, until);
+  #mustBeTaken(row: number, until: number): boolean {
+    const { previous, uncertain, from } = this.#own.signals;
+    if (!Number.isFinite(until) || previous[row] !== 0 || uncertain[row] === 1) return false;
+    return !this.#clears.any(from[row] ?? 0, until) && !this.#unseenTakers.any(from[row] ?? 0, until);
   }
 
-  #edge(match: Match, inferred: boolean): Edge {
+  #edge(takers: Takers, taker: number, tokens: Tokens, token: number, evidence: Evidence): Edge {
     const { records, waits } = this.#parts;
-    const { wait } = match.taker;
-    const object = this.#object.id;
-    const { token } = match;
-    if (token !== undefined) {
-      const meeting = this.#meeting(match.taker, token);
-      const from = token.record < 0 ? NaN : (records.time[token.record] ?? NaN);
-      // From the setting of a timer to its expiry is no latency.
-      const measured = meeting !== Meeting.FoundSignaled && !this.#expiryOnly(match);
-      const latency = measured ? (waits.end[wait] ?? NaN) - from : NaN;
-      const evidence = inferred ? Evidence.Inferred : Evidence.Seen;
-      return { wait, object, signal: token.record, evidence, meeting, latency, candidates: NO_CANDIDATES };
-    }
-    const candidates: number[] = [];
-    for (const { record } of match.candidates) {
-      if (record >= 0 && candidates.length < MAX_CANDIDATES) candidates.push(record);
-    }
-    const evidence = match.candidates.length === 0 ? Evidence.Unseen : Evidence.Ambiguous;
-    return { wait, object, signal: -1, evidence, meeting: Meeting.Unknown, latency: NaN, candidates };
+    const wait = takers.wait[taker] ?? 0;
+    const signal = tokens.record[token] ?? -1;
+    const meeting = this.#meeting(takers.from[taker] ?? 0, signal, tokens.from[token] ?? 0);
+    // From the setting of a timer to its expiry is no latency.
+    const measured = signal >= 0 && meeting !== Meeting.FoundSignaled && !this.#expiryOnly(tokens, token);
+    const latency = measured ? (waits.end[wait] ?? NaN) - (records.time[signal] ?? NaN) : NaN;
+    return { wait, object: this.#object.id, signal, evidence, meeting, latency, candidates: NO_CANDIDATES };
   }
 
-  #meeting(taker: Taker, token: Token): number {
-    if (token.record < 0) return Meeting.FoundSignaled;
-    const { records } = this.#parts;
-    const returned = (records.time[token.record] ?? 0) + (records.duration[token.record] ?? 0);
-    if (taker.begin < token.from) return Meeting.Released;
-    if (records.kind[token.record] === Kind.TimerSet) return Meeting.Unknown;
-    return taker.begin > returned ? Meeting.FoundSignaled : Meeting.Unknown;
+  /** To a wait whose signal is not decided, or was not recorded. */
+  #openEdge(takers: Takers, taker: number, { record }: Tokens, matches: Matches): Edge {
+    const fitting = matches.candidates.get(taker) ?? NO_CANDIDATES;
+    const candidates = fitting.map((token) => record[token] ?? -1).filter((signal) => signal >= 0);
+    return {
+      ...{ wait: takers.wait[taker] ?? 0, object: this.#object.id, signal: -1 },
+      evidence: fitting.length === 0 ? Evidence.Unseen : Evidence.Ambiguous,
+      ...{ meeting: Meeting.Unknown, latency: NaN, candidates: candidates.slice(0, MAX_CANDIDATES) },
+    };
   }
+
+  #meeting(begin: number, signal: number, from: number): number {
+    if (signal < 0) return Meeting.FoundSignaled;
+    const { records } = this.#parts;
+    const returned = (records.time[signal] ?? 0) + (records.duration[signal] ?? 0);
+    if (begin < from) return Meeting.Released;
+    if (records.kind[signal] === Kind.TimerSet) return Meeting.Unknown;
+    return begin > returned ? Meeting.FoundSignaled : Meeting.Unknown;
+  }
+}
+
+interface DoubtfulTokens extends Tokens {
+  /** 1: the signal may be of another object. */
+  readonly doubtful: Uint8Array;
+}
+interface UncertainTakers extends Takers {
+  /** 1: the wait may have been for another object. */
+  readonly uncertain: Uint8Array;
 }
 
 /** It found the object signaled: nothing that it released. A semaphore's count rises all the same. */
-export const foundSignaled = ({ kind, previous }: Operation): boolean => kind !== Kind.Release && (previous ?? 0) > 0;
+export const foundSignaled = ({ kind, previous }: Operations, row: number): boolean =>
+  kind[row] !== Kind.Release && (previous[row] ?? 0) > 0;
 
 const NO_CANDIDATES: readonly number[] = [];
-
-function columns(parts: Parts, edges: readonly Edge[], activity: Activity): Omit<Wakes, 'coalesced' | 'kept'> {
-  const count = edges.length;
-  const candidates: number[] = [];
-  const wakes = {
-    count,
-    wait: new Uint32Array(count),
-    object: new Uint32Array(count),
-    signal: new Int32Array(count),
-    evidence: new Uint8Array(count),
-    meeting: new Uint8Array(count),
-    latency: new Float64Array(count),
-    firstCandidate: new Uint32Array(count + 1),
-    last: new Uint8Array(count),
-    ofWait: new Int32Array(parts.waits.count).fill(-1),
-  };
-  const time = (edge: Edge | undefined): number =>
-    edge === undefined || edge.signal < 0 ? -Infinity : (parts.records.time[edge.signal] ?? 0);
-  edges.forEach((edge, at) => {
-    wakes.wait[at] = edge.wait;
-    wakes.object[at] = edge.object;
-    wakes.signal[at] = edge.signal;
-    wakes.evidence[at] = edge.evidence;
-    wakes.meeting[at] = edge.meeting;
-    wakes.latency[at] = edge.latency;
-    wakes.firstCandidate[at] = candidates.length;
-    candidates.push(...edge.candidates);
-    const first = wakes.ofWait[edge.wait] ?? -1;
-    if (first < 0) {
-      wakes.ofWait[edge.wait] = at;
-      wakes.last[at] = 1;
-      return;
-    }
-    // Edges of one wait lie together; the latest signal keeps the mark.
-    let marked = at;
-    for (let other = first; other < at; other += 1) {
-      if (wakes.last[other] === 1 && time(edges[other]) > time(edge)) marked = other;
-      wakes.last[other] = 0;
-    }
-    wakes.last[marked] = 1;
-  });
-  wakes.firstCandidate[count] = candidates.length;
-  return { ...wakes, candidates: Int32Array.from(candidates), activity };
-}

@@ -1,0 +1,127 @@
+/** Wake edges as they are found, object by object, to columns in order of their waits. */
+import type { Parts } from './model.js';
+import type { Wakes } from './wakes.js';
+
+export interface Edge {
+  readonly wait: number;
+  readonly object: number;
+  readonly signal: number;
+  readonly evidence: number;
+  readonly meeting: number;
+  readonly latency: number;
+  readonly candidates: readonly number[];
+}
+
+/** Columns that grow. */
+export class EdgeTable {
+  #count = 0;
+  #wait = new Uint32Array(64);
+  #object = new Uint32Array(64);
+  #signal = new Int32Array(64);
+  #evidence = new Uint8Array(64);
+  #meeting = new Uint8Array(64);
+  #latency = new Float64Array(64);
+  /** By edge: of ambiguous ones alone. */
+  readonly #candidates = new Map<number, readonly number[]>();
+
+  add(edge: Edge): void {
+    const at = this.#count;
+    if (at === this.#wait.length) this.#grow();
+    this.#count += 1;
+    this.#wait[at] = edge.wait;
+    this.#object[at] = edge.object;
+    this.#signal[at] = edge.signal;
+    this.#evidence[at] = edge.evidence;
+    this.#meeting[at] = edge.meeting;
+    this.#latency[at] = edge.latency;
+    if (edge.candidates.length > 0) this.#candidates.set(at, edge.candidates);
+  }
+
+  #grow(): void {
+    this.#wait = doubled(this.#wait);
+    this.#object = doubled(this.#object);
+    this.#signal = doubled(this.#signal);
+    this.#evidence = doubled(this.#evidence);
+    this.#meeting = doubled(this.#meeting);
+    this.#latency = doubled(this.#latency);
+  }
+
+  columns(parts: Parts): Omit<Wakes, 'activity' | 'coalesced' | 'kept'> {
+    const count = this.#count;
+    const { order, ofWait } = this.#byWait(parts.waits.count);
+    const candidates: number[] = [];
+    const firstCandidate = new Uint32Array(count + 1);
+    for (let at = 0; at < count; at += 1) {
+      firstCandidate[at] = candidates.length;
+      for (const candidate of this.#candidates.get(order[at] ?? 0) ?? []) candidates.push(candidate);
+    }
+    firstCandidate[count] = candidates.length;
+    const wakes = {
+      ...{ count, ofWait, firstCandidate, candidates: Int32Array.from(candidates) },
+      ...{ wait: picked(this.#wait, order), object: picked(this.#object, order), signal: picked(this.#signal, order) },
+      ...{ evidence: picked(this.#evidence, order), meeting: picked(this.#meeting, order) },
+      latency: picked(this.#latency, order),
+    };
+    return { ...wakes, last: lastOfWait(parts, wakes) };
+  }
+
+  /** A counting sort: edges of one wait lie together, in the order in which they were found. */
+  #byWait(waits: number): { readonly order: Uint32Array; readonly ofWait: Int32Array } {
+    const next = new Uint32Array(waits + 1);
+    for (let edge = 0; edge < this.#count; edge += 1) {
+      const behind = (this.#wait[edge] ?? 0) + 1;
+      next[behind] = (next[behind] ?? 0) + 1;
+    }
+    const ofWait = new Int32Array(waits).fill(-1);
+    for (let wait = 0; wait < waits; wait += 1) {
+      const own = next[wait + 1] ?? 0;
+      const first = next[wait] ?? 0;
+      if (own > 0) ofWait[wait] = first;
+      next[wait + 1] = own + first;
+    }
+    const order = new Uint32Array(this.#count);
+    for (let edge = 0; edge < this.#count; edge += 1) {
+      const wait = this.#wait[edge] ?? 0;
+      const at = next[wait] ?? 0;
+      order[at] = edge;
+      next[wait] = at + 1;
+    }
+    return { order, ofWait };
+  }
+}
+
+/** Of the edges of one wait the latest signal's is marked. */
+function lastOfWait(
+  { records, waits }: Parts,
+  { count, wait, signal, ofWait }: Pick<Wakes, 'count' | 'wait' | 'signal' | 'ofWait'>,
+): Uint8Array {
+  const last = new Uint8Array(count);
+  const time = (edge: number): number => {
+    const record = signal[edge] ?? -1;
+    return record < 0 ? -Infinity : (records.time[record] ?? 0);
+  };
+  for (let one = 0; one < waits.count; one += 1) {
+    const first = ofWait[one] ?? -1;
+    if (first < 0) continue;
+    let latest = first;
+    for (let edge = first + 1; edge < count && wait[edge] === one; edge += 1) {
+      if (time(edge) >= time(latest)) latest = edge;
+    }
+    last[latest] = 1;
+  }
+  return last;
+}
+
+type Column = Uint32Array | Int32Array | Uint8Array | Float64Array;
+
+function doubled<T extends Column>(column: T): T {
+  const larger = new (column.constructor as new (length: number) => T)(column.length * 2);
+  larger.set(column);
+  return larger;
+}
+
+function picked<T extends Column>(column: T, order: Uint32Array): T {
+  const moved = new (column.constructor as new (length: number) => T)(order.length);
+  for (let at = 0; at < order.length; at += 1) moved[at] = column[order[at] ?? 0] ?? 0;
+  return moved;
+}
