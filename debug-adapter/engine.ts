@@ -33,6 +33,8 @@ export interface EngineThread {
   readonly threadId: number;
   /** What a person calls it, if the target tells: "timer DPC", "dispatch", a name set by SetThreadDescription. */
   readonly name?: string;
+  /** Where its own code began, when the target tells. */
+  readonly startAddress?: bigint;
   /** Why it waits, in words, when the target tells (kd). */
   readonly state?: string;
 }
@@ -74,6 +76,8 @@ export interface BreakpointRequest {
    * atReturn: a filter then knows the arguments (event, object, handle, address, timeout, previous, point).
    */
   readonly point?: number;
+  /** Of a `write` on a dispatcher object's SignalState: only writes that leave it so count (where `tellsWaiters`). */
+  readonly leaves?: 'signaled' | 'notSignaled';
   /** Removed by the engine at its first stop: the target of a step or a "run to". */
   readonly once?: boolean;
   /** The address is a return instruction: RAX is the result of the function, which a filter may ask for as `status`. */
@@ -130,6 +134,15 @@ export interface HandleObject {
   /** "signaled, notification", or why it is not known. */
   readonly state: string;
   readonly isSignaled?: boolean | undefined;
+  /** Threads in its wait list, first the one that is satisfied first; undefined where the target keeps none that can be read. */
+  readonly waiters?: readonly ThreadId[];
+}
+
+export interface NamedObject {
+  /** Of its dispatcher header. */
+  readonly address: bigint;
+  /** "notification event", "semaphore", ... */
+  readonly type: string;
 }
 
 /** Of the engine; never reused. */
@@ -215,6 +228,8 @@ export interface EngineCapabilities {
   readonly sharedSpace?: SpaceId;
   /** Whole target stops (kd), or the debugged processes alone (win32). */
   readonly stopsWholeMachine: boolean;
+  /** Objects are told with their wait lists, and asked for by address too: kd. */
+  readonly tellsWaiters?: boolean;
 }
 
 export interface EngineRequestOptions {
@@ -253,7 +268,10 @@ export interface Engine {
     options?: EngineRequestOptions,
   ): Promise<readonly (BreakpointId | Error)[]>;
   removeBreakpoints(breakpoints: readonly BreakpointId[], options?: EngineRequestOptions): Promise<void>;
-  /** One answer each; undefined: no such handle now. Absent where the target does not tell. */
+  /**
+   * One answer each; undefined: no such handle now. Absent where the target does not tell. Engines whose capabilities say `tellsWaiters` take
+   * the address of an object in the kernel for a handle.
+   */
   queryHandles?(
     handles: readonly { readonly space: SpaceId; readonly handle: bigint }[],
     options?: EngineRequestOptions,
@@ -264,6 +282,15 @@ export interface Engine {
    * again. Absent where the engine cannot. @throws EventscopeError `debug.tracepoint`, `agent.*`
    */
   startTracepoints?(requests: readonly TracepointRequest[], options: TracepointOptions): Promise<RunningTracepoints>;
+
+  /** The dispatcher object at a path of the object manager; undefined: there is none. Absent where the target does not tell. */
+  objectNamed?(path: string): Promise<NamedObject | undefined>;
+
+  /**
+   * The thread of a process with this id on the target, when it waits for an alert by its id: the wait under WaitOnAddress, SRW locks,
+   * condition variables and critical sections. Absent where the target does not tell.
+   */
+  threadWaitingForAlert?(space: SpaceId, threadId: number): Promise<ThreadId | undefined>;
 
   hitCounts(breakpoints: readonly BreakpointId[]): ReadonlyMap<BreakpointId, HitCounts>;
   /** Names (lower case, `eventsys.sys`) whose load stops the target before their first instruction. */

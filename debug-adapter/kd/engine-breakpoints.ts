@@ -1,6 +1,7 @@
 /** Breakpoints as the engine's clients ask for them, over sites in code and debug registers. */
 import { EventscopeError } from '../../protocol/errors.js';
 import type { BreakpointId, BreakpointRequest, HitCounts } from '../engine.js';
+import type { RecordHit } from './kd-tracepoints.js';
 import { KERNEL_SPACE, type KernelInventory } from './kernel-inventory.js';
 import type { BreakpointSites, Site } from './machine/breakpoint-sites.js';
 import type { HardwareBreakpoints } from './machine/hardware-breakpoints.js';
@@ -11,6 +12,8 @@ export interface EngineBreakpoint {
   readonly id: BreakpointId;
   readonly request: BreakpointRequest;
   readonly place: { readonly kind: 'site'; readonly site: Site } | { readonly kind: 'slot'; readonly slot: number };
+  /** Its hits are recorded and gone on from. */
+  readonly record: RecordHit | undefined;
   hits: number;
   filtered: number;
 }
@@ -27,13 +30,13 @@ export class EngineBreakpoints {
   ) {}
 
   /** The error that this one met is the answer. */
-  async add(given: BreakpointRequest): Promise<BreakpointId | Error> {
+  async add(given: BreakpointRequest, record?: RecordHit): Promise<BreakpointId | Error> {
     // The kernel's half is the same in every process, whichever was looked at when the address was taken.
     const request = isKernelAddress(given.address) ? { ...given, space: KERNEL_SPACE } : given;
     try {
       const place = await this.#place(request);
       const id = this.#nextId++;
-      this.#byId.set(id, { id, request, place, hits: 0, filtered: 0 });
+      this.#byId.set(id, { id, request, place, record, hits: 0, filtered: 0 });
       return id;
     } catch (error) {
       if (error instanceof EventscopeError) return error;

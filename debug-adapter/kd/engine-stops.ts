@@ -1,9 +1,9 @@
 /** What a stop is, decided from its report: one of ours, one to be gone on from, or one that the user is told of. */
-import { fieldsOf, passes } from '../../machine/conditions.js';
 import type { EngineEvent, StopReason } from '../engine.js';
 import { BugcheckWatch } from './bugcheck.js';
 import type { EngineBreakpoint, EngineBreakpoints } from './engine-breakpoints.js';
 import type { KdClient } from './kd-client.js';
+import type { HitConditions } from './hit-conditions.js';
 import { KERNEL_SPACE, type KernelInventory } from './kernel-inventory.js';
 import type { BreakpointSites } from './machine/breakpoint-sites.js';
 import type { RunControl } from './machine/run-control.js';
@@ -20,6 +20,7 @@ export interface EngineStopsOptions {
   readonly sites: BreakpointSites;
   readonly inventory: KernelInventory;
   readonly breakpoints: EngineBreakpoints;
+  readonly conditions: HitConditions;
   readonly emit: (event: EngineEvent) => void;
   /** Does it when what was asked of the target before is done. */
   readonly later: (run: () => Promise<void>) => void;
@@ -35,6 +36,7 @@ export class EngineStops {
   readonly #sites: BreakpointSites;
   readonly #inventory: KernelInventory;
   readonly #breakpoints: EngineBreakpoints;
+  readonly #conditions: HitConditions;
   readonly #emit: (event: EngineEvent) => void;
   readonly #later: (run: () => Promise<void>) => void;
   readonly #log: (line: string) => void;
@@ -54,6 +56,7 @@ export class EngineStops {
     this.#sites = options.sites;
     this.#inventory = options.inventory;
     this.#breakpoints = options.breakpoints;
+    this.#conditions = options.conditions;
     this.#emit = options.emit;
     this.#later = options.later;
     this.#log = options.log;
@@ -162,8 +165,11 @@ export class EngineStops {
       const elsewhere =
         (request.space !== KERNEL_SPACE && request.space !== space) ||
         (request.thread !== undefined && request.thread !== thread);
-      if (elsewhere || !(await this.#passes(stop, breakpoint))) breakpoint.filtered++;
-      else if (++breakpoint.hits >= (request.ignoreCount ?? 0)) stopping.push(breakpoint);
+      if (elsewhere || !(await this.#conditions.passes(stop, request, breakpoint.hits + 1))) breakpoint.filtered++;
+      else if (breakpoint.record !== undefined) {
+        breakpoint.hits++;
+        await breakpoint.record(stop);
+      } else if (++breakpoint.hits >= (request.ignoreCount ?? 0)) stopping.push(breakpoint);
     }
     if (stopping.length === 0) {
       // The stop that a pause wants is there; its break-in may be lost among the hits.
@@ -178,11 +184,6 @@ export class EngineStops {
     for (const { id, request } of stopping) if (request.once === true) await this.#breakpoints.remove(id);
     const kind = stopping.some(({ request }) => request.kind === 'write' || request.kind === 'readwrite');
     await this.report(stop, { kind: kind ? 'data' : 'breakpoint', breakpoints: stopping.map(({ id }) => id) });
-  }
-
-  async #passes(stop: StateChange, { request: { filter }, hits }: EngineBreakpoint): Promise<boolean> {
-    if (filter === undefined) return true;
-    return passes(filter, await this.#inventory.conditionLookup(stop, fieldsOf(filter.condition), hits + 1));
   }
 
   async report(stop: StateChange, reason: StopReason): Promise<void> {

@@ -11,15 +11,23 @@ import type {
   EngineProcess,
   EngineRequestOptions,
   EngineThread,
+  HandleObject,
   HitCounts,
   MemoryRange,
+  NamedObject,
+  RunningTracepoints,
   SpaceId,
   ThreadId,
+  TracepointOptions,
+  TracepointRequest,
 } from '../engine.js';
 import { EngineBreakpoints } from './engine-breakpoints.js';
 import { EngineStops } from './engine-stops.js';
 import { KdClient, type KdClientOptions, type KdEvent } from './kd-client.js';
+import { HitConditions } from './hit-conditions.js';
 import { KernelInventory, KERNEL_SPACE } from './kernel-inventory.js';
+import { KernelObjects } from './kernel-objects.js';
+import { KdTracepoints } from './kd-tracepoints.js';
 import type { PacketCarrier } from './link/carrier.js';
 import type { Clock } from './link/clock.js';
 import { BreakpointJournal } from './machine/breakpoint-journal.js';
@@ -62,6 +70,7 @@ export class KdEngine implements Engine {
     canWriteMemory: true,
     sharedSpace: KERNEL_SPACE,
     stopsWholeMachine: true,
+    tellsWaiters: true,
   };
   readonly client: KdClient;
   readonly memory: KdMemory;
@@ -71,6 +80,8 @@ export class KdEngine implements Engine {
   readonly #hardware: HardwareBreakpoints;
   readonly #run: RunControl;
   readonly #breakpoints: EngineBreakpoints;
+  readonly #objects: KernelObjects;
+  readonly #conditions: HitConditions;
   readonly #stops: EngineStops;
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   readonly #turns = new Turns();
@@ -103,12 +114,19 @@ export class KdEngine implements Engine {
     });
     this.inventory = new KernelInventory(this.client, this.memory, (event) => this.#emit(event));
     this.#breakpoints = new EngineBreakpoints(this.#sites, this.#hardware, this.memory, this.inventory);
+    this.#objects = new KernelObjects(this.inventory);
+    this.#conditions = new HitConditions({
+      inventory: this.inventory,
+      objects: this.#objects,
+      registers: (processor) => this.#run.context(processor),
+    });
     this.#stops = new EngineStops({
       client: this.client,
       run: this.#run,
       sites: this.#sites,
       inventory: this.inventory,
       breakpoints: this.#breakpoints,
+      conditions: this.#conditions,
       emit: (event) => this.#emit(event),
       later: (run) => this.#later(run),
       log: (line) => options.log?.(line),
@@ -219,6 +237,33 @@ export class KdEngine implements Engine {
     return this.#whileStopped(async () => {
       for (const id of ids) await this.#breakpoints.remove(id);
     });
+  }
+
+  queryHandles(
+    handles: readonly { readonly space: SpaceId; readonly handle: bigint }[],
+  ): Promise<readonly (HandleObject | undefined)[]> {
+    return this.#whileStopped(() => this.#objects.query(handles));
+  }
+
+  objectNamed(path: string): Promise<NamedObject | undefined> {
+    return this.#whileStopped(() => this.#objects.named(path));
+  }
+
+  threadWaitingForAlert(space: SpaceId, threadId: number): Promise<ThreadId | undefined> {
+    return this.#whileStopped(() => this.inventory.threadWaitingForAlert(space, threadId));
+  }
+
+  startTracepoints(
+    requests: readonly TracepointRequest[],
+    options: TracepointOptions,
+  ): Promise<RunningTracepoints> {
+    const tracepoints = new KdTracepoints({
+      inventory: this.inventory,
+      registers: (processor) => this.#run.context(processor),
+      add: (request, record) => this.#breakpoints.add(request, record),
+      remove: (ids) => (this.#ended ? Promise.resolve() : this.removeBreakpoints(ids)),
+    });
+    return this.#whileStopped(() => tracepoints.start(requests, options));
   }
 
   hitCounts(ids: readonly BreakpointId[]): ReadonlyMap<BreakpointId, HitCounts> {
@@ -345,6 +390,8 @@ export class KdEngine implements Engine {
         for (const { id, why } of this.#breakpoints.forget())
           this.#emit({ type: 'breakpointLost', breakpoint: id, why });
         this.inventory.forget();
+        this.#objects.forget();
+        this.#conditions.forget();
         this.#console('The target has restarted.');
         this.#emit({ type: 'resumed' });
         return;

@@ -1,6 +1,5 @@
 /** What the engine knows of a machine: its kernel's modules, its processes and threads as far as they were asked for, address spaces. */
 import { X64Context } from '../../machine/x64-context.js';
-import type { ConditionField, ConditionLookup } from '../../machine/conditions.js';
 import { EventscopeError } from '../../protocol/errors.js';
 import type {
   EngineEvent,
@@ -30,6 +29,10 @@ const SYSTEM_PROCESS_ID = 4;
 /** KSWITCH_FRAME: where the return address of a thread that does not run is, from KTHREAD.KernelStack. Derived; checked when used. */
 const SWITCH_FRAME_RBP = 0x30;
 const SWITCH_FRAME_RETURN = 0x38;
+/** KTRAP_FRAME of x64: what a system call and an interrupt leave of the program's registers. */
+const TRAP_FRAME = { rbp: 0x158, rip: 0x168, segCs: 0x170, rsp: 0x180, bytes: 0x190 } as const;
+
+const ALERT_BY_THREAD_ID = 'WrAlertByThreadId';
 
 const fileName = (path: string): string => path.slice(Math.max(path.lastIndexOf('\\'), path.lastIndexOf('/')) + 1);
 
@@ -166,12 +169,12 @@ export class KernelInventory {
     return readThreads(this.reader, this.layout, process);
   }
 
-  /** The object manager's namespace as it is in this stop. */
-  async namespace(): Promise<ObjectNamespace> {
+  /** The object manager's namespace as it is in this stop. reader: what its reads go through. */
+  async namespace(reader: MemoryReader = this.reader): Promise<ObjectNamespace> {
     const variable = this.#debuggerData?.pointer('obpRootDirectoryObject');
     const root = variable === undefined ? undefined : await readPointer(this.reader, variable);
     if (root === undefined || root === 0n) throw this.#noDebuggerData('The object namespace');
-    return new ObjectNamespace(this.reader, this.layout, root);
+    return new ObjectNamespace(reader, this.layout, root);
   }
 
   /** Makes a process an address space of the session: its modules are read, breakpoints can be set in it. */
@@ -223,6 +226,29 @@ export class KernelInventory {
     return id;
   }
 
+  /** A thread that is known by its KTHREAD alone; told as started when it was not known. */
+  async waitingThread(address: bigint): Promise<ThreadId> {
+    if (!this.#threads.has(address)) {
+      const thread = await this.#describeThread(address, undefined);
+      this.#threads.set(address, thread);
+      this.#emit({ type: 'threadStarted', thread });
+    }
+    return this.threadIdOf(address);
+  }
+
+  async threadWaitingForAlert(space: SpaceId, threadId: number): Promise<ThreadId | undefined> {
+    const threads = await this.listThreads(this.#process(space));
+    const thread = threads.find((each) => each.threadId === threadId && each.waitReason === ALERT_BY_THREAD_ID);
+    return thread === undefined ? undefined : this.waitingThread(thread.address);
+  }
+
+  /** EPROCESS.ObjectTable of a process, of the session or not. */
+  async handleTableOf(space: SpaceId): Promise<bigint | undefined> {
+    if (!this.layout.has('EPROCESS.ObjectTable')) return undefined;
+    const process = BigInt(`0x${space.slice(PROCESS_PREFIX.length)}`);
+    return readPointer(this.reader, process + BigInt(this.layout.offset('EPROCESS.ObjectTable')));
+  }
+
   /** Which processor runs a thread; undefined for one that does not run. */
   async processorOf(thread: ThreadId): Promise<number | undefined> {
     const { stop } = this.#client;
@@ -249,6 +275,8 @@ export class KernelInventory {
     const plausible =
       kernel !== undefined && rip !== undefined && rip >= kernel.base && rip < kernel.base + BigInt(kernel.size);
     if (stack === undefined || frame === undefined || rip === undefined || !plausible) {
+      const user = await this.#userContext(address);
+      if (user !== undefined) return user;
       throw new EventscopeError({
         id: 'debug.registers',
         what: 'The registers of a thread that does not run are not known',
@@ -263,44 +291,32 @@ export class KernelInventory {
     return context;
   }
 
-  /**
-   * What is known of a hit, for its filter. Beside the stop report that is who the thread and its process are, which is asked for
-   * once for each when the filter wants it.
-   */
-  async conditionLookup(
+  /** Where a thread that is in a system call returns to its program: instruction, stack pointer and RBP alone. */
+  async #userContext(thread: bigint): Promise<X64Context | undefined> {
+    if (!this.layout.has('KTHREAD.TrapFrame')) return undefined;
+    const frame = await readPointer(this.reader, thread + BigInt(this.layout.offset('KTHREAD.TrapFrame')));
+    const trap =
+      frame === undefined || frame === 0n ? undefined : await readStructure(this.reader, frame, TRAP_FRAME.bytes);
+    if (trap === undefined || (trap.u16(TRAP_FRAME.segCs) & 3) !== 3) return undefined;
+    const context = new X64Context();
+    context.rip = trap.u64(TRAP_FRAME.rip);
+    context.rsp = trap.u64(TRAP_FRAME.rsp);
+    context.set('rbp', trap.u64(TRAP_FRAME.rbp));
+    return context;
+  }
+
+  /** The stopping thread's id and process, as far as the kernel's layout tells them; asked for once for each. */
+  async whoStopped(
     stop: StateChange,
-    fields: ReadonlySet<ConditionField>,
-    hits: number,
-  ): Promise<ConditionLookup> {
-    const wantsProcess = fields.has('process.id') || fields.has('process.name');
-    if (wantsProcess || fields.has('thread.id')) await this.stoppedThread(stop);
-    const process = wantsProcess ? await this.#processOf(stop.thread) : undefined;
-    const thread = this.#threads.get(stop.thread);
-    return (field) => {
-      switch (field) {
-        case 'side':
-          return (stop.report.segCs & 3) === 0 ? 'kernel' : 'user';
-        case 'thread.id':
-          return thread?.threadId;
-        case 'process.name':
-          return process?.name;
-        case 'process.id':
-          return process?.processId;
-        case 'hits':
-          return hits;
-        case 'event':
-        case 'object':
-        case 'handle':
-        case 'address':
-        case 'thread.name':
-        case 'status':
-        case 'previous':
-        case 'timeout':
-        case 'caller.module':
-        case 'point':
-          return undefined;
-      }
-    };
+  ): Promise<{ readonly threadId: number | undefined; readonly process: NtProcess | undefined }> {
+    await this.stoppedThread(stop);
+    return { threadId: this.#threads.get(stop.thread)?.threadId, process: await this.#processOf(stop.thread) };
+  }
+
+  /** The module of the kernel or of a process in which an address lies. */
+  moduleAt(space: SpaceId, address: bigint): EngineModule | undefined {
+    const modules = isKernelAddress(address) ? this.#modules : this.modules(space);
+    return modules.find(({ base, size }) => address >= base && address < base + BigInt(size));
   }
 
   /** Why it waits is of the moment of this stop. */
@@ -359,19 +375,19 @@ export class KernelInventory {
     return owner;
   }
 
-  async #describeThread(address: bigint, processor: number): Promise<EngineThread> {
+  async #describeThread(address: bigint, processor: number | undefined): Promise<EngineThread> {
     const thread = this.threadIdOf(address);
-    const name = `processor ${processor}`;
+    const named = processor === undefined ? {} : { name: `processor ${processor}` };
     // One request for its id and one for its process: a stop should be on the screen soon.
     const cid =
       address !== 0n && this.layout.has('ETHREAD.Cid')
         ? await readStructure(this.reader, address + BigInt(this.layout.offset('ETHREAD.Cid')), 16)
         : undefined;
-    if (cid === undefined) return { thread, space: KERNEL_SPACE, threadId: 0, name };
+    if (cid === undefined) return { thread, space: KERNEL_SPACE, threadId: 0, ...named };
     const owner = await this.#owner(address);
     const space = owner === undefined ? KERNEL_SPACE : spaceOfProcess(owner);
     const threadId = Number(cid.u64(8) & 0xffffffffn);
-    return { thread, space: this.#processes.has(space) ? space : KERNEL_SPACE, threadId, name };
+    return { thread, space: this.#processes.has(space) ? space : KERNEL_SPACE, threadId, ...named };
   }
 
   #noDebuggerData(what: string): EventscopeError {
@@ -385,7 +401,8 @@ export class KernelInventory {
   }
 }
 
-const spaceOfProcess = (address: bigint): SpaceId => `process:${address.toString(16)}`;
+const PROCESS_PREFIX = 'process:';
+const spaceOfProcess = (address: bigint): SpaceId => `${PROCESS_PREFIX}${address.toString(16)}`;
 const addressOfThread = (thread: ThreadId): bigint => BigInt(`0x${thread.slice('thread:'.length)}`);
 const engineProcess = (space: SpaceId, process: NtProcess): EngineProcess => ({
   space,

@@ -79,8 +79,8 @@ describe('the debug adapter on a kernel debugging link', function () {
       frameId: frame.id,
       context: 'watch',
     });
-    const { sharedEvent, workEvent, doneEvent } = bench.target.kernel.namespace;
-    assert.ok([sharedEvent, workEvent, doneEvent].includes(BigInt(rcx.result)), rcx.result);
+    const { sharedEvent, workEvent, doneEvent, heartbeat } = bench.target.kernel.namespace;
+    assert.ok([sharedEvent, workEvent, doneEvent, heartbeat].includes(BigInt(rcx.result)), rcx.result);
     const memory = await dap.request<{ data: string }>('readMemory', {
       memoryReference: frame.instructionPointerReference,
       count: 4,

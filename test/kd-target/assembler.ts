@@ -33,8 +33,8 @@ export class Assembler {
   int3 = (): this => this.bytes(0xcc);
   ret = (): this => this.bytes(0xc3);
   pause = (): this => this.bytes(0xf3, 0x90);
-  /** Calls the model: function number in the immediate that follows (the encoding is a hypercall's, with a number after it). */
-  hypercall = (number: number): this => this.bytes(0x0f, 0x01, 0xc1, number);
+  /** Calls the model: a hypercall, and the function's number in a nop after it, so that a disassembler stays in step. */
+  hypercall = (number: number): this => this.bytes(0x0f, 0x01, 0xc1, 0x0f, 0x1f, 0x40, number);
   push = (register: Register): this => this.#short(0x50, register);
   pop = (register: Register): this => this.#short(0x58, register);
   subRsp = (bytes: number): this => this.bytes(0x48, 0x83, 0xec, bytes);

@@ -25,6 +25,8 @@ export interface Namespace {
   /** Events without names. */
   readonly workEvent: bigint;
   readonly doneEvent: bigint;
+  /** `\BaseNamedObjects\Heartbeat`, a notification event. */
+  readonly heartbeat: bigint;
   readonly driverObject: bigint;
   /** Fills in what is known once the driver is loaded. */
   completeDriver(image: Image): void;
@@ -56,6 +58,7 @@ export function buildNamespace(memory: KernelMemory): Namespace {
   const { SynchronizationEvent, NotificationEvent } = nt.DispatcherType;
   const sharedEvent = event(SynchronizationEvent, 0, named, 'SharedEvent');
   event(NotificationEvent, 1, named, 'AlwaysSignaled');
+  const heartbeat = event(NotificationEvent, 0, named, 'Heartbeat');
   event(SynchronizationEvent, 0, ofSession, 'OfSessionOne');
   const workEvent = event(SynchronizationEvent, 0);
   const doneEvent = event(SynchronizationEvent, 0);
@@ -97,5 +100,5 @@ export function buildNamespace(memory: KernelMemory): Namespace {
     memory.insert(drivers, driverObject, 'eventsys');
     memory.insert(devices, device, 'EventSys');
   };
-  return { root, sharedEvent, workEvent, doneEvent, driverObject, completeDriver };
+  return { root, sharedEvent, workEvent, doneEvent, heartbeat, driverObject, completeDriver };
 }

@@ -17,8 +17,10 @@ import {
   Hypercall,
   kernelFunctions,
   ntdllFunctions,
+  SERVICE_NT_ALERT,
   SERVICE_NT_SET_EVENT,
   SERVICE_NT_WAIT,
+  SERVICE_NT_WAIT_FOR_ALERT,
 } from './programs.js';
 
 export const KERNEL_BASE = 0xffff_f803_1200_0000n;
@@ -29,14 +31,14 @@ const USER_DATA = 0x2000_0000n;
 const USER_STACK = 0x3000_0000n;
 const STACKS = 0xffff_b000_0000_0000n;
 const STACK_BYTES = 0x4000;
+const WAIT_REASON_USER_REQUEST = 6;
+const WAIT_REASON_ALERT = 37;
+const STATUS_ALERTED = 0x101n;
 const GUID = Uint8Array.from({ length: 16 }, (_, index) => 0xa0 + index);
 
-const [RAX, RCX, R8, R10] = ['rax', 'rcx', 'r8', 'r10'].map((name) => REGISTERS.indexOf(name as 'rax')) as [
-  number,
-  number,
-  number,
-  number,
-];
+const [RAX, RCX, RBP, R8, R10, R12] = ['rax', 'rcx', 'rbp', 'r8', 'r10', 'r12'].map((name) =>
+  REGISTERS.indexOf(name as 'rax'),
+) as [number, number, number, number, number, number];
 
 export interface Thread {
   readonly name: string;
@@ -86,6 +88,8 @@ export class Kernel {
   readonly threads: Thread[] = [];
   readonly #ready: Thread[] = [];
   readonly #processList: bigint;
+  /** Threads that were alerted while they did not wait for it. */
+  readonly #alerted = new Set<Thread>();
   #clock = 0;
   #nextThreadId = 100;
   onPrint: (text: string, processor: number) => void = () => undefined;
@@ -99,13 +103,13 @@ export class Kernel {
     this.namespace = buildNamespace(memory);
     this.counters = memory.allocate(16);
     this.image = this.#load('ntoskrnl.exe', KERNEL_BASE, 0x5f00_0001, kernelFunctions(), [], memory.space);
-    const { sharedEvent, workEvent, doneEvent } = this.namespace;
+    const { sharedEvent, workEvent, doneEvent, heartbeat } = this.namespace;
     const message = memory.text('eventsys: started\n');
     this.driver = this.#load(
       'eventsys.sys',
       DRIVER_BASE,
       0x5f00_0002,
-      driverFunctions({ sharedEvent, workEvent, doneEvent, message, counters: this.counters }),
+      driverFunctions({ sharedEvent, workEvent, doneEvent, heartbeat, message, counters: this.counters }),
       [{ module: 'ntoskrnl.exe', names: this.image.symbols }],
       memory.space,
     );
@@ -168,6 +172,22 @@ export class Kernel {
     main.registers = freshRegisters(main.registers.rip, USER_STACK + BigInt(STACK_BYTES) - 0x48n, USER_CS);
   }
 
+  /** Two more threads of the application: one waits for a lock that the other gives free, by thread id. */
+  startLock(): void {
+    const waiter = this.#userThread('lock waiter', 'waitForLock', 1);
+    const owner = this.#userThread('lock owner', 'giveLock', 2);
+    owner.registers.general[R12] = BigInt(waiter.threadId);
+  }
+
+  #userThread(name: string, start: string, index: number): Thread {
+    const { space } = this.app;
+    const stack = USER_STACK + BigInt(index) * 0x1_0000n;
+    space.map(stack, STACK_BYTES);
+    const thread = this.#thread(name, this.app, this.address('eventapp.exe', start));
+    thread.registers = freshRegisters(thread.registers.rip, stack + BigInt(STACK_BYTES) - 0x48n, USER_CS);
+    return thread;
+  }
+
   /** @throws Error for a name that the image does not have */
   address(image: string, name: string): bigint {
     const found = [this.image, this.driver, this.application, this.ntdll].find((each) => each.name === image);
@@ -223,6 +243,12 @@ export class Kernel {
       case Hypercall.Print:
         this.onPrint(this.#textAt(general[RCX] ?? 0n), slot.processor.number);
         return;
+      case Hypercall.WaitForAlert:
+        this.#waitForAlert(slot);
+        return;
+      case Hypercall.Alert:
+        this.#alert(Number(general[RCX] ?? 0n));
+        return;
       case Hypercall.Delay:
         slot.current.wakeAt = this.#clock + Number(general[RCX] ?? 0n);
         this.#setWaiting(slot.current, 0n, 4, 0);
@@ -252,6 +278,32 @@ export class Kernel {
     this.#switch(slot, 'waiting');
   }
 
+  /** An alert that came before is taken at once. */
+  #waitForAlert(slot: Slot): void {
+    const thread = slot.current;
+    if (this.#alerted.delete(thread)) {
+      slot.processor.registers.general[RAX] = STATUS_ALERTED;
+      return;
+    }
+    this.#setWaiting(thread, 0n, WAIT_REASON_ALERT, 1);
+    this.#switch(slot, 'waiting');
+  }
+
+  #alert(threadId: number): void {
+    const thread = this.threads.find((each) => each.threadId === threadId);
+    if (thread === undefined) return;
+    const at = (offset: number): bigint => thread.address + BigInt(offset);
+    const waits =
+      this.memory.get8(at(nt.KTHREAD.State)) === nt.ThreadState.Waiting &&
+      this.memory.get8(at(nt.KTHREAD.WaitReason)) === WAIT_REASON_ALERT;
+    if (!waits) {
+      this.#alerted.add(thread);
+      return;
+    }
+    thread.registers.general[RAX] = STATUS_ALERTED;
+    this.#makeReady(thread);
+  }
+
   #type(object: bigint): number {
     return this.memory.get8(object) & 0x7f;
   }
@@ -261,7 +313,7 @@ export class Kernel {
     const at = (offset: number): bigint => thread.address + BigInt(offset);
     const block = at(nt.KTHREAD.WaitBlock);
     memory.u8(at(nt.KTHREAD.State), nt.ThreadState.Waiting);
-    memory.u8(at(nt.KTHREAD.WaitReason), mode === 1 ? 6 : reason);
+    memory.u8(at(nt.KTHREAD.WaitReason), mode === 1 && reason === 0 ? WAIT_REASON_USER_REQUEST : reason);
     memory.u8(at(nt.KTHREAD.WaitMode), mode);
     memory.u32(at(nt.KTHREAD.WaitTime), this.#clock);
     memory.u8(at(nt.KTHREAD.WaitBlockCount), object === 0n ? 0 : 1);
@@ -307,10 +359,19 @@ export class Kernel {
     const next = this.#ready.shift() ?? (from === 'waiting' ? slot.idle : undefined);
     if (next === undefined) return;
     leaving.registers = slot.processor.registers;
-    this.memory.u64(leaving.address + BigInt(nt.KTHREAD.KernelStack), leaving.registers.general[RSP] ?? 0n);
+    this.#leaveSwitchFrame(leaving);
     this.memory.u8(leaving.address + BigInt(nt.KTHREAD.Running), 0);
     if (from === 'ready' && leaving !== slot.idle) this.#makeReady(leaving);
     this.#enter(slot, next);
+  }
+
+  /** Below its stack, as if the code that waits had called the one that switches. */
+  #leaveSwitchFrame({ address, registers }: Thread): void {
+    const { memory } = this;
+    const frame = (registers.general[RSP] ?? 0n) - BigInt(nt.SWITCH_FRAME.bytes);
+    memory.u64(frame + BigInt(nt.SWITCH_FRAME.Rbp), registers.general[RBP] ?? 0n);
+    memory.u64(frame + BigInt(nt.SWITCH_FRAME.Return), registers.rip);
+    memory.u64(address + BigInt(nt.KTHREAD.KernelStack), frame);
   }
 
   #enter(slot: Slot, thread: Thread): void {
@@ -326,6 +387,7 @@ export class Kernel {
   #systemCall({ processor, current }: Slot): void {
     const { registers, space } = processor;
     const frame = current.stackTop - BigInt(nt.TRAP_FRAME.bytes);
+    space.setUnsigned(frame + BigInt(nt.TRAP_FRAME.Rbp), 8, registers.general[RBP] ?? 0n);
     space.setUnsigned(frame + BigInt(nt.TRAP_FRAME.Rip), 8, registers.rip);
     space.setUnsigned(frame + BigInt(nt.TRAP_FRAME.SegCs), 8, BigInt(registers.cs));
     space.setUnsigned(frame + BigInt(nt.TRAP_FRAME.EFlags), 8, BigInt(registers.eflags));
@@ -337,6 +399,8 @@ export class Kernel {
     const services = new Map([
       [SERVICE_NT_WAIT, 'NtWaitForSingleObject'],
       [SERVICE_NT_SET_EVENT, 'NtSetEvent'],
+      [SERVICE_NT_ALERT, 'NtAlertThreadByThreadId'],
+      [SERVICE_NT_WAIT_FOR_ALERT, 'NtWaitForAlertByThreadId'],
     ]);
     registers.general[RCX] = registers.general[R10] ?? 0n;
     registers.general[RAX] = this.address('ntoskrnl.exe', services.get(number) ?? 'KiThreadExit');

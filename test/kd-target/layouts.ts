@@ -213,4 +213,15 @@ export const CONTEXT = {
 } as const;
 
 /** KTRAP_FRAME's ends that a way back to user mode needs (x64 machine frame at its end). */
-export const TRAP_FRAME = { Rip: 0x168, SegCs: 0x170, EFlags: 0x178, Rsp: 0x180, SegSs: 0x188, bytes: 0x190 } as const;
+export const TRAP_FRAME = {
+  Rbp: 0x158,
+  Rip: 0x168,
+  SegCs: 0x170,
+  EFlags: 0x178,
+  Rsp: 0x180,
+  SegSs: 0x188,
+  bytes: 0x190,
+} as const;
+
+/** KSWITCH_FRAME, at KTHREAD.KernelStack of a thread that is switched out: five homes, a flag, RBP and where it goes on. */
+export const SWITCH_FRAME = { Rbp: 0x30, Return: 0x38, bytes: 0x40 } as const;

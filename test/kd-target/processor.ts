@@ -158,6 +158,8 @@ export class Processor {
   #trap(opcode: number, start: bigint): Trap {
     if (opcode === 0x0f && this.space.unsigned(this.registers.rip, 2) === 0xc101n) {
       this.#fetch(2);
+      // nop dword [rax + number]
+      this.#fetch(3);
       return { kind: 'hypercall', number: Number(this.#fetch(1)) };
     }
     this.registers.rip = start;

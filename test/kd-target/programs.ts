@@ -19,10 +19,17 @@ export const Hypercall = {
   Print: 7,
   /** rcx: rounds of the clock to sleep. */
   Delay: 8,
+  /** Returns STATUS_ALERTED in rax, perhaps much later. */
+  WaitForAlert: 9,
+  /** rcx: thread id. */
+  Alert: 10,
 } as const;
 
 export const SERVICE_NT_WAIT = 4;
 export const SERVICE_NT_SET_EVENT = 14;
+/** Their numbers differ from build to build; these are the model's. */
+export const SERVICE_NT_ALERT = 0x70;
+export const SERVICE_NT_WAIT_FOR_ALERT = 0x1d0;
 
 const assemble = (write: (code: Assembler) => void): Assembler => {
   const code = new Assembler();
@@ -65,6 +72,9 @@ export function kernelFunctions(): ImageFunction[] {
     framed('NtWaitForSingleObject', 0x48, (code) => {
       code.hypercall(Hypercall.ReferenceHandle).load32('r8', 1).call('KeWaitForSingleObject');
     }),
+    leaf('KeClearEvent', (code) => code.load32('rdx', 0).write32('rcx', 4, 'rdx').ret()),
+    framed('NtAlertThreadByThreadId', 0x28, (code) => code.hypercall(Hypercall.Alert).load32('rax', 0)),
+    framed('NtWaitForAlertByThreadId', 0x48, (code) => code.hypercall(Hypercall.WaitForAlert)),
     framed('DbgPrint', 0x28, (code) => code.hypercall(Hypercall.Print).load32('rax', 0)),
     leaf('DbgBreakPointWithStatus', (code) => code.int3().ret()),
     {
@@ -86,6 +96,8 @@ export interface DriverObjects {
   /** Work and done: the driver's worker waits for the one and sets the other. */
   readonly workEvent: bigint;
   readonly doneEvent: bigint;
+  /** A notification event that the timer's routine sets and clears. */
+  readonly heartbeat: bigint;
   readonly message: bigint;
   /** Two counters of eight bytes. */
   readonly counters: bigint;
@@ -103,6 +115,7 @@ export function driverFunctions(objects: DriverObjects): ImageFunction[] {
       (code) => {
         code.label('again').call('EsTimerDpc').load('rbx', objects.counters).increment('rbx', 0);
         set(code, objects.workEvent);
+        set(code, objects.heartbeat).load('rcx', objects.heartbeat).callSlot('__imp_KeClearEvent');
         code.load('rcx', 3n).callSlot('__imp_KeDelayExecutionThread').jump('again');
       },
       false,
@@ -125,7 +138,12 @@ export function driverFunctions(objects: DriverObjects): ImageFunction[] {
 export function ntdllFunctions(): ImageFunction[] {
   const service = (name: string, number: number): ImageFunction =>
     leaf(name, (code) => code.move('r10', 'rcx').load32('rax', number).hypercall(Hypercall.SystemCall).ret());
-  return [service('NtWaitForSingleObject', SERVICE_NT_WAIT), service('NtSetEvent', SERVICE_NT_SET_EVENT)];
+  return [
+    service('NtWaitForSingleObject', SERVICE_NT_WAIT),
+    service('NtSetEvent', SERVICE_NT_SET_EVENT),
+    service('NtAlertThreadByThreadId', SERVICE_NT_ALERT),
+    service('NtWaitForAlertByThreadId', SERVICE_NT_WAIT_FOR_ALERT),
+  ];
 }
 
 export function applicationFunctions(handle: bigint, counter: bigint): ImageFunction[] {
@@ -144,5 +162,14 @@ export function applicationFunctions(handle: bigint, counter: bigint): ImageFunc
       },
       false,
     ),
+    framed('waitForLock', 0x28, (code) => {
+      code.label('again').load32('rcx', 0).load32('rdx', 0).callSlot('__imp_NtWaitForAlertByThreadId');
+      code.load('rbx', counter).increment('rbx', 8).jump('again');
+    }),
+    // r12: the thread that waits.
+    framed('giveLock', 0x28, (code) => {
+      code.label('again').load('rcx', handle).load32('rdx', 0).load32('r8', 0).callSlot('__imp_NtWaitForSingleObject');
+      code.move('rcx', 'r12').callSlot('__imp_NtAlertThreadByThreadId').jump('again');
+    }),
   ];
 }

@@ -3,7 +3,7 @@
  * (TypeIndex with a cookie, optional headers by InfoMask); kernels before have another and are refused by NtLayout.
  */
 import type { NtLayout } from './layout.js';
-import { type MemoryReader, readPointer, readStructure, readUnicodeString } from './records.js';
+import { type MemoryReader, readPointer, readStructure, readUnicodeString, type StructureView } from './records.js';
 
 const BUCKETS = 37;
 const MAX_CHAIN = 4_096;
@@ -17,6 +17,11 @@ const OPTIONAL_HEADER_BYTES: readonly (readonly [number, number])[] = [
   [8, 0x20],
   [0x10, 0x10],
 ];
+/** OBJECT_HEADER_NAME_INFO. */
+const NAME_DIRECTORY = 0;
+const NAME_TEXT = 8;
+/** Directories within directories. */
+const MAX_DEPTH = 32;
 const TYPE_NAME = 0x10;
 const TYPE_INDEX = 0x28;
 
@@ -80,6 +85,23 @@ export class ObjectNamespace {
     return this.#describe(body);
   }
 
+  /**
+   * The path of an object, through the directories that its name header and theirs lead to; undefined: it has no name, or is in none.
+   */
+  async pathOf(body: bigint): Promise<string | undefined> {
+    const parts: string[] = [];
+    for (let at = body; at !== this.root && parts.length < MAX_DEPTH; ) {
+      const header = await this.#header(at);
+      const info = header === undefined ? undefined : await this.#nameInfo(header);
+      const name = info === undefined ? undefined : await readUnicodeString(this.memory, info, NAME_TEXT);
+      const directory = info?.u64(NAME_DIRECTORY) ?? 0n;
+      if (name === undefined || name === '' || directory === 0n) return undefined;
+      parts.unshift(name);
+      at = directory;
+    }
+    return parts.length === 0 || parts.length >= MAX_DEPTH ? undefined : `\\${parts.join('\\')}`;
+  }
+
   async #directory(path: string): Promise<bigint | undefined> {
     let directory = this.root;
     for (const name of path.split('\\').filter((part) => part !== '')) {
@@ -134,13 +156,19 @@ export class ObjectNamespace {
 
   async #name(header: Header): Promise<string | undefined> {
     if ((header.infoMask & NAME_INFO) === 0) return '';
+    const info = await this.#nameInfo(header);
+    return info === undefined ? undefined : readUnicodeString(this.memory, info, NAME_TEXT);
+  }
+
+  /** OBJECT_HEADER_NAME_INFO; undefined: there is none, or it cannot be read. */
+  async #nameInfo(header: Header): Promise<StructureView | undefined> {
+    if ((header.infoMask & NAME_INFO) === 0) return undefined;
     let distance = 0;
     for (const [bit, bytes] of OPTIONAL_HEADER_BYTES) {
       if ((header.infoMask & bit) !== 0) distance += bytes;
       if (bit === NAME_INFO) break;
     }
-    const info = await readStructure(this.memory, header.headerAddress - BigInt(distance), 0x20);
-    return info === undefined ? undefined : readUnicodeString(this.memory, info, 8);
+    return readStructure(this.memory, header.headerAddress - BigInt(distance), 0x20);
   }
 
   async #describe(body: bigint): Promise<NtObject | undefined> {
@@ -200,7 +228,6 @@ const MAX_HANDLES = 65_536;
 export async function readHandles(memory: MemoryReader, layout: NtLayout, handleTable: bigint): Promise<NtHandle[]> {
   const code = await readPointer(memory, handleTable + 8n);
   if (code === undefined) return [];
-  const body = BigInt(layout.offset('OBJECT_HEADER.Body'));
   const handles: NtHandle[] = [];
   for await (const [leaf, first] of leavesOf(memory, code & ~3n, Number(code & 3n), 0)) {
     for (let index = 0; index < LEAF_ENTRIES && handles.length < MAX_HANDLES; index++) {
@@ -208,17 +235,44 @@ export async function readHandles(memory: MemoryReader, layout: NtLayout, handle
       if (leaf.length < at + LEAF_ENTRY_BYTES) break;
       const view = new DataView(leaf.buffer, leaf.byteOffset + at, LEAF_ENTRY_BYTES);
       const low = view.getBigUint64(0, true);
-      const header = ((low >> 20n) << 4n) | 0xffff_0000_0000_0000n;
       if (low >> 20n === 0n) continue;
       handles.push({
         handle: (first + index) * 4,
-        object: header + body,
+        object: bodyOf(layout, low),
         grantedAccess: view.getUint32(8, true) & 0x01ff_ffff,
       });
     }
   }
   return handles;
 }
+
+/** The body that one handle stands for; undefined: there is no such handle. */
+export async function readHandle(
+  memory: MemoryReader,
+  layout: NtLayout,
+  handleTable: bigint,
+  handle: bigint,
+): Promise<bigint | undefined> {
+  const code = await readPointer(memory, handleTable + 8n);
+  if (code === undefined || handle <= 0n) return undefined;
+  let index = Number(handle / 4n);
+  let page: bigint | undefined = code & ~3n;
+  for (let level = Number(code & 3n); level > 0 && page !== undefined && page !== 0n; level--) {
+    const covered = LEAF_ENTRIES * UPPER_ENTRIES ** (level - 1);
+    const slot = Math.floor(index / covered);
+    if (slot >= UPPER_ENTRIES) return undefined;
+    page = await readPointer(memory, page + BigInt(slot * 8));
+    index %= covered;
+  }
+  if (page === undefined || page === 0n || index >= LEAF_ENTRIES) return undefined;
+  const low = await readPointer(memory, page + BigInt(index * LEAF_ENTRY_BYTES));
+  if (low === undefined || low >> 20n === 0n) return undefined;
+  return bodyOf(layout, low);
+}
+
+/** The header's address without the bits that all of them have. */
+const bodyOf = (layout: NtLayout, low: bigint): bigint =>
+  (((low >> 20n) << 4n) | 0xffff_0000_0000_0000n) + BigInt(layout.offset('OBJECT_HEADER.Body'));
 
 async function* leavesOf(
   memory: MemoryReader,

@@ -151,7 +151,7 @@ export class SessionPoints {
       id: wish.id.slice(SINGLE.length),
       verified,
       ...(message === undefined ? {} : { message }),
-      mechanism: verified ? 'breakpoint' : 'none',
+      mechanism: !verified ? 'none' : wish.sites.every(({ at }) => at === 'state') ? 'dataBreakpoint' : 'breakpoint',
       hits: wish.hits,
       filtered: wish.filtered + this.wishes.filteredOnTarget(wish),
     };

@@ -8,7 +8,7 @@ import { CancelledError } from '../../../protocol/errors.js';
 import type { Engine, SpaceId } from '../../engine.js';
 import type { Inspector } from '../inspector.js';
 import type { Inventory, SessionThread } from '../inventory.js';
-import type { DispatcherObjects, SessionObject } from './dispatcher-objects.js';
+import { tellsByAddress, type DispatcherObjects, type SessionObject } from './dispatcher-objects.js';
 
 export interface BlockedThread {
   readonly thread: SessionThread;
@@ -31,6 +31,7 @@ export async function blockedThreads(
   const found: BlockedThread[] = [];
   for (const thread of inventory.threads()) {
     if (signal.aborted) throw new CancelledError();
+    if (tellsByAddress(thread.engine)) continue;
     const key = `${thread.engine.kind}/${thread.space}`;
     if (!stubs.has(key)) stubs.set(key, await addressOf(inventory, thread.engine, thread.space));
     const stub = stubs.get(key);
@@ -71,7 +72,10 @@ export async function scanWaiters(
       waiters.set(object, threads);
     });
   }
-  for (const object of objects.all()) object.waiters = waiters.get(object) ?? [];
+  for (const object of objects.all()) {
+    const isTold = object.references.some(({ engine }) => tellsByAddress(engine));
+    if (!isTold) object.waiters = waiters.get(object) ?? [];
+  }
 }
 
 async function addressOf(inventory: Inventory, engine: Engine, space: SpaceId): Promise<bigint | undefined> {

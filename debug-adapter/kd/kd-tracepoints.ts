@@ -1,0 +1,213 @@
+/**
+ * Tracepoints of the kernel engine: breakpoints whose hits the adapter records and goes on from. The state before a signal is read at its
+ * entry, so that it needs no stop at its return; a wait has one there, for its status.
+ */
+import { objectsOfCall, timeoutTicks, word } from '../session/points/point-call.js';
+import { type FunctionExit, functionExits } from '../symbols/function-exits.js';
+import { PeImage } from '../../machine/pe/pe-image.js';
+import { readExports } from '../../machine/pe/exports.js';
+import { type Point, POINTS, recordKind } from '../../machine/points.js';
+import type { X64Context } from '../../machine/x64-context.js';
+import { ES_TRACE_NO_TIMEOUT, TRACE_FLAG, TraceKind } from '../../protocol/trace-layout.js';
+import { EventscopeError } from '../../protocol/errors.js';
+import type { RunTotal } from '../../target/run.js';
+import type {
+  BreakpointId,
+  BreakpointRequest,
+  EngineModule,
+  RunningTracepoints,
+  ServedTracepoint,
+  TracepointOptions,
+  TracepointRequest,
+} from '../engine.js';
+import { KERNEL_SPACE, type KernelInventory } from './kernel-inventory.js';
+import { readStructure } from './nt/records.js';
+import type { StateChange } from './protocol/state-change.js';
+import { hostTime, TraceSlots } from './trace-slots.js';
+
+const SYSTEM_PROCESS_ID = 4;
+const SIGNAL_STATE_OFFSET = 4n;
+/** Waits of one thread within each other, of one that never returned: the oldest is forgotten. */
+const MAX_NESTED = 16;
+
+const NOT_SERVED: ServedTracepoint = { mechanism: 'none', why: 'It is no point of the catalogue' };
+
+/** A hit of a breakpoint that records. */
+export type RecordHit = (stop: StateChange) => Promise<void>;
+
+export interface KdTracepointsOptions {
+  readonly inventory: KernelInventory;
+  readonly registers: (processor: number) => Promise<X64Context>;
+  readonly add: (request: BreakpointRequest, record: RecordHit) => Promise<BreakpointId | Error>;
+  readonly remove: (ids: readonly BreakpointId[]) => Promise<void>;
+}
+
+interface Begun {
+  readonly time: bigint;
+  readonly object: bigint;
+  readonly isHandle: boolean;
+  readonly caller: bigint;
+}
+
+/** All of it while the target is stopped. */
+export class KdTracepoints {
+  readonly #parts: KdTracepointsOptions;
+
+  constructor(parts: KdTracepointsOptions) {
+    this.#parts = parts;
+  }
+
+  async start(requests: readonly TracepointRequest[], options: TracepointOptions): Promise<RunningTracepoints> {
+    const { inventory } = this.#parts;
+    const spaces = [...new Set(requests.map(({ space }) => space))];
+    options.onSources(
+      spaces.map((space, source) => {
+        const process = inventory.processes().find((each) => each.space === space);
+        const side = space === KERNEL_SPACE ? ('kernel' as const) : ('user' as const);
+        return {
+          ...{ source, side, description: process?.name ?? space, process: process?.processId ?? SYSTEM_PROCESS_ID },
+          ...{ ringCount: 1, slotsPerRing: options.slotsPerRing ?? 0 },
+        };
+      }),
+      1_000_000_000n,
+    );
+    const slots = spaces.map((_, source) => new TraceSlots(source, options.sink));
+    for (const each of slots) each.calibrate();
+    const set: BreakpointId[] = [];
+    const points: ServedTracepoint[] = [];
+    for (const request of requests) {
+      const target = slots[spaces.indexOf(request.space)];
+      points.push(target === undefined ? NOT_SERVED : await this.#serve(request, target, set));
+    }
+    const stop = async (): Promise<readonly RunTotal[]> => {
+      await this.#parts.remove(set);
+      for (const each of slots) each.calibrate();
+      return slots.map(({ source, written }) => ({ source, slots: written, lost: 0n }));
+    };
+    return { points, stop };
+  }
+
+  async #serve(request: TracepointRequest, slots: TraceSlots, set: BreakpointId[]): Promise<ServedTracepoint> {
+    const { inventory } = this.#parts;
+    const point = POINTS[request.point];
+    if (point === undefined) return NOT_SERVED;
+    if (request.mechanism === 'import') return { mechanism: 'none', why: 'Over a kernel link each call costs a stop: choose the point' }; // prettier-ignore
+    const module = inventory.modules(request.space).find(({ name }) => point.modules.includes(name.toLowerCase()));
+    if (module === undefined) return { mechanism: 'none', why: `No module that has ${point.name} is loaded` };
+    const code = { read: (at: bigint, length: number) => inventory.read(request.space, at, length, {}) };
+    let entry = request.address;
+    let exits: readonly FunctionExit[] = [];
+    try {
+      entry ??= await exportedBy(module, point.name, code);
+      if (entry !== undefined && point.role === 'wait') exits = await functionExits(module.base, entry, code);
+    } catch (error) {
+      // An image whose headers or exports cannot be read.
+      if (!(error instanceof EventscopeError)) throw error;
+      return { mechanism: 'none', why: error.message };
+    }
+    if (entry === undefined) return { mechanism: 'none', why: `${module.name} does not export ${point.name}` };
+    const recorder = new PointRecorder(this.#parts, request.space, point, slots);
+    const about = { space: request.space, kind: 'software', point: point.index } as const;
+    const filter = request.filter === undefined ? {} : { filter: request.filter };
+    const id = await this.#parts.add({ ...about, ...filter, address: entry }, recorder.entered);
+    if (id instanceof Error) return { mechanism: 'none', why: id.message };
+    set.push(id);
+    for (const { ret, beforeRet } of exits) {
+      // Before it frees its stack RAX is the result already, and that instruction is done without reading memory.
+      const address = beforeRet ?? ret;
+      const exit = await this.#parts.add({ ...about, address, atReturn: true }, recorder.returned);
+      if (typeof exit === 'number') set.push(exit);
+    }
+    return { mechanism: 'stopping', breakpoint: id };
+  }
+}
+
+/** The function in the module that has it, read from the image's export directory in memory. */
+async function exportedBy(
+  { base }: EngineModule,
+  name: string,
+  code: { read(address: bigint, length: number): Promise<Uint8Array> },
+): Promise<bigint | undefined> {
+  const image = await PeImage.open({ read: (offset, length) => code.read(base + BigInt(offset), length) }, 'memory');
+  const found = (await readExports(image)).find((each) => each.name === name && each.forwarder === undefined);
+  return found === undefined ? undefined : base + BigInt(found.rva);
+}
+
+/** What one point's calls are recorded as. Kernel exports count when a driver calls them, native calls when the program does. */
+class PointRecorder {
+  readonly #parts: KdTracepointsOptions;
+  readonly #space: string;
+  readonly #point: Point;
+  readonly #slots: TraceSlots;
+  /** Waits that have begun, by thread. */
+  readonly #begun = new Map<bigint, Begun[]>();
+
+  constructor(parts: KdTracepointsOptions, space: string, point: Point, slots: TraceSlots) {
+    this.#parts = parts;
+    this.#space = space;
+    this.#point = point;
+    this.#slots = slots;
+  }
+
+  /** Registers and the return address; of a signal the state before it too. */
+  readonly entered: RecordHit = async (stop) => {
+    const { inventory } = this.#parts;
+    const point = this.#point;
+    const kind = recordKind(point);
+    const registers = await this.#parts.registers(stop.processor);
+    const caller = await word(inventory.reader, registers.rsp);
+    const module = caller === undefined ? undefined : inventory.moduleAt(this.#space, caller)?.name.toLowerCase();
+    const counts = point.side === 'kernel' ? module?.endsWith('.sys') === true : module !== 'ntdll.dll';
+    if (kind === undefined || caller === undefined || !counts) return;
+    const { handles, pointers } = await objectsOfCall(point, registers, inventory.reader);
+    const object = pointers[0] ?? handles[0] ?? 0n;
+    const isHandle = pointers.length === 0 && handles.length > 0;
+    const begun: Begun = { time: hostTime(), object, isHandle, caller };
+    const isWait = point.role === 'wait';
+    await this.#write(stop, begun, {
+      kind: isWait ? TraceKind.WaitBegin : kind,
+      argument: isWait ? await this.#timeout(registers) : 0n,
+      previous: isWait || isHandle ? undefined : await this.#state(object),
+    });
+    if (!isWait) return;
+    const waits = this.#begun.get(stop.thread) ?? [];
+    waits.push(begun);
+    if (waits.length > MAX_NESTED) waits.shift();
+    this.#begun.set(stop.thread, waits);
+  };
+
+  readonly returned: RecordHit = async (stop) => {
+    const waits = this.#begun.get(stop.thread);
+    const begun = waits?.pop();
+    if (begun === undefined) return;
+    if (waits?.length === 0) this.#begun.delete(stop.thread);
+    const registers = await this.#parts.registers(stop.processor);
+    const time = hostTime();
+    const status = Number(BigInt.asIntN(32, registers.get('rax')));
+    await this.#write(stop, { ...begun, time }, { kind: TraceKind.WaitEnd, status, duration: time - begun.time });
+  };
+
+  async #write(
+    stop: StateChange,
+    { object, isHandle, caller, time }: Begun,
+    rest: { kind: TraceKind; argument?: bigint; previous?: number | undefined; status?: number; duration?: bigint },
+  ): Promise<void> {
+    const { threadId = 0, process } = await this.#parts.inventory.whoStopped(stop);
+    const flags =
+      (this.#point.side === 'kernel' ? TRACE_FLAG.KERNEL : 0) | (isHandle ? TRACE_FLAG.OBJECT_IS_HANDLE : 0);
+    this.#slots.write({
+      ...{ argument: 0n, previous: undefined, status: 0, duration: 0n, ...rest, time, object, caller, flags },
+      ...{ process: process?.processId ?? 0, thread: threadId, processor: stop.processor },
+    });
+  }
+
+  async #timeout(registers: X64Context): Promise<bigint> {
+    const ticks = await timeoutTicks(this.#point, registers, this.#parts.inventory.reader);
+    return ticks === undefined || ticks === 'infinite' ? ES_TRACE_NO_TIMEOUT : ticks;
+  }
+
+  async #state(object: bigint): Promise<number | undefined> {
+    const state = await readStructure(this.#parts.inventory.reader, object + SIGNAL_STATE_OFFSET, 4);
+    return state === undefined ? undefined : Math.max(0, state.i32(0));
+  }
+}
