@@ -13,6 +13,10 @@ const UNIX_EPOCH = 116_444_736_000_000_000n;
 const ROOT_DIRECTORY = 8n;
 const OBJECT_NAME = 0x10n;
 
+/** KPROCESSOR_MODE, and NtCurrentProcess(). */
+const USER_MODE = 1n;
+const CURRENT_PROCESS = 0xffff_ffff_ffff_ffffn;
+
 const HANDLES = ['handle', 'waitHandle', 'signalHandle', 'sourceHandle'] as const;
 
 export type CallObject =
@@ -54,7 +58,7 @@ export class PointCall {
   /** Empty: the point is about none, or its list cannot be read. */
   objects(): CallObject[] {
     const found: CallObject[] = HANDLES.flatMap((parameter) => {
-      const handle = this.#argument(parameter);
+      const handle = this.#isOfAnotherProcess() ? undefined : this.#argument(parameter);
       return handle === undefined ? [] : [{ kind: 'handle', handle }];
     });
     const address = this.#argument('object');
@@ -68,6 +72,15 @@ export class PointCall {
       found.push(name);
     }
     return found;
+  }
+
+  /** A driver passes the requestor's handle, or one of the process that it duplicates from: in its host they mean something else. */
+  #isOfAnotherProcess(): boolean {
+    if (this.point.side !== 'kernel') {
+      return false;
+    }
+    const source = this.#argument('sourceProcess');
+    return this.#argument('accessMode') === USER_MODE || (source !== undefined && source !== CURRENT_PROCESS);
   }
 
   #list(parameter: 'handles' | 'objects'): bigint[] {

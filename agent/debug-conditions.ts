@@ -2,6 +2,7 @@
 import { type ConditionField, type FieldValue, fieldsOf, passes } from '../machine/conditions.js';
 import { type Point, POINTS } from '../machine/points.js';
 import type { X64Context } from '../machine/x64-context.js';
+import { objectPath } from '../trace/names.js';
 import type { HandleObject } from '../protocol/agent-rpc.js';
 import { type CallObject, PointCall } from './debug-call.js';
 import type { Breakpoint } from './debug-breakpoints.js';
@@ -118,6 +119,10 @@ class Hit {
     }
     if (object.root === 0n) {
       return object.name;
+    }
+    // Such a link is in each directory of the sessions.
+    if (object.name.startsWith('Global\\')) {
+      return objectPath(object.name, 'user', undefined);
     }
     const root = this.#object(object.root)?.name;
     return root === undefined ? undefined : `${root}\\${object.name}`;

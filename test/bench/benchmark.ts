@@ -1,5 +1,6 @@
 /** What a benchmark is, and the list of them. */
 import type { Figure } from './figure.js';
+import { debugging } from './debugging.js';
 import { drain } from './drain.js';
 import { extension } from './extension.js';
 import { firstWake } from './first-wake.js';
@@ -7,8 +8,10 @@ import { kd } from './kd.js';
 import { listObjectsBench } from './list-objects.js';
 import { objectTree, objectTreeOfMany } from './object-tree.js';
 import { ring } from './ring.js';
+import { stoppingTracepoints } from './stopping-tracepoints.js';
 import { symbols } from './symbols.js';
-import { timeline } from './timeline.js';
+import { timelines } from './timeline.js';
+import { tracepoints } from './tracepoints.js';
 import type { Bench } from './workspace.js';
 
 export interface Benchmark {
@@ -25,7 +28,10 @@ export const BENCHMARKS: readonly Benchmark[] = [
   extension,
   objectTree,
   objectTreeOfMany,
-  timeline,
+  ...timelines,
   symbols,
+  tracepoints,
+  stoppingTracepoints,
   kd,
+  debugging,
 ];

@@ -33,6 +33,10 @@ export interface ObjectReference {
 export interface SessionObject {
   readonly id: number;
   typeName: string;
+  /** What it is called, where that is no path of the object manager's. */
+  readonly label?: string;
+  /** Of an alert by thread id: the process. */
+  readonly alertIn?: string;
   name: string | undefined;
   state: string;
   isSignaled: boolean | undefined;
@@ -46,7 +50,7 @@ export interface SessionObject {
 export interface Sighting {
   readonly engine: Engine;
   readonly space: SpaceId;
-  /** Valid now. */
+  /** Valid now. Where engines tell waiters, the pointer stands for a handle too. */
   readonly handle: bigint | undefined;
   /** The handle is the caller's own and stays; one that is closed at once is no reference. */
   readonly keepsHandle: boolean;
@@ -62,6 +66,8 @@ const NEVER = 0xffff_ffff;
 export class DispatcherObjects {
   readonly #inventory: Inventory;
   readonly #objects = new Map<number, SessionObject>();
+  /** References whose ends were told last: the thread may still stand at the call that ends them. */
+  #ending: { readonly object: SessionObject; readonly reference: ObjectReference }[] = [];
   #next = 1;
 
   constructor(inventory: Inventory) {
@@ -87,14 +93,14 @@ export class DispatcherObjects {
       asked.length === 0
         ? []
         : ((await engine.queryHandles?.(asked.map(({ space, handle }) => ({ space, handle })))) ?? []);
-    const owners = this.#review(known, answers);
+    const owners = this.#review(engine, known, answers);
     const found = new Map<Sighting, SessionObject>();
     handles.forEach((sighting, index) => {
       const answer = answers[known.length + index];
       if (answer === undefined) return;
       const owner = owners.get(answer.object) ?? this.#ownerOfPointer(sighting, answer) ?? this.#mint();
       owners.set(answer.object, owner);
-      update(owner, answer);
+      this.#update(engine, owner, answer);
       found.set(sighting, owner);
     });
     const result: (SessionObject | undefined)[] = [];
@@ -108,12 +114,23 @@ export class DispatcherObjects {
     return result;
   }
 
+  /** The alert of one thread by its id, which stands for a lock or an address; a thread that waits for it is its waiter. */
+  alertOf(thread: SessionThread, threadId: number, waiter: SessionThread | undefined): SessionObject {
+    const label = `the alert of thread ${threadId}`;
+    const known = this.all().find((each) => each.label === label && each.alertIn === `${thread.engine.kind}/${thread.space}`); // prettier-ignore
+    const object = known ?? this.#mint({ label, alertIn: `${thread.engine.kind}/${thread.space}` });
+    object.typeName = 'Alert';
+    object.state = waiter === undefined ? 'not waited for' : 'waited for';
+    object.waiters = waiter === undefined ? [] : [waiter];
+    return object;
+  }
+
   /** Looks at all that is known again. */
   async refresh(engine: Engine): Promise<void> {
     const known = this.#handlesOf(engine);
     if (known.length === 0) return;
     const asked = known.map(({ reference: { space, value } }) => ({ space, handle: value }));
-    this.#review(known, (await engine.queryHandles?.(asked)) ?? []);
+    this.#review(engine, known, (await engine.queryHandles?.(asked)) ?? []);
   }
 
   signaled(object: SessionObject, signal: Omit<SeenSignal, 'times'>): void {
@@ -128,7 +145,10 @@ export class DispatcherObjects {
 
   /** Breakpoints that the engine has counted hits of: references that have ended. */
   counted(engine: Engine, hit: ReadonlySet<BreakpointId>): void {
+    this.#ending = [];
     for (const object of this.#objects.values()) {
+      const ended = object.references.filter((each) => each.engine === engine && each.ends.some((id) => hit.has(id)));
+      this.#ending.push(...ended.map((reference) => ({ object, reference })));
       this.#drop(object, (each) => each.engine === engine && each.ends.some((id) => hit.has(id)));
     }
   }
@@ -142,6 +162,7 @@ export class DispatcherObjects {
 
   clear(): void {
     this.#objects.clear();
+    this.#ending = [];
   }
 
   toDap(object: SessionObject): DispatcherObject {
@@ -172,13 +193,14 @@ export class DispatcherObjects {
   #handlesOf(engine: Engine): { readonly object: SessionObject; readonly reference: ObjectReference }[] {
     return [...this.#objects.values()].flatMap((object) =>
       object.references
-        .filter((each) => each.engine === engine && each.kind === 'handle')
+        .filter((each) => each.engine === engine && (each.kind === 'handle' || tellsByAddress(engine)))
         .map((reference) => ({ object, reference })),
     );
   }
 
   /** What the target says of references that were known: those that mean something else now are dropped. @returns owners by its numbers */
   #review(
+    engine: Engine,
     known: readonly { readonly object: SessionObject; readonly reference: ObjectReference }[],
     answers: readonly (HandleObject | undefined)[],
   ): Map<number, SessionObject> {
@@ -199,7 +221,7 @@ export class DispatcherObjects {
       }
       numbers.set(object, answer.object);
       owners.set(answer.object, object);
-      update(object, answer);
+      this.#update(engine, object, answer);
     });
     return owners;
   }
@@ -217,7 +239,8 @@ export class DispatcherObjects {
 
   #byPointerAlone({ engine, space, pointer }: Sighting): SessionObject | undefined {
     if (pointer === undefined) return undefined;
-    return this.#withPointer(engine, space, pointer) ?? this.#mint();
+    const ending = this.#ending.find(({ reference }) => isReference(reference, engine, space, 'pointer', pointer));
+    return this.#withPointer(engine, space, pointer) ?? ending?.object ?? this.#mint();
   }
 
   #withPointer(engine: Engine, space: SpaceId, pointer: bigint): SessionObject | undefined {
@@ -248,6 +271,8 @@ export class DispatcherObjects {
 
   /** Breakpoints that count the calls that end a reference, on the target, and never stop. */
   async #watchEnd(engine: Engine, space: SpaceId, kind: 'handle' | 'pointer', value: bigint): Promise<BreakpointId[]> {
+    // Closes and dereferences of a whole machine are too many to stop it for; what a reference means is looked at at each stop instead.
+    if (tellsByAddress(engine)) return [];
     const side = this.#inventory.processOf(engine, space)?.side ?? 'user';
     // The first argument, which conditions call `address` on the kernel's side and `handle` on the user's.
     const text = `${side === 'kernel' ? 'address' : 'handle'} == ${hexAddress(value)}`;
@@ -280,8 +305,19 @@ export class DispatcherObjects {
     object.references = object.references.filter((each) => !isOver(each));
   }
 
-  #mint(): SessionObject {
+  #update(engine: Engine, object: SessionObject, { typeName, name, state, isSignaled, waiters }: HandleObject): void {
+    object.typeName = typeName;
+    object.name = name ?? object.name;
+    object.state = state;
+    object.isSignaled = isSignaled;
+    if (waiters === undefined) return;
+    const threads = waiters.map((thread) => this.#inventory.threadOf(engine, thread));
+    object.waiters = threads.filter((thread) => thread !== undefined);
+  }
+
+  #mint(alert: Pick<SessionObject, 'label' | 'alertIn'> = {}): SessionObject {
     const object: SessionObject = {
+      ...alert,
       ...{ id: this.#next++, typeName: 'Object', name: undefined, state: 'not known', isSignaled: undefined },
       ...{ references: [], waiters: [], signals: [] },
     };
@@ -306,19 +342,16 @@ export function threadLabel(inventory: Inventory, thread: SessionThread): string
 
 /** What a person calls an object: its name, or what is known of it instead. */
 export function objectLabel(object: SessionObject): string {
+  if (object.label !== undefined) return object.label;
   if (object.name !== undefined) return object.name;
-  const type = object.typeName === 'Object' ? 'an object' : `${/^[AEIOU]/.test(object.typeName) ? 'an' : 'a'} ${object.typeName.toLowerCase()}`; // prettier-ignore
+  const type = /^(Object)?$/.test(object.typeName) ? 'an object' : `${/^[AEIOU]/.test(object.typeName) ? 'an' : 'a'} ${object.typeName.toLowerCase()}`; // prettier-ignore
   const [first] = object.references;
   const where = first === undefined ? '' : ` (${first.kind} ${hexAddress(first.value)})`;
   return `${type} without a name${where}`;
 }
 
-function update(object: SessionObject, { typeName, name, state, isSignaled }: HandleObject): void {
-  object.typeName = typeName;
-  object.name = name ?? object.name;
-  object.state = state;
-  object.isSignaled = isSignaled;
-}
+/** Engines that read objects out of kernel memory, and their waiters with them. */
+export const tellsByAddress = (engine: Engine): boolean => engine.capabilities.tellsWaiters === true;
 
 const isAnother = (object: SessionObject, { typeName, name }: HandleObject): boolean =>
   (object.typeName !== 'Object' && object.typeName !== typeName) || (object.name !== undefined && object.name !== name);

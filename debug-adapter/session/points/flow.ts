@@ -12,7 +12,8 @@ import type { Frame } from '../stacks.js';
 import { objectLabel, threadLabel, type DispatcherObjects, type SessionObject } from './dispatcher-objects.js';
 import { ownFrame } from './own-code.js';
 import { POINT_FILTERS } from './point-filters.js';
-import { waitersText, type PointStop, type ToldPoint } from './point-stops.js';
+import { type PointStop, type ToldPoint } from './point-stops.js';
+import { waitersText } from './point-text.js';
 import { makeWish, type PointWish, type PointWishes } from './point-wishes.js';
 
 /** Where the wait of a thread returns to its program. */

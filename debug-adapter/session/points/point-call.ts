@@ -7,9 +7,13 @@ import {
   type PointParameter,
 } from '../../../machine/points.js';
 import type { X64Context } from '../../../machine/x64-context.js';
+import { objectPath } from '../../../trace/names.js';
 import type { MemoryAccess } from '../../variables/value.js';
 
+type MemoryReader = Pick<MemoryAccess, 'read'>;
+
 const MAX_HANDLES = 64;
+const TICKS_PER_MS = 10_000n;
 /** KEVENT and its like keep on Wine a handle in WaitListHead.Blink: all ones when the object is the server's own, null when nobody waited. */
 const BLINK_OFFSET = 16n;
 const SERVER_OBJECT = 0xffff_ffff_ffff_ffffn;
@@ -23,7 +27,7 @@ export async function argument(
   point: Point,
   parameter: PointParameter,
   registers: X64Context,
-  memory: MemoryAccess,
+  memory: MemoryReader,
 ): Promise<bigint | undefined> {
   const position = parameterPosition(point, parameter);
   if (position < 0) return undefined;
@@ -34,7 +38,7 @@ export async function argument(
 }
 
 /** Handles and pointers of the objects that a call is about. */
-export async function objectsOfCall(point: Point, registers: X64Context, memory: MemoryAccess): Promise<CallObjects> {
+export async function objectsOfCall(point: Point, registers: X64Context, memory: MemoryReader): Promise<CallObjects> {
   const one = (parameter: PointParameter): Promise<bigint | undefined> => argument(point, parameter, registers, memory);
   const count = Math.min(Number((await one('count')) ?? 0n), MAX_HANDLES);
   const several = async (parameter: 'handles' | 'objects'): Promise<bigint[]> => {
@@ -53,39 +57,47 @@ export async function objectsOfCall(point: Point, registers: X64Context, memory:
   };
 }
 
-/** "5000 ms", "for ever", "not at all"; undefined: the call has no timeout. Native timeouts are in 100 ns, negative ones relative. */
-export async function timeoutOf(
+/** Of a wait, in units of 100 ns as native calls have it: negative from now on, positive a time of day. undefined: it has none to be read. */
+export async function timeoutTicks(
   point: Point,
   registers: X64Context,
-  memory: MemoryAccess,
-): Promise<string | undefined> {
+  memory: MemoryReader,
+): Promise<bigint | 'infinite' | undefined> {
   const milliseconds = await argument(point, 'milliseconds', registers, memory);
-  if (milliseconds !== undefined) return milliseconds === 0xffff_ffffn ? 'for ever' : `for ${milliseconds} ms`;
+  if (milliseconds !== undefined) return milliseconds === 0xffff_ffffn ? 'infinite' : -milliseconds * TICKS_PER_MS;
   if (parameterPosition(point, 'timeout') < 0) return undefined;
   const pointer = await argument(point, 'timeout', registers, memory);
-  if (pointer === undefined || pointer === 0n) return 'for ever';
+  if (pointer === undefined || pointer === 0n) return 'infinite';
   const value = await word(memory, pointer);
-  if (value === undefined) return undefined;
-  const units = BigInt.asIntN(64, value);
-  if (units === 0n) return 'not at all';
-  return units < 0n ? `for ${Number(-units / 1_000n) / 10} ms` : 'until a time of day';
+  return value === undefined ? undefined : BigInt.asIntN(64, value);
 }
 
-/** Name in OBJECT_ATTRIBUTES (ObjectName at 10h, a UNICODE_STRING with its text at 8). */
+/** "for 5000 ms", "for ever", "not at all"; undefined: the call has no timeout that could be read. */
+export function timeoutText(ticks: bigint | 'infinite' | undefined): string | undefined {
+  if (ticks === undefined) return undefined;
+  if (ticks === 'infinite') return 'for ever';
+  if (ticks === 0n) return 'not at all';
+  return ticks < 0n ? `for ${Number(-ticks / 1_000n) / 10} ms` : 'until a time of day';
+}
+
+/**
+ * Name that a call gives: a UNICODE_STRING (text at 8), alone or in OBJECT_ATTRIBUTES (ObjectName at 10h). A path, or relative to a
+ * directory of the session's that is not looked at: there Global\ leads to \BaseNamedObjects.
+ */
 export async function nameOfCall(
   point: Point,
   registers: X64Context,
-  memory: MemoryAccess,
+  memory: MemoryReader,
 ): Promise<string | undefined> {
-  const attributes = await argument(point, 'attributes', registers, memory);
-  if (attributes === undefined || attributes === 0n) return undefined;
-  const name = await word(memory, attributes + 0x10n);
-  if (name === undefined || name === 0n) return undefined;
+  const attributes = (await argument(point, 'attributes', registers, memory)) ?? 0n;
+  const inAttributes = attributes === 0n ? undefined : await word(memory, attributes + 0x10n);
+  const name = inAttributes ?? (await argument(point, 'unicodeName', registers, memory)) ?? 0n;
+  if (name === 0n) return undefined;
   const bytes = Number(((await word(memory, name)) ?? 0n) & 0xffffn);
   const text = await word(memory, name + 8n);
-  return text === undefined || bytes === 0
-    ? undefined
-    : Buffer.from(await memory.read(text, bytes)).toString('utf16le');
+  if (text === undefined || bytes === 0) return undefined;
+  const told = Buffer.from(await memory.read(text, bytes)).toString('utf16le');
+  return told.startsWith('Global\\') ? objectPath(told, 'user', undefined) : told;
 }
 
 export type KernelObjectBacking =
@@ -94,7 +106,7 @@ export type KernelObjectBacking =
   | { readonly kind: 'memory'; readonly isSignaled: boolean };
 
 /** How Wine's kernel keeps the object at a pointer; undefined: it cannot be read. */
-export async function backingOf(pointer: bigint, memory: MemoryAccess): Promise<KernelObjectBacking | undefined> {
+export async function backingOf(pointer: bigint, memory: MemoryReader): Promise<KernelObjectBacking | undefined> {
   const blink = await word(memory, pointer + BLINK_OFFSET);
   const state = await word(memory, pointer);
   if (blink === undefined || state === undefined) return undefined;
@@ -104,7 +116,7 @@ export async function backingOf(pointer: bigint, memory: MemoryAccess): Promise<
   return { kind: 'memory', isSignaled: BigInt.asIntN(32, state >> 32n) > 0n };
 }
 
-export async function word(memory: MemoryAccess, address: bigint): Promise<bigint | undefined> {
+export async function word(memory: MemoryReader, address: bigint): Promise<bigint | undefined> {
   const data = await memory.read(address, 8);
   return data.length < 8 ? undefined : new DataView(data.buffer, data.byteOffset, 8).getBigUint64(0, true);
 }

@@ -3,19 +3,22 @@
  * told in one line. Where Wine's kernel knows an object by a pointer alone, the thread goes on to the native call beneath, in which the
  * object has a handle; the signal has not happened there either.
  */
-import { evaluateCondition } from '../../../machine/conditions.js';
 import { enteredBy, type Point } from '../../../machine/points.js';
-import type { BreakpointId, Engine } from '../../engine.js';
+import type { X64Context } from '../../../machine/x64-context.js';
+import type { BreakpointId, Engine, SpaceId } from '../../engine.js';
 import type { MemoryAccess } from '../../variables/value.js';
 import type { Inspector } from '../inspector.js';
 import type { Inventory, SessionThread } from '../inventory.js';
 import type { Frame } from '../stacks.js';
 import type { DispatcherObjects } from './dispatcher-objects.js';
-import { objectLabel, threadLabel, type SessionObject, type Sighting } from './dispatcher-objects.js';
+import { tellsByAddress, threadLabel, type SessionObject, type Sighting } from './dispatcher-objects.js';
 import { ownFrame } from './own-code.js';
-import { backingOf, nameOfCall, objectsOfCall, timeoutOf, word } from './point-call.js';
+import { argument, backingOf, objectsOfCall, word } from './point-call.js';
+import { conditionHolds, factsOf, isOfAnotherProcess, type CallFacts } from './point-condition.js';
 import { reasonOf, type PointAspect } from './point-filters.js';
+import { describePoint } from './point-text.js';
 import { nativeCall, type PointSite, type PointWish, type PointWishes } from './point-wishes.js';
+import { SIGNAL_STATE, writerOf } from './state-watches.js';
 import { scanWaiters } from './waiters.js';
 
 /** A stop at a point, as flow commands look at it. */
@@ -41,7 +44,7 @@ interface Descent {
   readonly pointer: bigint;
   readonly breakpoints: readonly BreakpointId[];
   readonly engine: Engine;
-  readonly timeout: string | undefined;
+  readonly facts: CallFacts;
 }
 
 interface Hit {
@@ -66,6 +69,10 @@ export interface PointStopParts {
 export class PointStops {
   readonly #parts: PointStopParts;
   readonly #descents = new Map<string, Descent>();
+  /** The last call that each thread stopped at. */
+  readonly #calls = new WeakMap<SessionThread, { rsp: bigint; back: bigint | undefined; hits: readonly Hit[] }>();
+  /** Calls that will return a pointer to an object. */
+  readonly #references = new WeakMap<SessionThread, { breakpoint: BreakpointId; handle: bigint; place: bigint }>();
   #current: PointStop | undefined;
 
   constructor(parts: PointStopParts) {
@@ -96,12 +103,16 @@ export class PointStops {
       await engine.removeBreakpoints(descent.breakpoints);
       return this.#arrived(thread, descent, signal);
     }
+    const isLearnt = await this.#referenced(thread, ids, signal);
     const hits = this.#parts.wishes.hitBy(engine, ids);
     const [first] = hits;
-    if (first === undefined) return undefined;
+    if (first === undefined) return isLearnt ? 'passBy' : undefined;
     const registers = await this.#parts.inspector.stacks.registers(thread);
     const memory = this.#parts.inspector.memory(engine).access(thread.space, signal);
     const { point, at } = first.site;
+    if (at === 'entry' && (await this.#isSameCall(thread, hits, registers, memory))) return 'passBy';
+    if (at === 'state') return this.#decideState(thread, hits, signal);
+    if (tellsByAddress(engine)) return this.#decideByAddress(thread, hits, registers, memory, signal);
     const [pointer] = at === 'entry' ? (await objectsOfCall(point, registers, memory)).pointers : [];
     if (pointer !== undefined) {
       const handle = await this.#descend(thread, hits, pointer, memory, signal);
@@ -111,10 +122,112 @@ export class PointStops {
     }
     if (at === 'result') return this.#judge(thread, hits, await this.#ofResult(thread, memory, signal), signal);
     const called = at === 'inner' ? (nativeCall(point) ?? point) : point;
-    const { handles } = await objectsOfCall(called, registers, memory);
+    const isForeign = await isOfAnotherProcess(called, registers, memory);
+    const handles = isForeign ? [] : (await objectsOfCall(called, registers, memory)).handles;
+    await this.#learnReference(thread, first.site, handles[0], registers, memory);
     const keepsHandle = at === 'entry';
     const sightings = handles.map((handle) => ({ engine, space: thread.space, handle, keepsHandle }));
     return this.#judge(thread, hits, await this.#identify(engine, sightings, signal), signal);
+  }
+
+  /** An export that only jumps to another one is the same call once more, which these wishes have been asked about. */
+  async #isSameCall(
+    thread: SessionThread,
+    hits: readonly Hit[],
+    { rsp }: X64Context,
+    memory: MemoryAccess,
+  ): Promise<boolean> {
+    const call = { rsp, back: await word(memory, rsp), hits };
+    const before = this.#calls.get(thread);
+    const isSame =
+      before?.rsp === rsp &&
+      before.back === call.back &&
+      hits.every(({ wish, site }) =>
+        before.hits.some((each) => each.wish === wish && each.site.point.name !== site.point.name),
+      );
+    if (!isSame) this.#calls.set(thread, call);
+    return isSame;
+  }
+
+  /** Handles and pointers of the call are asked for as they are: the engine reads the objects themselves. */
+  async #decideByAddress(
+    thread: SessionThread,
+    hits: readonly Hit[],
+    registers: X64Context,
+    memory: MemoryAccess,
+    signal: AbortSignal,
+  ): Promise<PointVerdict> {
+    const { engine, space } = thread;
+    const [hit] = hits;
+    if (hit === undefined) return undefined;
+    const { point, at } = hit.site;
+    if (at === 'result') {
+      const waited = this.#parts.objects.all().filter(({ waiters }) => waiters.includes(thread));
+      return this.#judge(thread, hits, waited, signal);
+    }
+    const threadId = await argument(point, 'threadId', registers, memory);
+    if (threadId !== undefined) {
+      const waiting = await engine.threadWaitingForAlert?.(space, Number(threadId));
+      const waiter = waiting === undefined ? undefined : this.#parts.inventory.threadOf(engine, waiting);
+      return this.#judge(thread, hits, [this.#parts.objects.alertOf(thread, Number(threadId), waiter)], signal);
+    }
+    const { handles, pointers } = await objectsOfCall(point, registers, memory);
+    const sightings = [
+      ...handles.map((handle) => ({ engine, space, handle, keepsHandle: point.side === 'user' })),
+      ...pointers.map((pointer) => sightingOf(engine, space, pointer)),
+    ];
+    const objects = await this.#identify(engine, sightings, signal);
+    return this.#judge(thread, hits, objects, signal);
+  }
+
+  /** The state of one object was written: by which function, and whether a driver called that, the stack tells. */
+  async #decideState(thread: SessionThread, hits: readonly Hit[], signal: AbortSignal): Promise<PointVerdict> {
+    const { engine, space } = thread;
+    const frames = await this.#parts.inspector.stacks.frames(thread, signal);
+    const wanted: Hit[] = [];
+    for (const hit of hits) {
+      const writer = writerOf(frames, hit.wish.aspect);
+      const isOurs = writer === undefined || (/\.sys$/i.test(writer.caller?.module?.module.name ?? '') && hit.wish.points.includes(writer.point)); // prettier-ignore
+      if (!isOurs) hit.wish.filtered += 1;
+      else wanted.push(writer === undefined ? hit : { ...hit, site: { ...hit.site, point: writer.point } });
+    }
+    const [first] = wanted;
+    if (first === undefined) return 'passBy';
+    const sighting = sightingOf(engine, space, first.site.address - SIGNAL_STATE);
+    return this.#judge(thread, wanted, await this.#identify(engine, [sighting], signal), signal);
+  }
+
+  /** Which object a pointer is of tells the call that gives it: where it returns, beside the handle that it was given for. */
+  async #learnReference(
+    thread: SessionThread,
+    { point, at }: PointSite,
+    handle: bigint | undefined,
+    registers: X64Context,
+    memory: MemoryAccess,
+  ): Promise<void> {
+    const { engine, space } = thread;
+    const place = await argument(point, 'newObject', registers, memory);
+    const back = await word(memory, registers.rsp);
+    if (at !== 'entry' || handle === undefined || place === undefined || place === 0n || back === undefined) return;
+    const request = { space, address: back, kind: 'software', thread: thread.thread } as const;
+    const [breakpoint] = await engine.setBreakpoints([request]);
+    if (typeof breakpoint === 'number') this.#references.set(thread, { breakpoint, handle, place });
+  }
+
+  /** @returns whether the stop is of such a call's return */
+  async #referenced(thread: SessionThread, ids: readonly BreakpointId[], signal: AbortSignal): Promise<boolean> {
+    const { engine, space } = thread;
+    const reference = this.#references.get(thread);
+    if (reference === undefined || !ids.includes(reference.breakpoint)) return false;
+    this.#references.delete(thread);
+    await engine.removeBreakpoints([reference.breakpoint]);
+    const { inspector, objects } = this.#parts;
+    const { handle, place } = reference;
+    const status = (await inspector.stacks.registers(thread)).get('rax') & 0xffff_ffffn;
+    const pointer = await word(inspector.memory(engine).access(space, signal), place);
+    if (status !== 0n || pointer === undefined || pointer === 0n) return true;
+    await objects.identify(engine, [{ engine, space, handle, keepsHandle: false, pointer }]);
+    return true;
   }
 
   /** @returns the handle when it is known at once, `passBy` when the thread has to go on to where it is, undefined when there is none */
@@ -144,7 +257,7 @@ export class PointStops {
     if (addresses.length === 0) return undefined;
     const registers = await this.#parts.inspector.stacks.registers(thread);
     const back = await word(memory, registers.rsp);
-    const timeout = await timeoutOf(point, registers, memory);
+    const facts = await factsOf(hit.site, thread, this.#parts.inventory, registers, memory);
     // Where the call returns, for the one that never comes to the native layer.
     const stops = [...addresses, ...(back === undefined ? [] : [back])];
     const own = { space, kind: 'software', thread: thread.thread } as const;
@@ -153,7 +266,7 @@ export class PointStops {
       { signal },
     );
     const breakpoints = answers.filter((answer) => typeof answer === 'number');
-    this.#descents.set(`${engine.kind}/${thread.thread}`, { hits, pointer, breakpoints, engine, timeout });
+    this.#descents.set(`${engine.kind}/${thread.thread}`, { hits, pointer, breakpoints, engine, facts });
     return 'passBy';
   }
 
@@ -166,7 +279,7 @@ export class PointStops {
     const isWait = hits[0]?.site.point.role === 'wait';
     const handle = !isNative ? undefined : isWait ? await word(memory, registers.get('rdx')) : registers.get('rcx');
     const sighting = { engine, space: thread.space, handle, keepsHandle: false, pointer };
-    return this.#judge(thread, hits, await this.#identify(engine, [sighting], signal), signal, descent.timeout);
+    return this.#judge(thread, hits, await this.#identify(engine, [sighting], signal), signal, descent.facts);
   }
 
   /**
@@ -202,75 +315,57 @@ export class PointStops {
     hits: readonly Hit[],
     objects: readonly SessionObject[],
     signal: AbortSignal,
-    timeoutBefore?: string,
+    factsBefore?: CallFacts,
   ): Promise<PointVerdict> {
+    const { inspector, inventory } = this.#parts;
+    const registers = await inspector.stacks.registers(thread);
+    const memory = inspector.memory(thread.engine).access(thread.space, signal);
+    const [one] = hits;
+    if (one === undefined) return undefined;
+    const facts = factsBefore ?? (await factsOf(one.site, thread, inventory, registers, memory));
     const wanted: Hit[] = [];
+    let undecided = '';
     for (const hit of hits) {
       const { wish } = hit;
-      if (!(await this.#holds(hit, thread, objects, signal))) {
+      const holds = await this.#holds(hit, thread, objects, facts, signal);
+      if (holds === false) {
         wish.filtered += 1;
         continue;
       }
+      // What cannot be decided is shown, never passed over, and never without a word.
+      if (holds === undefined) undecided = `; whether ${wish.filter?.text ?? ''} cannot be decided here`;
       wish.hits += 1;
       if (wish.stopsAt?.(wish.hits) !== false) wanted.push(hit);
     }
     const [first] = wanted;
     const isSignal = hits.some(({ wish }) => wish.aspect === 'signal');
     if (first === undefined && !isSignal) return 'passBy';
-    const { inspector } = this.#parts;
     const frames = await inspector.stacks.frames(thread, signal);
-    const point = (first ?? hits[0])?.site.point;
-    if (point === undefined) return 'passBy';
+    const { point } = (first ?? one).site;
     if (isSignal) this.#remember(thread, point, objects, frames);
     if (first === undefined) return 'passBy';
     const { aspect } = first.wish;
-    const description = await this.#describe(aspect, first, thread, objects, signal, timeoutBefore);
+    const { site } = first;
+    const stop = { aspect, site, thread, objects, facts, inventory, registers, memory };
+    const description = `${await describePoint(stop)}${undecided}`;
     this.#current = { aspect, point, thread, objects, frames, description };
     return { reason: reasonOf(aspect), description, text: description };
   }
 
-  /** What the target could not decide is decided here, with what is known now. */
+  /** What the target could not decide is decided here, with what is known now; undefined: it cannot be. */
   async #holds(
     { wish, site }: Hit,
     thread: SessionThread,
     objects: readonly SessionObject[],
+    facts: CallFacts,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<boolean | undefined> {
     if (!this.#parts.isWanted(wish, objects)) return false;
     if (wish.place !== undefined && !(await this.#isCalledFrom(wish.place, thread, signal))) return false;
-    if (wish.filter === undefined) return true;
-    const process = this.#parts.inventory.processOf(thread.engine, thread.space);
-    const verdicts = (objects.length === 0 ? [undefined] : objects).map((object) =>
-      evaluateCondition(wish.filter?.condition ?? { kind: 'and', operands: [] }, (field) => {
-        switch (field) {
-          case 'event':
-          case 'object':
-            // A name that is known to be none is not the one that is asked for.
-            return object === undefined ? undefined : (object.name ?? '');
-          case 'side':
-            return site.point.side;
-          case 'point':
-            return site.point.name;
-          case 'process.name':
-            return process?.name;
-          case 'process.id':
-            return process?.processId;
-          case 'thread.id':
-            return thread.threadId;
-          // The target has decided these.
-          case 'address':
-          case 'handle':
-          case 'caller.module':
-          case 'hits':
-          case 'previous':
-          case 'status':
-          case 'thread.name':
-          case 'timeout':
-            return undefined;
-        }
-      }),
-    );
-    return verdicts.some((verdict) => verdict !== false);
+    const { filter } = wish;
+    if (filter === undefined) return true;
+    const hits = wish.hits + wish.filtered + this.#parts.wishes.filteredOnTarget(wish) + 1;
+    return conditionHolds({ filter, site, thread, inventory: this.#parts.inventory, objects, facts, hits });
   }
 
   async #isCalledFrom(
@@ -298,51 +393,9 @@ export class PointStops {
       });
     }
   }
-
-  async #describe(
-    aspect: PointAspect,
-    { site: { point, at } }: Hit,
-    thread: SessionThread,
-    objects: readonly SessionObject[],
-    signal: AbortSignal,
-    timeoutBefore: string | undefined,
-  ): Promise<string> {
-    const label =
-      objects.length === 0 ? 'an object that is not known' : objects.slice(0, 4).map(objectLabel).join(', ');
-    const waiting = (): string => waitersText(this.#parts.inventory, objects);
-    const state = objects[0]?.isSignaled;
-    const was = state === undefined ? 'its state is not known' : `was ${state ? 'signaled' : 'not signaled'}`;
-    switch (aspect) {
-      case 'signal':
-        return `${point.name} on ${label}: ${was}; ${waiting()}`;
-      case 'reset':
-        return `${point.name} on ${label}: ${was}`;
-      case 'wait': {
-        const registers = await this.#parts.inspector.stacks.registers(thread);
-        const memory = this.#parts.inspector.memory(thread.engine).access(thread.space, signal);
-        const timeout = timeoutBefore ?? (at === 'entry' ? await timeoutOf(point, registers, memory) : undefined);
-        const now = objects.length > 1 ? '' : `: ${state === true ? 'signaled' : state === false ? 'not signaled' : 'its state is not known'}`; // prettier-ignore
-        return `${point.name} on ${label}${now}${timeout === undefined ? '' : `; waits ${timeout}`}`;
-      }
-      case 'waitSatisfied':
-        return `The wait of ${threadLabel(this.#parts.inventory, thread)} for ${label} was satisfied`;
-      case 'waitTimedOut':
-        return `The wait of ${threadLabel(this.#parts.inventory, thread)} for ${label} timed out`;
-      case 'lifecycle': {
-        const registers = await this.#parts.inspector.stacks.registers(thread);
-        const memory = this.#parts.inspector.memory(thread.engine).access(thread.space, signal);
-        const name = at === 'entry' ? await nameOfCall(point, registers, memory) : undefined;
-        return `${point.name} of ${objects.length > 0 ? label : (name ?? 'an object without a name')}`;
-      }
-    }
-  }
 }
 
-/** "1 waiter: eventapp thread 36". */
-export function waitersText(inventory: Inventory, objects: readonly SessionObject[]): string {
-  const waiters = [...new Set(objects.flatMap((object) => object.waiters))];
-  if (waiters.length === 0) return 'nobody waits';
-  const names = waiters.slice(0, 4).map((thread) => threadLabel(inventory, thread));
-  const more = waiters.length > names.length ? `, and ${waiters.length - names.length} more` : '';
-  return `${waiters.length} ${waiters.length === 1 ? 'waiter' : 'waiters'}: ${names.join(', ')}${more}`;
-}
+/** An object in the kernel, which is the same for every process. */
+const sightingOf = (engine: Engine, space: SpaceId, pointer: bigint): Sighting => ({
+  ...{ engine, space: engine.capabilities.sharedSpace ?? space, handle: pointer, keepsHandle: false, pointer },
+});

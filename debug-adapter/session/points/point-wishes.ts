@@ -2,15 +2,23 @@
  * Which points of the catalogue shall stop, and where that is set in the target. What is wished for is bound to each module that is
  * loaded; conditions go along, so that the target decides them.
  */
-import { Decoder, DecoderOptions, Mnemonic } from 'iced-x86';
-import { ConditionError, fieldsOf, parseFilter, type Filter } from '../../../machine/conditions.js';
+import {
+  ConditionError,
+  fieldsOf,
+  parseFilter,
+  type ConditionField,
+  type Filter,
+} from '../../../machine/conditions.js';
 import { enteredBy, pointNamed, POINTS, type Point, type PointParameter } from '../../../machine/points.js';
 import { EventscopeError } from '../../../protocol/errors.js';
 import type { BreakpointId, BreakpointRequest, Engine, SpaceId } from '../../engine.js';
 import { parseHitCondition, type HitCondition } from '../hit-condition.js';
 import type { Inspector } from '../inspector.js';
 import type { Inventory, LoadedModule } from '../inventory.js';
+import { functionExits, returnsIn } from '../../symbols/function-exits.js';
+import { tellsByAddress } from './dispatcher-objects.js';
 import type { PointAspect } from './point-filters.js';
+import { stateWatch } from './state-watches.js';
 
 export interface PointSite {
   readonly engine: Engine;
@@ -19,8 +27,11 @@ export interface PointSite {
   readonly address: bigint;
   /** What the user wished for. */
   readonly point: Point;
-  /** `entry`: its first instruction. `inner`: that of the native call by which Wine's kernel does it. `result`: where a wait returns. */
-  readonly at: 'entry' | 'inner' | 'result';
+  /**
+   * `entry`: its first instruction. `inner`: that of the native call by which Wine's kernel does it. `result`: where a wait returns. `state`:
+   * the object's SignalState itself.
+   */
+  readonly at: 'entry' | 'inner' | 'result' | 'state';
   readonly breakpoint: BreakpointId;
 }
 
@@ -47,7 +58,8 @@ export interface PointWish {
 
 /** A call without one of these is about no object whose name could be asked for. */
 const OBJECT_PARAMETERS: ReadonlySet<PointParameter> = new Set([
-  ...(['object', 'handle', 'objects', 'handles', 'signalHandle', 'waitHandle', 'sourceHandle', 'attributes'] as const),
+  ...(['object', 'handle', 'objects', 'handles', 'signalHandle', 'waitHandle', 'sourceHandle'] as const),
+  ...(['attributes', 'unicodeName'] as const),
 ]);
 const STUB_BYTES = 64;
 const NO_SIGNAL = new AbortController().signal;
@@ -152,6 +164,7 @@ export class PointWishes {
     if (wish.mistake !== undefined) return;
     const byEngine = new Map<Engine, { readonly site: Omit<PointSite, 'breakpoint'>; readonly request: BreakpointRequest }[]>(); // prettier-ignore
     for (const module of [...modules]) {
+      if (await this.#watchState(wish, module)) continue;
       for (const point of wish.points) {
         for (const place of await this.#places(wish, point, module)) {
           const { engine, module: { space } } = module; // prettier-ignore
@@ -178,6 +191,24 @@ export class PointWishes {
     }
   }
 
+  /** Whether a wish of this kernel's functions is served by its object's state. */
+  async #watchState(wish: PointWish, loaded: LoadedModule): Promise<boolean> {
+    const { engine, module } = loaded;
+    const [point] = wish.points;
+    if (point === undefined || module.space !== engine.capabilities.sharedSpace || !isKernelImage(module.name))
+      return false;
+    const watch = await stateWatch(wish, engine);
+    if (watch === undefined) return false;
+    const [answer] = await engine.setBreakpoints([{ space: module.space, ...watch }]);
+    // Without a free debug register the functions serve it.
+    if (typeof answer !== 'number') return false;
+    wish.sites.push({
+      ...{ engine, space: module.space, module: loaded, address: watch.address },
+      ...{ point, at: 'state', breakpoint: answer },
+    });
+    return true;
+  }
+
   /** Addresses in a module at which a wish is served. */
   async #places(
     wish: PointWish,
@@ -191,6 +222,11 @@ export class PointWishes {
     const entries = async (name: string): Promise<bigint[]> =>
       (await symbols.functions(name)).map(({ rva }) => module.base + BigInt(rva));
     if (wish.aspect === 'waitSatisfied' || wish.aspect === 'waitTimedOut') {
+      if (point.layer === 'kernel' && tellsByAddress(engine)) {
+        if (!point.modules.includes(file)) return [];
+        const exits = await Promise.all((await entries(point.name)).map((at) => this.#exitsOf(loaded, at)));
+        return exits.flat().map((address) => ({ address, at: 'result' as const }));
+      }
       // One operation returns once from the native layer, whatever was called above it.
       if (file !== 'ntdll.dll') return [];
       const stubs = point.layer === 'native' ? [point.name] : [...enteredBy(point, true)];
@@ -200,7 +236,7 @@ export class PointWishes {
       return found.flat().flatMap((address) => (address === undefined ? [] : [{ address, at: 'result' as const }]));
     }
     if (asksForName(wish) && !point.parameters.some((parameter) => OBJECT_PARAMETERS.has(parameter))) return [];
-    if (isServedInside(wish, point)) {
+    if (isServedInside(wish, point) && !tellsByAddress(engine)) {
       if (file !== 'ntdll.dll') return [];
       const inner = await Promise.all([...enteredBy(point, true)].map(entries));
       return inner.flat().map((address) => ({ address, at: 'inner' }));
@@ -221,22 +257,12 @@ export class PointWishes {
   /** The return instruction of a stub of a system call: the last thing that it does, with the result in RAX. */
   async #returnOf({ engine, module }: LoadedModule, entry: bigint): Promise<bigint | undefined> {
     const memory = this.#inspector.memory(engine).access(module.space, NO_SIGNAL);
-    const data = await memory.read(entry, STUB_BYTES);
-    const decoder = new Decoder(64, data, DecoderOptions.None);
-    try {
-      decoder.ip = entry;
-      while (decoder.canDecode) {
-        const at = entry + BigInt(decoder.position);
-        const instruction = decoder.decode();
-        const { mnemonic, isInvalid } = instruction;
-        instruction.free();
-        if (isInvalid) return undefined;
-        if (mnemonic === Mnemonic.Ret) return at;
-      }
-      return undefined;
-    } finally {
-      decoder.free();
-    }
+    return returnsIn(await memory.read(entry, STUB_BYTES), entry)[0];
+  }
+
+  async #exitsOf({ engine, module }: LoadedModule, entry: bigint): Promise<readonly bigint[]> {
+    const memory = this.#inspector.memory(engine).access(module.space, NO_SIGNAL);
+    return (await functionExits(module.base, entry, memory)).map(({ ret }) => ret);
   }
 
   async #remove(sites: readonly PointSite[]): Promise<void> {
@@ -252,15 +278,26 @@ export class PointWishes {
   }
 }
 
+const NO_CONDITION = { kind: 'and', operands: [] } as const;
+/** What a condition may ask in the native call beneath as well: its caller, name and arguments are others there. */
+const SAME_INSIDE: ReadonlySet<ConditionField> = new Set([
+  ...(['event', 'object', 'previous', 'side', 'thread.id', 'thread.name', 'process.id', 'process.name'] as const),
+]);
+
 /** A name of an object is known on Wine's kernel side where a handle is: in the native call that the kernel's makes. */
 const isServedInside = (wish: PointWish, point: Point): boolean =>
-  point.layer === 'kernel' && point.entersOnWine !== undefined && asksForName(wish);
+  point.layer === 'kernel' &&
+  point.entersOnWine !== undefined &&
+  asksForName(wish) &&
+  [...fieldsOf(wish.filter?.condition ?? NO_CONDITION)].every((field) => SAME_INSIDE.has(field));
 
 function asksForName({ filter }: PointWish): boolean {
   if (filter === undefined) return false;
   const fields = fieldsOf(filter.condition);
   return fields.has('event') || fields.has('object');
 }
+
+const isKernelImage = (name: string): boolean => /^nt(oskrnl|krnlmp)\.exe$/i.test(name);
 
 /** Of the result of a wait: satisfied or abandoned, and timed out. */
 const RESULTS: Partial<Record<PointAspect, string>> = {
@@ -272,15 +309,18 @@ function requestOf(
   wish: PointWish,
   { point, at }: Pick<PointSite, 'point' | 'at'>,
 ): Pick<BreakpointRequest, 'filter' | 'atReturn' | 'point'> {
+  // Who asks for a name is told of each reference by a handle: which object a pointer is of is known from there alone.
   // The kernel's exports count when a driver calls them; what lies below, when the kernel does. Of the user side the system's own calls of
   // itself do not count.
   const caller =
     point.side === 'user'
       ? 'caller.module != "ntdll.dll"'
-      : at === 'entry'
-        ? 'caller.module ~ ".sys"'
-        : 'caller.module == "ntoskrnl.exe"';
-  const parts = [caller, RESULTS[wish.aspect], wish.filter === undefined ? undefined : `(${wish.filter.text})`];
+      : at === 'inner'
+        ? 'caller.module == "ntoskrnl.exe"'
+        : 'caller.module ~ ".sys"';
+  const learns = at === 'entry' && point.parameters.includes('newObject') && asksForName(wish);
+  const condition = wish.filter === undefined || learns ? undefined : `(${wish.filter.text})`;
+  const parts = [caller, RESULTS[wish.aspect], condition];
   const text = parts.filter((part) => part !== undefined).join(' && ');
   const called = at === 'inner' ? nativeCall(point) : point;
   return {
