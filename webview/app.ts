@@ -1,15 +1,14 @@
 /** The page: what its buttons, fields and panels do, what its host says, and what is dropped on it. */
-import { MAX_RECORDING_BYTES, type ExportKind, type HostMessage } from '../protocol/webview.js';
-import { chromeText } from '../trace/exporters/perfetto.js';
-import { csvLinesOf } from '../trace/exporters/rows.js';
+import type { ExportKind, HostMessage } from '../protocol/webview.js';
 import { counted, duration } from '../trace/wording.js';
-import { SvgPen } from './draw/svg.js';
+import { takeDroppedFiles } from './dropped-files.js';
 import { element } from './element.js';
+import { exportAs } from './exports.js';
 import type { Host } from './host.js';
 import { Input } from './input.js';
-import type { Picture } from './opening.js';
+import { inWords, type Picture } from './opening.js';
 import { Recordings } from './recordings.js';
-import { fillComparison, fillStatistics, fillTransitions } from './tables.js';
+import { fillComparison, fillStatistics, fillEntries } from './tables.js';
 import { Timeline } from './timeline.js';
 
 /** ms of rest before tables are filled anew, and between two times that the state is kept. */
@@ -236,7 +235,7 @@ export class App {
     const copy = (text: string): void => this.#host.send({ type: 'copy', text });
     const open = (id: string): boolean => element(`${id}-details`, HTMLDetailsElement).open;
     if (open('statistics')) fillStatistics(element('statistics', HTMLElement), view, range, copy);
-    if (open('table')) fillTransitions(element('table', HTMLElement), view, range.from, range.until, copy);
+    if (open('table')) fillEntries(element('table', HTMLElement), view, range.from, range.until, copy);
     if (open('compare') && this.#compared !== undefined && view.data.columns.runs.length > 1) {
       fillComparison(element('compare', HTMLElement), view, this.#compared, copy);
     }
@@ -297,69 +296,20 @@ export class App {
       attributes: true,
       attributeFilter: ['style', 'class'],
     });
-    this.#listenForDrops();
-  }
-
-  #listenForDrops(): void {
-    const dropping = (on: boolean): boolean => document.body.classList.toggle('dropping', on);
-    document.addEventListener('dragover', (event) => {
-      event.preventDefault();
-      dropping(true);
-    });
-    document.addEventListener('dragleave', () => dropping(false));
-    document.addEventListener('drop', (event) => {
-      event.preventDefault();
-      dropping(false);
-      for (const file of event.dataTransfer?.files ?? []) void this.#openFile(file);
-    });
-  }
-
-  async #openFile(file: File): Promise<void> {
-    try {
-      if (file.size > MAX_RECORDING_BYTES) throw new RangeError(`${file.size} bytes`);
-      this.open(new Uint8Array(await file.arrayBuffer()));
-    } catch (error) {
-      this.tell([`${file.name} cannot be read: ${error instanceof Error ? error.message : String(error)}`]);
-    }
+    takeDroppedFiles(
+      (bytes) => this.open(bytes),
+      (problem) => this.tell([problem]),
+    );
   }
 
   #export(kind: ExportKind): void {
-    const timeline = this.#timeline;
-    if (timeline === undefined) return;
-    const { columns, index } = timeline.view.data;
-    const name = (ending: string): string =>
-      `${columns.title.replace(/[^\w.-]+/g, '-').slice(0, 80) || 'timeline'}.${ending}`;
-    const send = (ending: string, mediaType: string, content: string | Uint8Array<ArrayBuffer>): void =>
-      this.#host.send({ type: 'export', name: name(ending), mediaType, content });
-    try {
-      if (kind === 'chrome') send('json', 'application/json', [...chromeText(columns)].join(''));
-      else if (kind === 'csv') {
-        const { from, until } = timeline.range ?? timeline.scale;
-        send('csv', 'text/csv', [...csvLinesOf(columns, index, from, until)].join(''));
-      } else if (kind === 'svg') send('svg', 'image/svg+xml', svgOf(timeline));
-      else {
-        element('canvas', HTMLCanvasElement).toBlob((blob) => {
-          void blob?.arrayBuffer().then((bytes) => send('png', 'image/png', new Uint8Array(bytes)));
-        });
-      }
-    } catch (error) {
-      this.tell([`The export failed: ${error instanceof Error ? error.message : String(error)}`]);
-    }
+    if (this.#timeline === undefined) return;
+    exportAs(kind, this.#timeline, (file) => this.#host.send({ type: 'export', ...file })).catch((error: unknown) =>
+      this.tell([`The export failed: ${inWords(error)}`]),
+    );
   }
 }
 
 function press(id: string, on: boolean): void {
   element(id, HTMLButtonElement).setAttribute('aria-pressed', String(on));
-}
-
-/** The view as it is drawn now, without the pointer. */
-export function svgOf(timeline: Timeline): string {
-  const canvas = document.createElement('canvas').getContext('2d');
-  if (canvas === null) throw new Error('This browser does not draw on a canvas.');
-  const pen = new SvgPen((text, font) => {
-    canvas.font = font;
-    return canvas.measureText(text);
-  });
-  const { width, height } = timeline.drawOn(pen, false);
-  return pen.finish(width, height);
 }

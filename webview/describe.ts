@@ -29,6 +29,22 @@ export function callerOfSelection(view: ViewIndex, { lane, at, index }: Selectio
   return callers[waits.caller[(view.thread(at)?.base ?? 0) + index] ?? -1];
 }
 
+/** An object as the page's host knows it. */
+export interface ShownObject {
+  readonly label: string;
+  readonly path?: string;
+  readonly kind: string;
+}
+
+/** Of a transition its object, of a wait what was waited for. */
+export function objectOfSelection(view: ViewIndex, { lane, at, index }: Selection): ShownObject | undefined {
+  const of = lane === 'object' ? at : (view.thread(at)?.object[index] ?? -1);
+  const head = view.object(of)?.head;
+  if (head === undefined) return undefined;
+  const { label, path, kind } = head;
+  return { label, kind, ...(path === undefined ? {} : { path }) };
+}
+
 function transitionText(view: ViewIndex, { at, index }: Selection): string {
   const lane = view.object(at);
   if (lane === undefined) return '';

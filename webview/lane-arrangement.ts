@@ -22,6 +22,20 @@ export class LaneArrangement implements Arrangement {
     this.folded.delete(group);
   }
 
+  /** Unfolds group by group until what is sought is found in the lanes, and folds again those that do not hold it. */
+  unfoldUntil(layOut: () => { readonly lanes: readonly Lane[]; readonly found: boolean }): void {
+    const foldedIn = (lanes: readonly Lane[]): Group[] =>
+      lanes.flatMap((lane) => (lane.type === 'heading' && lane.folded ? [lane.group] : []));
+    const folded = foldedIn(layOut().lanes);
+    for (const group of folded) {
+      this.unfold(group);
+      const { lanes, found } = layOut();
+      if (found) return;
+      // A run unfolded shows groups that are folded themselves: only when it does not hold the lane, fold it again.
+      if (foldedIn(lanes).every((one) => folded.includes(one))) this.fold(group);
+    }
+  }
+
   toggleFold(group: Group): void {
     if (!this.folded.delete(group)) this.folded.add(group);
   }

@@ -3,6 +3,7 @@ import { lowerBound } from '../trace/columns/columns.js';
 import { Transition } from '../trace/model/transitions.js';
 import { Meeting } from '../trace/model/wakes.js';
 import type { TimeRange } from './draw/scene.js';
+import { nextMatch, type Filter } from './filter.js';
 import { keyOf, type Lane } from './lanes.js';
 import { atOrBehind, sameLane, type LaneKey, type Selection, type ViewIndex } from './view-index.js';
 
@@ -179,4 +180,28 @@ export function whereThingsHappen(view: ViewIndex, run: number): TimeRange {
     from: Math.min(...lanes.map(({ time }) => time[0] ?? 0)),
     until: Math.max(...lanes.map(({ time }) => time.at(-1) ?? 0)),
   };
+}
+
+/** The nearest wait of all threads behind (`by` 1) or before (-1) a moment that the filter asks for. */
+export function nextMatchingWait(
+  view: ViewIndex,
+  lanes: readonly Lane[],
+  filter: Filter,
+  current: Selection | undefined,
+  moment: number,
+  by: number,
+): Selection | undefined {
+  let best: Selection | undefined;
+  for (const lane of lanes.flatMap((one) => (one.type === 'thread' ? [one.thread] : []))) {
+    const from =
+      current?.lane === 'thread' && current.at === lane.at
+        ? current.index
+        : (atOrBehind(view, { lane: 'thread', at: lane.at }, moment)?.index ?? 0) - (by > 0 ? 1 : 0);
+    const index = nextMatch(filter, view, lane, from, by);
+    const time = lane.begin[index] ?? NaN;
+    const beyond = by > 0 ? time > moment : time < moment;
+    const nearer = best === undefined || Math.abs(time - moment) < Math.abs(view.momentOf(best) - moment);
+    if (index >= 0 && beyond && nearer) best = { lane: 'thread', at: lane.at, index };
+  }
+  return best;
 }

@@ -7,11 +7,13 @@ import {
   type ObjectStatistics,
 } from '../trace/columns/statistics.js';
 import { TRANSITION_WORDS } from '../trace/model/transitions.js';
+import { OUTCOME_WORDS } from '../trace/model/waits.js';
 import { counted, duration } from '../trace/wording.js';
-import { describeEdge } from './describe.js';
+import { callerOfSelection, describeEdge } from './describe.js';
 import type { TimeRange } from './draw/scene.js';
 import { exactNs } from './time-scale.js';
-import { ROWS_PER_PAGE, TransitionPages, type TableRow } from './transition-pages.js';
+import { EntryPages, ROWS_PER_PAGE, timesOf, type TableRow } from './entry-pages.js';
+import type { ThreadLane } from './view-data.js';
 import type { ViewIndex } from './view-index.js';
 
 export interface Cell {
@@ -22,6 +24,9 @@ export interface Cell {
 
 /** Text between tabs, for spreadsheets and for mail. */
 export type Copy = (text: string) => void;
+
+/** More rows tell nobody more: the rest is counted. */
+const MAX_ROWS = 200;
 
 const cell = (text: string): Cell => ({ text });
 const figure = (value: number | string): Cell => ({ text: String(value), number: true });
@@ -71,48 +76,63 @@ function titled(tag: 'h2' | 'p', text: string): HTMLElement {
 }
 
 /** The first page of [from, until), and a button for the next: rows are made as they are asked for. */
-export function fillTransitions(host: HTMLElement, view: ViewIndex, from: number, until: number, copy: Copy): void {
-  const pages = new TransitionPages(view.data.objects, from, until);
-  const head = ['Time', 'Object', 'Transition', 'By', 'Caller', 'Effect'].map((text, at) => ({
-    text,
-    number: at === 0,
-  }));
+export function fillEntries(host: HTMLElement, view: ViewIndex, from: number, until: number, copy: Copy): void {
+  const pages = new EntryPages([...view.data.objects, ...view.data.threads], from, until);
+  const head = ['Time', 'Object', 'What', 'By', 'Caller', 'Effect'].map((text, at) => ({ text, number: at === 0 }));
   const [table, copyButton] = tableOf(head, [], copy);
   const body = table instanceof HTMLTableElement ? table.tBodies[0] : undefined;
   const more = buttonOf('', () => add());
   const add = (): void => {
-    for (const row of pages.next()) if (body !== undefined) addRow(body, transitionCells(view, row));
+    for (const row of pages.next()) if (body !== undefined) addRow(body, entryCells(view, row));
     more.hidden = pages.left === 0;
     more.textContent = `Show ${Math.min(pages.left, ROWS_PER_PAGE)} more (of ${pages.left} in this range; zoom in for fewer)`;
   };
   add();
-  host.replaceChildren(...[table, more, copyButton].filter((element) => element !== undefined));
+  const shown = [table, more, copyButton].filter((element) => element !== undefined);
+  host.replaceChildren(...stretchesOf(view, from, until, copy), ...shown);
 }
 
-function transitionCells(view: ViewIndex, { lane, index }: TableRow): Cell[] {
-  const edges = view.edgesOf({ lane: 'object', at: lane.at, index });
+function entryCells(view: ViewIndex, { lane, index }: TableRow): Cell[] {
+  const { type, at } = lane;
+  const isObject = type === 'object';
+  const edges = view.edgesOf({ lane: type, at, index }).slice(0, MAX_EFFECTS);
+  const object = isObject ? lane : view.object(lane.object[index]);
+  const thread = isObject ? view.thread(lane.thread[index]) : lane;
   return [
-    figure(exactNs(lane.time[index] ?? 0)),
-    cell(lane.head.label),
-    cell(TRANSITION_WORDS[lane.what[index] ?? 0] ?? ''),
-    cell(view.thread(lane.thread[index])?.head.label ?? ''),
-    cell(view.data.columns.callers[lane.caller[index] ?? -1] ?? ''),
-    cell(
-      edges
-        .slice(0, 4)
-        .map((edge) => describeEdge(view, edge))
-        .join('; '),
-    ),
+    figure(exactNs(timesOf(lane)[index] ?? 0)),
+    cell(object?.head.label ?? 'unknown'),
+    cell(isObject ? (TRANSITION_WORDS[lane.what[index] ?? 0] ?? '') : waitWords(lane, index)),
+    cell(thread?.head.label ?? ''),
+    cell(callerOfSelection(view, { lane: type, at, index }) ?? ''),
+    cell(edges.map((edge) => describeEdge(view, edge)).join('; ')),
   ];
+}
+
+const MAX_EFFECTS = 4;
+
+const waitWords = ({ begin, end, outcome }: ThreadLane, index: number): string =>
+  `wait of ${duration((end[index] ?? 0) - (begin[index] ?? 0))}: ${OUTCOME_WORDS[outcome[index] ?? 0] ?? ''}`;
+
+/** Gaps and stops, where there are any: what the drawing hatches. */
+function stretchesOf(view: ViewIndex, from: number, until: number, copy: Copy): HTMLElement[] {
+  const { gaps, stops } = view.data.columns;
+  const rows = [
+    ...gaps.map((gap) => ({ ...gap, what: gap.label })),
+    ...stops.map((stop) => ({ ...stop, what: `stopped by the debugger: ${stop.reason}` })),
+  ]
+    .filter((one) => one.until >= from && one.from <= until)
+    .sort((a, b) => a.from - b.from)
+    .slice(0, MAX_ROWS)
+    .map((one) => [figure(exactNs(one.from)), figure(exactNs(one.until)), cell(one.what)]);
+  if (rows.length === 0) return [];
+  const head = [{ text: 'From', number: true }, { text: 'Until', number: true }, cell('Gap or stop')];
+  return tableOf(head, rows, copy);
 }
 
 const LATENCY_HEAD = ['p50', 'p99', 'max'].map((text): Cell => ({ text, number: true }));
 const latencyCells = (latency: Latency | undefined): Cell[] => [
   ...[latency?.p50, latency?.p99, latency?.max].map(spanCell),
 ];
-
-/** More rows tell nobody more: the rest is counted. */
-const MAX_ROWS = 200;
 
 /** Counts and latencies of a range, by object and by who woke whom. */
 export function fillStatistics(host: HTMLElement, view: ViewIndex, range: TimeRange, copy: Copy): void {

@@ -24,7 +24,7 @@ import {
 import { criticalPath, firstWake, followed, onOtherLane, releasedBy, stepped } from './navigation.js';
 import { pictureOf } from './opening.js';
 import { TimeScale } from './time-scale.js';
-import { TransitionPages } from './transition-pages.js';
+import { EntryPages, timesOf } from './entry-pages.js';
 import { viewOf } from './view-data.js';
 import { ViewIndex, type Selection } from './view-index.js';
 
@@ -173,16 +173,16 @@ describe('walking along wakes', () => {
   });
 });
 
-describe('table of transitions', () => {
-  it('has every transition of the range once, in order, page by page', () => {
+describe('table of what happened', () => {
+  it('has every transition and every wait of the range once, in order, page by page', () => {
     const [from, until] = [columns.end / 8, columns.end * 0.9];
-    const pages = new TransitionPages(view.data.objects, from, until);
+    const pages = new EntryPages([...view.data.objects, ...view.data.threads], from, until);
     const promised = pages.left;
     const times: number[] = [];
     for (let page = pages.next(7); page.length > 0; page = pages.next(7)) {
-      times.push(...page.map(({ lane, index }) => lane.time[index] ?? NaN));
+      times.push(...page.map(({ lane, index }) => timesOf(lane)[index] ?? NaN));
     }
-    const wanted = [...columns.transitions.time].filter((at) => at >= from && at < until);
+    const wanted = [...columns.transitions.time, ...columns.waits.begin].filter((at) => at >= from && at < until);
     assert.ok(wanted.length > 50);
     assert.deepEqual(
       times,

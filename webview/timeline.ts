@@ -1,10 +1,11 @@
 /** The timeline: what is shown and chosen, and its drawing on the next frame. What moves it is in input.ts. */
 import type { ViewState } from '../protocol/webview.js';
-import { callerOfSelection, describePath, describeSelection } from './describe.js';
+import { callerOfSelection, describePath, describeSelection, objectOfSelection, type ShownObject } from './describe.js';
 import { drawScene } from './draw.js';
 import type { Pen, Scene, TimeRange } from './draw/scene.js';
+import type { ShadePainter } from './draw/shades.js';
 import { element } from './element.js';
-import { isEmpty, nextMatch, parseFilter, type Filter } from './filter.js';
+import { isEmpty, parseFilter, type Filter } from './filter.js';
 import { hitAt } from './hit.js';
 import { LANES_TOP, keyOf, layOut, nameOf, runGroup, type Group, type Lane, type LaneLayout } from './lanes.js';
 import { LaneArrangement } from './lane-arrangement.js';
@@ -13,12 +14,13 @@ import {
   firstWake,
   followed,
   nextCallFrom,
+  nextMatchingWait,
   onOtherLane,
   releasedBy,
   stepped,
   whereThingsHappen,
 } from './navigation.js';
-import { readTheme, type Theme } from './theme.js';
+import { Stage } from './stage.js';
 import { TimeScale } from './time-scale.js';
 import { viewOf } from './view-data.js';
 import { ViewIndex, atOrBehind, sameLane, type LaneKey, type LastingSelection, type Selection } from './view-index.js';
@@ -35,28 +37,17 @@ export interface TimelineEvents {
   readonly chosen: (chosen: { readonly caller?: string; readonly object?: ShownObject }) => void;
 }
 
-export interface ShownObject {
-  readonly label: string;
-  readonly path?: string;
-  readonly kind: string;
-}
-
 const HINT =
   'Point at a transition or a wait, or click it to keep it. Wheel: zoom. Drag: move. Shift and drag: measure and count. Ctrl and drag: zoom into a box.';
 
 export class Timeline {
   readonly #events: TimelineEvents;
-  readonly #canvas = element('canvas', HTMLCanvasElement);
-  readonly #stage = element('stage', HTMLElement);
-  readonly #context: CanvasRenderingContext2D;
+  readonly #stage: Stage;
   readonly #arrangement = new LaneArrangement();
   #view: ViewIndex;
   #filter: Filter = parseFilter('');
   #layout: LaneLayout;
-  #theme: Theme;
   #scale: TimeScale;
-  #width = 0;
-  #height = 0;
   #pointer: { x: number; y: number } | undefined;
   #selection: Selection | undefined;
   /** Was selected in what is restored, and is not there yet: recordings come one after the other. */
@@ -67,14 +58,13 @@ export class Timeline {
   #path: readonly number[] | undefined;
   #stopsCut = false;
   #currentStop: number | undefined;
-  #frame = 0;
 
   constructor(picture: Picture, events: TimelineEvents, state: ViewState | undefined) {
     this.#events = events;
-    const context = this.#canvas.getContext('2d', { alpha: false });
-    if (context === null) throw new Error('This browser does not draw on a canvas.');
-    this.#context = context;
-    this.#theme = readTheme();
+    this.#stage = new Stage(
+      (pen, shades) => void this.drawOn(pen, shades, true),
+      () => this.relayout(),
+    );
     this.#view = new ViewIndex(viewOf(picture.columns, picture.index));
     const { end } = picture.columns;
     this.#scale = new TimeScale(0, end, 1, end);
@@ -82,8 +72,6 @@ export class Timeline {
     this.#resize();
     if (state === undefined) this.#showFirst();
     else this.#restore(state);
-    new ResizeObserver(() => this.relayout()).observe(this.#stage);
-    this.#stage.addEventListener('scroll', () => this.draw());
   }
 
   get view(): ViewIndex {
@@ -111,7 +99,7 @@ export class Timeline {
   }
 
   get gutter(): number {
-    return Math.round(Math.min(330, Math.max(150, this.#width * 0.27)));
+    return this.#stage.gutter;
   }
 
   get scrollTop(): number {
@@ -120,7 +108,7 @@ export class Timeline {
 
   /** The lanes are higher than the room for them. */
   get scrolls(): boolean {
-    return this.#layout.height > this.#height;
+    return this.#layout.height > this.#stage.height;
   }
 
   /** Another picture of the same recordings: one that grew, or with one more. What is in sight stays. */
@@ -265,7 +253,7 @@ export class Timeline {
     this.select(selection);
     if (selection === undefined) return;
     const caller = callerOfSelection(this.#view, selection);
-    const object = this.#objectOf(selection);
+    const object = objectOfSelection(this.#view, selection);
     this.#events.chosen({ ...(caller === undefined ? {} : { caller }), ...(object === undefined ? {} : { object }) });
   }
 
@@ -276,7 +264,7 @@ export class Timeline {
     this.#unfoldFor(selection);
     const lane = (selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread).get(selection.at);
     // As high as it is now that the detail says something else: the last resize may be of before.
-    const { scrollTop, clientHeight: height } = this.#stage;
+    const { scrollTop, roomHeight: height } = this.#stage;
     if (lane !== undefined && (lane.top < scrollTop + LANES_TOP || lane.top + lane.height > scrollTop + height)) {
       this.#stage.scrollTop = lane.top - height / 2;
     }
@@ -317,22 +305,8 @@ export class Timeline {
 
   /** The next or previous wait that the filter asks for; without one, the next wake. */
   nextMatch(by: number): void {
-    const lanes = this.#layout.lanes.flatMap((lane) => (lane.type === 'thread' ? [lane.thread] : []));
-    const current = this.#selection;
-    const begin = current === undefined ? this.#scale.from : this.#view.momentOf(current);
-    let best: Selection | undefined;
-    for (const lane of lanes) {
-      const from =
-        current?.lane === 'thread' && current.at === lane.at
-          ? current.index
-          : (atOrBehind(this.#view, { lane: 'thread', at: lane.at }, begin)?.index ?? 0) - (by > 0 ? 1 : 0);
-      const index = nextMatch(this.#filter, this.#view, lane, from, by);
-      const time = lane.begin[index] ?? NaN;
-      const beyond = by > 0 ? time > begin : time < begin;
-      const nearer = best === undefined || Math.abs(time - begin) < Math.abs(this.#view.momentOf(best) - begin);
-      if (index >= 0 && beyond && nearer) best = { lane: 'thread', at: lane.at, index };
-    }
-    this.goTo(best);
+    const from = this.#selection === undefined ? this.#scale.from : this.#view.momentOf(this.#selection);
+    this.goTo(nextMatchingWait(this.#view, this.#layout.lanes, this.#filter, this.#selection, from, by));
   }
 
   openSource(beside: boolean): void {
@@ -341,17 +315,8 @@ export class Timeline {
   }
 
   revealObject(): void {
-    const object = this.#selection === undefined ? undefined : this.#objectOf(this.#selection);
+    const object = this.#selection === undefined ? undefined : objectOfSelection(this.#view, this.#selection);
     if (object !== undefined) this.#events.revealObject(object);
-  }
-
-  /** Of a transition its object, of a wait what was waited for. */
-  #objectOf({ lane, at, index }: Selection): ShownObject | undefined {
-    const of = lane === 'object' ? at : (this.#view.thread(at)?.object[index] ?? -1);
-    const head = this.#view.object(of)?.head;
-    if (head === undefined) return undefined;
-    const { label, path, kind } = head;
-    return { label, kind, ...(path === undefined ? {} : { path }) };
   }
 
   /** Shows an object (by path or label), the next call from one of some places, or a moment. Returns false when there is none. */
@@ -410,33 +375,26 @@ export class Timeline {
   }
 
   repaint(): void {
-    this.#theme = readTheme();
-    this.draw();
+    this.#stage.repaint();
   }
 
   draw(): void {
-    if (this.#frame !== 0) return;
-    // The page is at rest when nothing is to be drawn: who makes pictures waits for that.
-    document.body.dataset['drawn'] = 'no';
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.drawOn(this.#context, true);
-      document.body.dataset['drawn'] = 'yes';
-    });
+    this.#stage.draw();
   }
 
   /** Draws a frame now, also on something else than the canvas. Returns its size in pixels of the page. */
-  drawOn(pen: Pen, withPointer: boolean): { readonly width: number; readonly height: number } {
+  drawOn(pen: Pen, shades: ShadePainter, withPointer: boolean): { readonly width: number; readonly height: number } {
+    const { theme, gutter, width, height, scrollTop } = this.#stage;
     const edges = this.#path ?? [...this.#view.edgesOf(this.#selection), ...this.#view.edgesOf(this.#hover)];
     drawScene(pen, {
-      ...{ view: this.#view, layout: this.#layout, scale: this.#scale, theme: this.#theme, filter: this.#filter },
-      ...{ gutter: this.gutter, width: this.#width, height: this.#height, scrollTop: this.#stage.scrollTop },
+      ...{ view: this.#view, layout: this.#layout, scale: this.#scale, filter: this.#filter },
+      ...{ theme, gutter, width, height, scrollTop },
       ...{ selection: this.#selection, hover: withPointer ? this.#hover : undefined, box: this.#box },
       ...{ pointer: withPointer ? this.#pointer : undefined, edges: [...new Set(edges)].slice(0, 64) },
       ...{ range: this.#range, stopsCut: this.#stopsCut, currentStop: this.#currentStop },
-      arrangement: this.#arrangement,
+      ...{ arrangement: this.#arrangement, shades },
     });
-    return { width: this.#width, height: this.#height };
+    return { width, height };
   }
 
   get state(): Omit<ViewState, 'recordings'> {
@@ -492,16 +450,11 @@ export class Timeline {
   #unfoldFor(selection: Selection): void {
     const shown = selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread;
     if (shown.has(selection.at) || !isEmpty(this.#filter)) return;
-    const folded = this.#layout.lanes.flatMap((lane) => (lane.type === 'heading' && lane.folded ? [lane.group] : []));
-    for (const group of folded) {
-      this.#arrangement.unfold(group);
+    this.#arrangement.unfoldUntil(() => {
       this.#layout = this.#laidOut();
       const now = selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread;
-      if (now.has(selection.at)) break;
-      // A run unfolded shows groups that are folded themselves: only when it does not hold the lane, fold it again.
-      const inner = this.#layout.lanes.flatMap((lane) => (lane.type === 'heading' && lane.folded ? [lane.group] : []));
-      if (inner.every((one) => folded.includes(one))) this.#arrangement.fold(group);
-    }
+      return { lanes: this.#layout.lanes, found: now.has(selection.at) };
+    });
     this.relayout();
   }
 
@@ -517,20 +470,8 @@ export class Timeline {
   }
 
   #resize(): void {
-    const ratio = window.devicePixelRatio || 1;
-    this.#width = this.#stage.clientWidth;
-    this.#height = Math.max(160, this.#stage.clientHeight);
-    const [width, height] = [Math.round(this.#width * ratio), Math.round(this.#height * ratio)];
-    // Setting a canvas' size clears it, also to the same size.
-    if (this.#canvas.width !== width || this.#canvas.height !== height) {
-      this.#canvas.width = width;
-      this.#canvas.height = height;
-      this.#canvas.style.width = `${this.#width}px`;
-      this.#canvas.style.height = `${this.#height}px`;
-    }
-    this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    element('height', HTMLElement).style.height = `${this.#layout.height}px`;
-    this.#scale.resize(this.#width - this.gutter - 12);
+    this.#stage.resize(this.#layout.height);
+    this.#scale.resize(this.#stage.width - this.gutter - 12);
   }
 
   #say(text: string): void {

@@ -6,6 +6,7 @@ import type { TimelineColumns } from '../../trace/columns/columns.js';
 import { encodeEvtrace } from '../../trace/evtrace.js';
 import { generate } from '../../trace/generator.js';
 import { buildModel } from '../../trace/model/model.js';
+import { Outcome } from '../../trace/model/waits.js';
 import { TimelineBrowser, type TestPage } from './browser.js';
 import { assertPicture } from './pictures.js';
 import type { PageDataTransfer, PageDocument, PageDragEvent, PageNewFile, PostMessage } from './page-globals.js';
@@ -63,6 +64,7 @@ describe('timeline in Chromium', function () {
     ['light', { bodyClass: 'vscode-light' }],
     ['dark', { bodyClass: 'vscode-dark' }],
     ['high-contrast', { bodyClass: 'vscode-high-contrast' }],
+    ['high-contrast-light', { bodyClass: 'vscode-high-contrast-light' }],
   ] as const) {
     it(`draws lanes, bands, gaps, a stop and the selected wake as in the picture: ${name}`, async () => {
       const shown = await show(options);
@@ -156,6 +158,7 @@ describe('timeline in Chromium', function () {
     await shown.page.mouse.move(5, 5);
     await shown.drawn();
     const before = await shown.page.locator('#canvas').screenshot();
+    const selected = await detail(shown);
     const state = await shown.page.evaluate(() => (globalThis as unknown as { keptState: unknown }).keptState);
     await shown.page.close();
     const again = await show({ bodyClass: 'vscode-light', state });
@@ -164,6 +167,7 @@ describe('timeline in Chromium', function () {
     await again.drawn();
     await again.page.evaluate(() => document.activeElement.blur());
     assert.equal(await again.page.inputValue('#filter'), 'event');
+    assert.equal(await detail(again), selected);
     const { PNG } = await import('pngjs');
     const [one, two] = [PNG.sync.read(before), PNG.sync.read(await again.page.locator('#canvas').screenshot())];
     const { default: pixelmatch } = await import('pixelmatch');
@@ -212,10 +216,32 @@ describe('timeline in Chromium', function () {
     await writeFile(browser.file('evil.columns'), encodeColumns(named));
     const shown = await show({}, 'evil.columns');
     await shown.page.evaluate(() => ((document.getElementById('table-details') ?? document.body).open = true));
-    await shown.page.locator('#table td').first().waitFor();
+    await shown.page.locator('#table > table:last-of-type td').first().waitFor();
     assert.equal(await shown.page.locator('img').count(), 0);
-    assert.ok((await shown.page.locator('#table td:nth-child(2)').first().innerText()).includes('<img'));
+    assert.ok(
+      (await shown.page.locator('#table > table:last-of-type td:nth-child(2)').first().innerText()).includes('<img'),
+    );
     assert.notEqual(await shown.page.title(), '1');
+  });
+
+  it('tells in its table all that is drawn: transitions, waits with how they ended, gaps, stops', async () => {
+    const shown = await show();
+    await press(shown, '0');
+    await shown.page.evaluate(() => ((document.getElementById('table-details') ?? document.body).open = true));
+    const button = shown.page.getByRole('button', { name: /^Show \d+ more/ });
+    const rows = shown.page.locator('#table > table:last-of-type tbody tr');
+    await rows.first().waitFor();
+    while (await button.isVisible()) await button.click();
+    const cells = await rows.locator('td:nth-child(3)').allInnerTexts();
+    const waits = cells.filter((text) => text.startsWith('wait of '));
+    assert.equal(waits.length, columns.waits.begin.length);
+    assert.equal(cells.length - waits.length, columns.transitions.time.length);
+    const timedOut = columns.waits.outcome.filter((outcome) => outcome === Outcome.TimedOut).length;
+    assert.ok(timedOut > 0);
+    assert.equal(waits.filter((text) => text.endsWith('timed out')).length, timedOut);
+    const stretches = await shown.page.locator('#table > table:first-of-type td:nth-child(3)').allInnerTexts();
+    assert.ok(stretches.includes('stopped by the debugger: breakpoint at eventsys!Signal'));
+    assert.ok(columns.gaps.every(({ label }) => stretches.includes(label)));
   });
 
   it('draws a live recording as it grows', async () => {

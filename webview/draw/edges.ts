@@ -2,7 +2,7 @@
 import { EVIDENCE_WORDS } from '../../trace/model/wakes.js';
 import { duration } from '../../trace/wording.js';
 import type { GapMark, StopMark } from '../../trace/columns/columns.js';
-import { AXIS_HEIGHT, LANES_TOP, MINIMAP_HEIGHT } from '../lanes.js';
+import { AXIS_HEIGHT, LANES_TOP, MINIMAP_HEIGHT, labelOf } from '../lanes.js';
 import { exactNs } from '../time-scale.js';
 import { laneX, type Pen, type Scene } from './scene.js';
 import { fitText } from './text.js';
@@ -132,6 +132,17 @@ export function drawEdge(pen: Pen, scene: Scene, edge: number): void {
     pen.stroke();
   }
   pen.setLineDash([]);
+  nameBeyond(pen, scene, labelOf(thread.thread, scene.arrangement), toX, toY);
+  const [first] = starts;
+  if (first !== undefined) {
+    nameBeyond(
+      pen,
+      scene,
+      labelOf(object.object, scene.arrangement),
+      laneX(scene, transitions.time[first] ?? 0),
+      fromY,
+    );
+  }
   const down = toY >= fromY ? 1 : -1;
   pen.beginPath();
   pen.moveTo(toX, toY - 2 * down);
@@ -139,6 +150,23 @@ export function drawEdge(pen: Pen, scene: Scene, edge: number): void {
   pen.lineTo(toX + 4.5, toY - 10 * down);
   pen.closePath();
   pen.fill();
+}
+
+/** Where an edge leaves the lanes in sight: the name of the lane that it leads to. */
+function nameBeyond(pen: Pen, scene: Scene, name: string, x: number, y: number): void {
+  const { gutter, width, height, theme } = scene;
+  const above = y < LANES_TOP;
+  if ((!above && y <= height) || x < gutter || x > width) return;
+  pen.font = `600 11px ${theme.font}`;
+  const text = `${above ? '\u2191' : '\u2193'} ${name}`;
+  const length = pen.measureText(text).width + 10;
+  const left = Math.min(x + 6, width - length - 4);
+  const top = above ? LANES_TOP + 4 : height - 22;
+  pen.fillStyle = theme.background;
+  pen.fillRect(left, top, length, 18);
+  pen.fillStyle = theme.edge;
+  pen.textBaseline = 'middle';
+  pen.fillText(text, left + 5, top + 9.5);
 }
 
 /** The marked range: shaded, its length on the axis. */

@@ -2,6 +2,7 @@
 import { lowerBound } from '../../trace/columns/columns.js';
 import { State, Transition } from '../../trace/model/transitions.js';
 import { drawGlyph } from './glyphs.js';
+import { OPAQUE, newShades } from './shades.js';
 import type { Theme } from '../theme.js';
 import type { ObjectLane } from '../view-data.js';
 import type { Pen, Scene } from './scene.js';
@@ -12,7 +13,7 @@ const BAND_HEIGHT = 10;
 const GLYPH_MIDDLE = 13;
 
 export function drawObject(pen: Pen, scene: Scene, lane: ObjectLane, top: number): void {
-  drawBand(pen, scene, lane, top + BAND_TOP);
+  drawBand(scene, lane, top + BAND_TOP);
   drawTransitions(pen, scene, lane, top);
 }
 
@@ -58,83 +59,44 @@ function drawCount(pen: Pen, theme: Theme, x: number, top: number, count: number
   pen.globalAlpha = 1;
 }
 
-/** Shades of a column that holds both states: so many are told apart. */
-const SHADES = 8;
+/** Steps of opacity of a column that holds both states: so many are told apart. */
+const STEPS = 8;
 
 /** Filled while signaled, a line while not, dots while unknown; shaded by its share where a column holds both. */
-function drawBand(pen: Pen, scene: Scene, lane: ObjectLane, top: number): void {
-  const { scale, gutter, theme, view } = scene;
+function drawBand(scene: Scene, lane: ObjectLane, top: number): void {
+  const { scale, gutter, theme, view, shades } = scene;
+  const { summary } = view.data;
   const first = lane.time[0] ?? 0;
   const left = Math.max(0, Math.floor(scale.x(first)));
   const right = Math.min(scale.width, Math.ceil(scale.x(Math.min(lane.head.until, view.data.columns.end))));
-  const band = new BandPainter(pen, theme, gutter, top);
+  const signaled = newShades(scale.width);
+  const line = newShades(scale.width);
+  const add = (from: number, until: number, state: number): void => {
+    if (state === State.Signaled) signaled.fill(OPAQUE, from, until);
+    else if (state !== State.Unknown) line.fill(OPAQUE, from, until);
+    else for (let x = from; x < until; x += 1) line[x] = x % 6 < 2 ? OPAQUE : 0;
+  };
   let at = lowerBound(lane.time, scale.ns(left));
   for (let x = left; x < right;) {
     const state = at === 0 ? lane.head.initial : (lane.state[at - 1] ?? State.Unknown);
     const change = at < lane.count ? Math.max(x, Math.floor(scale.x(lane.time[at] ?? 0))) : right;
     if (change > x) {
       const until = Math.min(change, right);
-      band.add(x, until, state === State.Signaled ? SHADES : state === State.Unknown ? UNKNOWN : 0);
+      add(x, until, state);
       x = until;
       continue;
     }
     const [from, until] = [scale.ns(x), scale.ns(x + 1)];
     const next = lowerBound(lane.time, until, at);
-    const { summary } = view.data;
-    const signaled = summary.signaledBefore(lane, until, next) - summary.signaledBefore(lane, from, at);
-    const share = signaled / Math.max(until - from, 1e-9);
+    const held = summary.signaledBefore(lane, until, next) - summary.signaledBefore(lane, from, at);
     // The least bit of being signaled is seen.
-    const wasSet = signaled > 0 || lane.state[next - 1] === State.Signaled;
-    band.add(x, x + 1, wasSet ? Math.min(SHADES, Math.max(2, Math.round(share * SHADES))) : 0);
+    if (held > 0 || lane.state[next - 1] === State.Signaled) {
+      const share = Math.max(2, Math.round((held / Math.max(until - from, 1e-9)) * STEPS)) / STEPS;
+      signaled[x] = Math.round(Math.min(1, share) * OPAQUE);
+    } else line[x] = OPAQUE;
     at = next;
     x += 1;
   }
-  band.end();
-}
-
-const UNKNOWN = -1;
-
-/** Puts columns of one shade together: a rectangle each. */
-class BandPainter {
-  #from = 0;
-  #until = 0;
-  #shade = 0;
-
-  constructor(
-    private readonly pen: Pen,
-    private readonly theme: Theme,
-    private readonly gutter: number,
-    private readonly top: number,
-  ) {}
-
-  add(from: number, until: number, shade: number): void {
-    if (shade !== this.#shade || from !== this.#until) {
-      this.end();
-      this.#from = from;
-      this.#shade = shade;
-    }
-    this.#until = until;
-  }
-
-  end(): void {
-    const { pen, theme, top } = this;
-    const [x, width] = [this.gutter + this.#from, this.#until - this.#from];
-    this.#from = this.#until;
-    if (width <= 0) return;
-    if (this.#shade > 0) {
-      pen.fillStyle = theme.signaled;
-      pen.globalAlpha = this.#shade / SHADES;
-      pen.fillRect(x, top, width, BAND_HEIGHT);
-      pen.globalAlpha = 1;
-      return;
-    }
-    pen.fillStyle = theme.faint;
-    if (this.#shade === 0) {
-      pen.fillRect(x, top + BAND_HEIGHT - 2, width, 1);
-      return;
-    }
-    for (let dot = x - (x % 6); dot < x + width; dot += 6) {
-      if (dot >= x) pen.fillRect(dot, top + BAND_HEIGHT - 2, 2, 1);
-    }
-  }
+  shades.paint(theme.signaled, gutter, top, BAND_HEIGHT, signaled);
+  shades.paint(theme.faint, gutter, top + BAND_HEIGHT - 2, 1, line);
 }

@@ -1,4 +1,5 @@
 /** What a frame shows. */
+import type { ShadePainter } from './shades.js';
 import type { Filter } from '../filter.js';
 import type { Arrangement, LaneLayout } from '../lanes.js';
 import type { Theme } from '../theme.js';
@@ -41,6 +42,7 @@ export interface TimeRange {
 }
 
 export interface Scene {
+  readonly shades: ShadePainter;
   readonly view: ViewIndex;
   readonly layout: LaneLayout;
   readonly arrangement: Arrangement;

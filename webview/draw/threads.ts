@@ -6,6 +6,7 @@ import { asksForWaits, matchesWait } from '../filter.js';
 import { labelOf } from '../lanes.js';
 import type { ThreadLane } from '../view-data.js';
 import type { Pen, Scene } from './scene.js';
+import { OPAQUE, cover, newShades, type Shades } from './shades.js';
 import { fitText } from './text.js';
 
 const BAR_TOP = 9;
@@ -21,123 +22,124 @@ export function drawThread(pen: Pen, scene: Scene, lane: ThreadLane, top: number
     if (until > from) pen.fillRect(gutter + from, barTop + 5, until - from, 2);
   }
   drawWaits(pen, scene, lane, barTop);
-  drawCalls(pen, scene, lane, barTop);
+  drawCalls(scene, lane, barTop);
 }
 
-function drawCalls(pen: Pen, scene: Scene, lane: ThreadLane, top: number): void {
+function drawCalls(scene: Scene, lane: ThreadLane, top: number): void {
   const { theme, scale, gutter } = scene;
-  pen.fillStyle = theme.foreground;
-  let [from, until] = [-1, -1];
-  const flush = (): void => {
-    if (until > from) pen.fillRect(gutter + from, top + 1, until - from, 10);
-  };
-  // Columns beside one another are one rectangle.
+  const calls = newShades(scale.width);
   for (let at = lowerBound(lane.calls, scale.from); at < lane.calls.length;) {
-    const x = Math.floor(scale.x(lane.calls[at] ?? 0));
-    if (x > scale.width) break;
-    if (x > until) {
-      flush();
-      from = x;
-    }
-    until = x + 1;
+    const x = Math.max(0, Math.floor(scale.x(lane.calls[at] ?? 0)));
+    if (x >= calls.length) break;
+    calls[x] = OPAQUE;
     at = lowerBound(lane.calls, scale.ns(x + 1), at + 1);
   }
-  flush();
+  scene.shades.paint(theme.foreground, gutter, top + 1, 10, calls);
 }
 
+/** Pixels from which on a wait is drawn by itself, with what it waited for. */
+const OWN_WIDTH = 8;
+/** Pixels below which waits are drawn together, by column. */
+const LEAST_WIDTH = 1.5;
+
 function drawWaits(pen: Pen, scene: Scene, lane: ThreadLane, top: number): void {
-  const { scale, view } = scene;
+  const { scale, theme, gutter } = scene;
+  const narrow = new NarrowWaits(scene, lane);
+  const wide: number[] = [];
+  const isWide = (at: number): boolean => scale.x(lane.end[at] ?? 0) - scale.x(lane.begin[at] ?? 0) > OWN_WIDTH;
   // Waits of a thread follow one another, so that the one before the first that begins here may still reach in.
-  let at = Math.max(0, lowerBound(lane.begin, scale.from) - 1);
-  const narrow = new NarrowWaits(pen, scene, top);
-  while (at < lane.count) {
+  for (let at = Math.max(0, lowerBound(lane.begin, scale.from) - 1); at < lane.count;) {
     const begin = scale.x(lane.begin[at] ?? 0);
     if (begin > scale.width) break;
-    const end = scale.x(lane.end[at] ?? 0);
-    if (end - begin >= 1.5) {
-      narrow.end();
-      drawWait(pen, scene, lane, at, begin, end, top);
+    if (isWide(at)) {
+      wide.push(at);
       at += 1;
       continue;
     }
-    // All that begin in this column, as one: how much of it they waited.
-    const column = Math.floor(begin);
-    const next = Math.max(at + 1, lowerBound(lane.begin, scale.ns(column + 1), at + 1));
-    const [from, until] = [scale.ns(column), scale.ns(column + 1)];
-    const share = view.data.summary.waitedIn(lane, from, until) / Math.max(until - from, 1e-9);
-    const timedOut = (view.data.summary.outcomes(lane, at, next) >>> Outcome.TimedOut) & 1;
-    narrow.add(column, Math.min(1, Math.max(0.25, share)), timedOut === 1);
-    // The last of them may reach far beyond the column.
-    const last = next - 1;
-    if (last > at && scale.x(lane.end[last] ?? 0) - scale.x(lane.begin[last] ?? 0) >= 1.5) {
-      narrow.end();
-      drawWait(pen, scene, lane, last, scale.x(lane.begin[last] ?? 0), scale.x(lane.end[last] ?? 0), top);
-    }
+    const next = narrow.add(at, begin);
+    // The last of those that begin in one column may reach far beyond it.
+    if (next > at + 1 && isWide(next - 1)) wide.push(next - 1);
     at = next;
   }
-  narrow.end();
+  scene.shades.paint(theme.wait, gutter, top, BAR_HEIGHT, narrow.bars);
+  scene.shades.paint(theme.wiped, gutter, top + BAR_HEIGHT - 3, 3, narrow.timedOut);
+  for (const at of wide) drawWait(pen, scene, lane, at, top);
 }
 
-/** Columns that hold many short waits, those of one shade together. */
+/** Waits of few pixels: how much of each column they are, and where one of them timed out. */
 class NarrowWaits {
-  #from = 0;
-  #until = 0;
-  #shade = 0;
-  #timedOut = false;
+  readonly bars: Shades;
+  readonly timedOut: Shades;
+  readonly #scene: Scene;
+  readonly #lane: ThreadLane;
+  readonly #filtered: boolean;
 
-  constructor(
-    private readonly pen: Pen,
-    private readonly scene: Scene,
-    private readonly top: number,
-  ) {}
-
-  add(column: number, share: number, timedOut: boolean): void {
-    const shade = Math.round(share * 4);
-    if (column !== this.#until || shade !== this.#shade || timedOut !== this.#timedOut) {
-      this.end();
-      this.#from = column;
-      this.#shade = shade;
-      this.#timedOut = timedOut;
-    }
-    this.#until = column + 1;
+  constructor(scene: Scene, lane: ThreadLane) {
+    this.bars = newShades(scene.scale.width);
+    this.timedOut = newShades(scene.scale.width);
+    this.#scene = scene;
+    this.#lane = lane;
+    this.#filtered = asksForWaits(scene.filter);
   }
 
-  end(): void {
-    const { pen, scene, top } = this;
-    const from = Math.max(0, this.#from);
-    const width = Math.min(this.#until, scene.scale.width) - from;
-    this.#from = this.#until;
-    if (width <= 0) return;
-    pen.globalAlpha =
-      scene.view.data.columns.waits.begin.length > 0 && asksForWaits(scene.filter) ? 0.3 : (this.#shade / 4) * 0.9;
-    pen.fillStyle = scene.theme.wait;
-    pen.fillRect(scene.gutter + from, top, width, BAR_HEIGHT);
-    pen.globalAlpha = 1;
-    if (!this.#timedOut) return;
-    pen.fillStyle = scene.theme.wiped;
-    pen.fillRect(scene.gutter + from, top + BAR_HEIGHT - 3, width, 3);
+  /** Adds the wait that begins at this pixel, with all that begin in its column when it is no wider. Returns the next. */
+  add(at: number, begin: number): number {
+    if (this.#addAlone(at)) return at + 1;
+    const next = this.#addColumn(at, Math.floor(begin));
+    // The last of them may reach beyond the column.
+    if (next > at + 1) this.#addAlone(next - 1);
+    return next;
+  }
+
+  /** Unless it is too narrow, or so wide that it is drawn by itself. */
+  #addAlone(at: number): boolean {
+    const { scale } = this.#scene;
+    const lane = this.#lane;
+    const [begin, end] = [scale.x(lane.begin[at] ?? 0), scale.x(lane.end[at] ?? 0)];
+    if (end - begin < LEAST_WIDTH || end - begin > OWN_WIDTH) return false;
+    cover(this.bars, begin, end, opacityOf(this.#scene, lane, at) * OPAQUE);
+    if (lane.outcome[at] === Outcome.TimedOut) cover(this.timedOut, begin, end, OPAQUE);
+    return true;
+  }
+
+  #addColumn(at: number, column: number): number {
+    const { scale, view } = this.#scene;
+    const lane = this.#lane;
+    const [from, until] = [scale.ns(column), scale.ns(column + 1)];
+    const next = Math.max(at + 1, lowerBound(lane.begin, until, at + 1));
+    if (column < 0) return next;
+    const share = view.data.summary.waitedIn(lane, from, until) / Math.max(until - from, 1e-9);
+    // In steps: their columns differ by what can be seen.
+    const shade = Math.round(Math.min(1, Math.max(0.25, share)) * 4) / 4;
+    this.bars[column] = Math.max(this.bars[column] ?? 0, Math.round((this.#filtered ? 0.3 : shade * 0.9) * OPAQUE));
+    if (((view.data.summary.outcomes(lane, at, next) >>> Outcome.TimedOut) & 1) === 1) this.timedOut[column] = OPAQUE;
+    return next;
   }
 }
 
-function drawWait(pen: Pen, scene: Scene, lane: ThreadLane, at: number, begin: number, end: number, top: number): void {
-  const { theme, scale, gutter, filter, view } = scene;
-  const left = Math.max(0, begin);
-  const right = Math.min(scale.width, end);
-  if (right <= left) return;
+/** Less of what is not sure, and of what the filter does not ask for. */
+function opacityOf({ filter, view }: Scene, lane: ThreadLane, at: number): number {
+  if (asksForWaits(filter) && !matchesWait(filter, view, lane, at)) return 0.2;
   const outcome = lane.outcome[at];
-  const dim = asksForWaits(filter) && !matchesWait(filter, view, lane, at);
-  const sure = outcome !== Outcome.Unknown && outcome !== Outcome.Open;
+  return outcome !== Outcome.Unknown && outcome !== Outcome.Open ? 0.9 : 0.4;
+}
+
+function drawWait(pen: Pen, scene: Scene, lane: ThreadLane, at: number, top: number): void {
+  const { theme, scale, gutter } = scene;
+  const left = Math.max(0, scale.x(lane.begin[at] ?? 0));
+  const right = Math.min(scale.width, scale.x(lane.end[at] ?? 0));
+  if (right <= left) return;
   pen.fillStyle = theme.background;
   pen.fillRect(gutter + left, top, right - left, BAR_HEIGHT);
   pen.fillStyle = theme.wait;
-  pen.globalAlpha = dim ? 0.2 : sure ? 0.9 : 0.4;
+  pen.globalAlpha = opacityOf(scene, lane, at);
   pen.fillRect(gutter + left, top, right - left, BAR_HEIGHT);
   pen.globalAlpha = 1;
-  if (outcome === Outcome.TimedOut && right - left > 3) {
+  if (lane.outcome[at] === Outcome.TimedOut && right - left > 3) {
     pen.fillStyle = theme.wiped;
     pen.fillRect(gutter + right - 2, top, 2, BAR_HEIGHT);
   }
-  if (right - left > 8) drawReady(pen, scene, lane, at, right, top);
+  drawReady(pen, scene, lane, at, right, top);
   waitLabel(pen, scene, lane, at, left, right, top);
 }
 

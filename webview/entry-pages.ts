@@ -1,31 +1,41 @@
-/** Transitions of many lanes merged by time, as many as are asked for. */
+/** Transitions and waits of many lanes merged by time, as many as are asked for. */
 import { lowerBound } from '../trace/columns/columns.js';
-import type { ObjectLane } from './view-data.js';
+import type { ObjectLane, ThreadLane } from './view-data.js';
 
 export const ROWS_PER_PAGE = 200;
 
+type AnyLane = ObjectLane | ThreadLane;
+
+/** A transition of an object, or a wait of a thread. */
 export interface TableRow {
-  readonly lane: ObjectLane;
+  readonly lane: AnyLane;
   readonly index: number;
 }
 
 interface Place {
-  readonly lane: ObjectLane;
+  readonly lane: AnyLane;
+  readonly times: Float64Array;
   at: number;
   readonly until: number;
 }
 
-const nextTime = ({ lane, at }: Place): number => lane.time[at] ?? Infinity;
+/** Of a wait its beginning. */
+export const timesOf = (lane: AnyLane): Float64Array => (lane.type === 'object' ? lane.time : lane.begin);
 
-/** Transitions of all objects between two times, in order, a page at a time. */
-export class TransitionPages {
+const nextTime = ({ times, at }: Place): number => times[at] ?? Infinity;
+
+/** What happened on lanes between two times, in order, a page at a time. */
+export class EntryPages {
   /** A heap by the time of what comes next of each. */
   readonly #places: Place[];
   #left: number;
 
-  constructor(objects: readonly ObjectLane[], from: number, until: number) {
-    this.#places = objects
-      .map((lane) => ({ lane, at: lowerBound(lane.time, from), until: lowerBound(lane.time, until) }))
+  constructor(lanes: readonly AnyLane[], from: number, until: number) {
+    this.#places = lanes
+      .map((lane) => {
+        const times = timesOf(lane);
+        return { lane, times, at: lowerBound(times, from), until: lowerBound(times, until) };
+      })
       .filter(({ at, until: end }) => at < end)
       .sort((a, b) => nextTime(a) - nextTime(b));
     this.#left = this.#places.reduce((sum, place) => sum + place.until - place.at, 0);

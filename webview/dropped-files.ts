@@ -1,0 +1,28 @@
+/** Files that are dropped on the page. */
+import { MAX_RECORDING_BYTES } from '../protocol/webview.js';
+import { inWords } from './opening.js';
+
+/** `refused`: which file cannot be read and why, in words. */
+export function takeDroppedFiles(
+  open: (bytes: Uint8Array<ArrayBuffer>) => void,
+  refused: (problem: string) => void,
+): void {
+  const dropping = (on: boolean): boolean => document.body.classList.toggle('dropping', on);
+  document.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    dropping(true);
+  });
+  document.addEventListener('dragleave', () => dropping(false));
+  document.addEventListener('drop', (event) => {
+    event.preventDefault();
+    dropping(false);
+    for (const file of event.dataTransfer?.files ?? []) {
+      contentOf(file).then(open, (error: unknown) => refused(`${file.name} cannot be read: ${inWords(error)}`));
+    }
+  });
+}
+
+async function contentOf(file: File): Promise<Uint8Array<ArrayBuffer>> {
+  if (file.size > MAX_RECORDING_BYTES) throw new Error(`it has ${file.size} bytes, more than ${MAX_RECORDING_BYTES}`);
+  return new Uint8Array(await file.arrayBuffer());
+}
