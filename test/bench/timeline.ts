@@ -1,17 +1,19 @@
 /**
- * The timeline in headless Chromium: open to the first full picture, frames while it zooms and moves, memory of its
- * renderer, from pointing to the edge, a recording that grows. Beside it vis-timeline, with as many items as it can take.
+ * The timeline in headless Chromium: a raw `.evtrace` opened to the first full picture (read, modelled, drawn), frames while it
+ * zooms and moves, memory of its renderer, from pointing to the edge, a recording that grows. Beside it vis-timeline, with as
+ * many items as it can take.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CDPSession, Page } from 'playwright-core';
-import { encodeColumns } from '../../trace/columns/encode.js';
+import { writeTrace } from '../../target/trace-file.js';
 import { Flag, Kind } from '../../trace/model/records.js';
 import { RingWriter } from '../../trace/ring-writer.js';
 import { TimelineBrowser, type TestPage } from '../webview/browser.js';
 import type { Benchmark } from './benchmark.js';
 import { median, type Figure } from './figure.js';
 import { manyTransitions } from './timeline-columns.js';
+import { manyRecords } from './timeline-recording.js';
 import type { PageDocument, PageEvent, PostMessage, RequestAnimationFrame } from '../webview/page-globals.js';
 
 // In the page.
@@ -21,7 +23,6 @@ declare const requestAnimationFrame: RequestAnimationFrame;
 declare const WheelEvent: PageEvent;
 declare const PointerEvent: PageEvent;
 
-const OPENINGS = 3;
 const FRAMES = 120;
 const HOVERS = 25;
 /** What vis-timeline opens in seconds; ten times as many take it minutes. */
@@ -39,10 +40,13 @@ interface Size {
   readonly openMs: number;
   readonly frameMs: number;
   readonly megabytes: number;
+  readonly hover: boolean;
+  /** How often it is opened. */
+  readonly rounds: number;
 }
 const SIZES: readonly Size[] = [
-  { name: '1m', transitions: 1_000_000, openMs: 1_000, frameMs: 16, megabytes: 200 },
-  { name: '10m', transitions: 10_000_000, openMs: 8_000, frameMs: 33, megabytes: 1_200 },
+  { name: '1m', transitions: 1_000_000, openMs: 1_000, frameMs: 16, megabytes: 200, hover: true, rounds: 3 },
+  { name: '10m', transitions: 10_000_000, openMs: 8_000, frameMs: 33, megabytes: 1_200, hover: false, rounds: 1 },
 ];
 
 const figure = (
@@ -56,43 +60,55 @@ const figure = (
   runs: values.length,
 });
 
-export const timeline: Benchmark = {
+const timelineOf = (size: Size): Benchmark => ({
   names: [
-    ...SIZES.flatMap(({ name }) => ['open', 'frame', 'memory'].map((what) => `timeline-${what}-${name}`)),
-    ...['timeline-hover', 'timeline-live-frame'],
+    ...['open', 'frame', 'memory'].map((what) => `timeline-${what}-${size.name}`),
+    ...(size.hover ? ['timeline-hover'] : []),
   ],
-  async run(bench) {
-    const figures: Figure[] = [];
-    const browser = await TimelineBrowser.launch(UNLIMITED);
-    try {
+  run: (bench) =>
+    inBrowser(async (browser) => {
       bench.operation.progress(PEER);
       const peer = await measurePeer(browser);
-      for (const size of SIZES) {
-        bench.operation.progress(`Timeline of ${size.transitions} transitions`);
-        figures.push(...(await measureSize(browser, size, peer, figures)));
-      }
+      bench.operation.progress(`Timeline of ${size.transitions} transitions`);
+      return measureSize(browser, size, peer);
+    }),
+});
+
+const timelineLive: Benchmark = {
+  names: ['timeline-live-frame'],
+  run: (bench) =>
+    inBrowser(async (browser) => {
       bench.operation.progress(`Live: ${LIVE_RATE} transitions per second`);
-      figures.push(figure('timeline-live-frame', [await measureLive(browser)], 'ms p95', 1_000 / 30));
-    } finally {
-      await browser.close();
-    }
-    return figures;
-  },
+      return [figure('timeline-live-frame', [await measureLive(browser)], 'ms p95', 1_000 / 30)];
+    }),
 };
+
+/** Each is run by itself when it is named. */
+export const timelines: readonly Benchmark[] = [...SIZES.map(timelineOf), timelineLive];
+
+async function inBrowser(
+  measure: (browser: TimelineBrowser) => Promise<readonly Figure[]>,
+): Promise<readonly Figure[]> {
+  const browser = await TimelineBrowser.launch(UNLIMITED);
+  try {
+    return await measure(browser);
+  } finally {
+    await browser.close();
+  }
+}
 
 async function measureSize(
   browser: TimelineBrowser,
-  { name, transitions, openMs, frameMs, megabytes }: Size,
+  { name, transitions, openMs, frameMs, megabytes, hover, rounds }: Size,
   peer: { readonly openMs: number; readonly frameMs: number },
-  sofar: readonly Figure[],
 ): Promise<Figure[]> {
-  const file = browser.file(`${name}.columns`);
-  await writeFile(file, encodeColumns(manyTransitions(transitions)));
+  const file = browser.file(`${name}.evtrace`);
+  await writeTrace(file, manyRecords(transitions));
   const opened: number[] = [];
   const frames: number[] = [];
   const memory: number[] = [];
   const hovers: number[] = [];
-  for (let round = 0; round < OPENINGS; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     const shown = await browser.open();
     const began = performance.now();
     await shown.openFile(1, file);
@@ -103,14 +119,11 @@ async function measureSize(
     memory.push(await rendererMegabytes(browser, shown.page));
     await shown.page.close();
   }
-  const hover = sofar.some(({ bench }) => bench === 'timeline-hover')
-    ? []
-    : [figure('timeline-hover', hovers, 'ms', 50)];
   return [
     figure(`timeline-open-${name}`, opened, 'ms', openMs, peer.openMs),
     figure(`timeline-frame-${name}`, frames, 'ms p95', frameMs, peer.frameMs),
     figure(`timeline-memory-${name}`, memory, 'MB', megabytes),
-    ...hover,
+    ...(hover ? [figure('timeline-hover', hovers, 'ms', 50)] : []),
   ];
 }
 
