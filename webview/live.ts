@@ -1,6 +1,6 @@
 /**
  * A recording while it is made. The model is made anew from all that came, as often as that is cheap; the next time is
- * set by what the last one cost, so that the worker rests more than it works.
+ * set by what the last one cost, so that the worker rests as long as it works.
  */
 import { toColumns } from '../trace/columns/from-model.js';
 import { buildModel } from '../trace/model/model.js';
@@ -17,7 +17,12 @@ export interface StopSpan {
 /** ms: a picture this often is fluent. */
 const LEAST_PAUSE = 100;
 /** The pause is so many times as long as the work before it. */
-const REST = 2;
+const REST = 1;
+/**
+ * Bytes of slots that a live view models, some 4 million records: what comes later is a gap with its number until the recording
+ * is over and its file takes its place.
+ */
+const LIVE_BYTES = 256 * 1024 * 1024;
 
 export class LiveRecording {
   readonly #show: (picture: Picture, live: boolean) => void;
@@ -33,7 +38,7 @@ export class LiveRecording {
     show: (picture: Picture, live: boolean) => void,
     fail: (problem: string) => void,
   ) {
-    this.#builder = new RecordingBuilder(metadata);
+    this.#builder = new RecordingBuilder(metadata, { slotBytes: LIVE_BYTES });
     this.#startUtcMs = metadata.startUtcMs;
     this.#show = show;
     this.#fail = fail;
