@@ -50,8 +50,14 @@ export type NativeDebugEvent = EventHead &
     | { readonly kind: 'other' }
   );
 
+export type ExceptionEvent = Extract<NativeDebugEvent, { kind: 'exception' }>;
+
 export const STATUS_BREAKPOINT = 0x8000_0003;
 export const STATUS_SINGLE_STEP = 0x8000_0004;
+
+/** An exception of the program's own, that its handlers may be given. */
+export const isFault = ({ exception }: ExceptionEvent): boolean =>
+  exception.code !== STATUS_BREAKPOINT && exception.code !== STATUS_SINGLE_STEP;
 
 /** The debug object of the calling thread, which alone may use it. */
 export class DebugObject {

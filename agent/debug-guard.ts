@@ -76,6 +76,7 @@ export function runDebugGuard(parameters: readonly string[]): void {
   closeHandle(ready);
   WaitForSingleObject(agent, INFINITE);
   const rows = table.rows();
+  const { taking } = table;
   const loop = new DebugLoop(new DebugObject(object), () => {}, table);
   for (const row of rows) {
     if (row.kind === RowKind.Process) {
@@ -83,6 +84,7 @@ export function runDebugGuard(parameters: readonly string[]): void {
         loop,
         row,
         rows.filter(({ process: of }) => of === row.process),
+        taking,
       );
     } else if (row.kind === RowKind.LaunchedProcess) {
       end(row.process);
@@ -105,7 +107,12 @@ function end(processId: number): void {
 }
 
 /** What the agent's detach would have done, from what the table says. */
-function leave(loop: DebugLoop, { process: processId, flags }: RepairRow, rows: readonly RepairRow[]): void {
+function leave(
+  loop: DebugLoop,
+  { process: processId, flags }: RepairRow,
+  rows: readonly RepairRow[],
+  taking: boolean,
+): void {
   const handle = OpenProcess(PROCESS_ALL_ACCESS, 0, processId);
   if (handle === 0) {
     return;
@@ -126,11 +133,23 @@ function leave(loop: DebugLoop, { process: processId, flags }: RepairRow, rows: 
       }
     }
   }
-  for (const threadId of process.threads.keys()) {
-    // The event that the agent had taken and not continued; there is none of the others. Its thread stands where it is to go on.
-    ContinueDebugEvent(processId, threadId, DBG_CONTINUE);
+  for (const thread of process.threads.values()) {
+    // The event that the agent had taken and not continued; there is none of the others.
+    const taken = ContinueDebugEvent(processId, thread.threadId, DBG_CONTINUE) !== 0;
+    if (taken && taking) {
+      standBefore(thread);
+    }
   }
   loop.detach([process]);
+}
+
+/** A thread that met an INT3, of which the agent had no time to say where it goes on: its process is held. */
+function standBefore(thread: DebuggedThread): void {
+  const context = thread.readContext(CONTEXT_CONTROL);
+  if (thread.process.isPatched(context.rip - 1n)) {
+    context.rip -= 1n;
+    thread.writeContext(context, CONTEXT_CONTROL);
+  }
 }
 
 function clearTraps(thread: DebuggedThread, stepping: boolean): void {

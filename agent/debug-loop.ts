@@ -10,24 +10,27 @@ import {
   CONTEXT_ALL,
   CONTEXT_CONTROL,
   CONTEXT_DEBUG_REGISTERS,
-  CONTEXT_INTEGER,
   EFLAGS,
   type X64Context,
 } from '../machine/x64-context.js';
-import { callLength, emulate } from '../machine/emulate/emulate.js';
 import type { DebugBreakpoint, DebugEvent, DebugStopReason } from '../protocol/agent-debug.js';
 import { Breakpoints, type Breakpoint } from './debug-breakpoints.js';
+import { HardwareSteps } from './debug-hardware-steps.js';
+import { Passage } from './debug-passage.js';
+import { type SteppedLoop, type StepRequest, UserSteps } from './debug-user-steps.js';
 import { hitPasses } from './debug-conditions.js';
 import {
   closeHandle,
   type DebugObject,
+  type ExceptionEvent,
+  isFault,
   type NativeDebugEvent,
   queryPerformanceCounter,
   STATUS_BREAKPOINT,
   STATUS_SINGLE_STEP,
   threadDescription,
 } from './debug-events.js';
-import { DebuggedProcess, DebuggedThread } from './debug-process.js';
+import { CODE_CONTEXT, DebuggedProcess, DebuggedThread } from './debug-process.js';
 import type { RepairTable } from './repair-table.js';
 import { NtRemoveProcessDebug } from './debug-native.js';
 import { TerminateProcess } from './native/common-native.js';
@@ -37,36 +40,14 @@ import type { Handle } from './native/memory.js';
 const STACK_BYTES = 4_096;
 const CODE_BYTES = 256;
 const MAX_OUTPUT_BYTES = 8_192;
-const INSTRUCTION_BYTES = 15;
-/** A loop inside a range must leave the debug thread time for other events. */
-const EMULATED_AT_ONCE = 5_000;
 /** Raised by programs to name a thread for a debugger. */
 const MS_VC_EXCEPTION = 0x406d_1388;
-const CODE_CONTEXT = CONTEXT_CONTROL | CONTEXT_INTEGER;
-
-type ExceptionEvent = Extract<NativeDebugEvent, { kind: 'exception' }>;
 
 interface Stopped {
   readonly thread: DebuggedThread;
   /** Not continued yet; undefined after a pause. */
   event: NativeDebugEvent | undefined;
   readonly from: bigint;
-}
-
-/** One instruction of one thread by the trap flag. */
-interface HardwareStep {
-  readonly thread: DebuggedThread;
-  readonly from: bigint;
-  /** INT3 that is out meanwhile. */
-  readonly lifted: bigint | undefined;
-  readonly held: readonly DebuggedThread[];
-}
-
-export interface StepRequest {
-  readonly thread: DebuggedThread;
-  readonly range: { readonly from: bigint; readonly to: bigint } | undefined;
-  readonly stepOverCalls: boolean;
-  readonly runOthers: boolean;
 }
 
 export class DebugLoop {
@@ -76,13 +57,12 @@ export class DebugLoop {
   stopOnExceptions: ReadonlySet<number> = new Set();
   readonly #processes = new Map<number, DebuggedProcess>();
   readonly #threads = new Map<number, DebuggedThread>();
-  readonly #steps = new Map<DebuggedProcess, HardwareStep>();
+  readonly #hardwareSteps = new HardwareSteps();
+  readonly #passage: Passage;
+  readonly #userSteps: UserSteps;
   /** Events that came while all stood still. */
   #kept: NativeDebugEvent[] = [];
   #stopped: Stopped | undefined;
-  #userStep: StepRequest | undefined;
-  /** Behind the call that the step goes over. */
-  #stepReturn: { readonly process: DebuggedProcess; readonly address: bigint; readonly rsp: bigint } | undefined;
   #pauseWanted = false;
   #lastStopped: DebuggedThread | undefined;
   #nextSpace = 1;
@@ -92,7 +72,29 @@ export class DebugLoop {
     readonly object: DebugObject,
     readonly emit: (event: DebugEvent) => void,
     readonly table: RepairTable,
-  ) {}
+  ) {
+    const hardwareSteps = this.#hardwareSteps;
+    this.#passage = new Passage(object, this.breakpoints, hardwareSteps);
+    this.#userSteps = new UserSteps(this.#steppedLoop(), object, this.breakpoints, hardwareSteps, this.#passage);
+  }
+
+  #steppedLoop(): SteppedLoop {
+    const isStopped = (): boolean => this.isStopped;
+    return {
+      get isStopped() {
+        return isStopped();
+      },
+      endStop: () => this.#endStop(),
+      stop: (...stop) => this.#stop(...stop),
+      meet: (...met) => this.#meet(...met),
+      handle: (event) => this.#handle(event),
+      next: () => this.#next(),
+      takeWhileStill: (event) => this.#takeWhileStill(event),
+      keptOf: (process) => this.#keptOf(process),
+      takeKept: (alone) => this.#takeKept(alone),
+      thawAll: () => this.#thawAll(),
+    };
+  }
 
   // ---- what is there
 
@@ -147,12 +149,29 @@ export class DebugLoop {
 
   // ---- events
 
-  /** Takes every event that waits. */
-  takeEvents(): void {
-    for (let event = this.object.next(); event !== undefined; event = this.object.next()) {
+  /** Takes the next event that waits. */
+  takeEvent(): void {
+    const event = this.#next();
+    if (event !== undefined) {
       this.#take(event);
     }
     this.#pauseIfWanted();
+  }
+
+  /** Takes every event that waits. */
+  takeEvents(): void {
+    for (let event = this.#next(); event !== undefined; event = this.#next()) {
+      this.#take(event);
+    }
+    this.#pauseIfWanted();
+  }
+
+  /** Before it says where its thread is to stand, an agent that dies must be known to have taken it. */
+  #next(): NativeDebugEvent | undefined {
+    this.table.taking = true;
+    const event = this.object.next();
+    this.table.taking = event?.kind === 'exception' && event.exception.code === STATUS_BREAKPOINT;
+    return event;
   }
 
   #take(event: NativeDebugEvent): void {
@@ -175,7 +194,7 @@ export class DebugLoop {
   #keep(event: ExceptionEvent): void {
     const process = this.#processes.get(event.processId);
     if (process !== undefined) {
-      this.#rewind(process, event);
+      this.#passage.rewind(process, event);
     }
     this.#kept.push(event);
   }
@@ -229,11 +248,7 @@ export class DebugLoop {
     if (this.breakpoints.usesRegisters(process)) {
       this.breakpoints.applyDebugRegisters(thread);
     }
-    if (this.#steps.has(process)) {
-      thread.hold();
-      const step = this.#steps.get(process);
-      (step?.held as DebuggedThread[] | undefined)?.push(thread);
-    }
+    this.#hardwareSteps.holdNewThread(thread);
     thread.name = threadDescription(handle);
     this.emit({
       type: 'threadStarted',
@@ -250,12 +265,10 @@ export class DebugLoop {
     if (thread === undefined) {
       return;
     }
-    if (this.#steps.get(process)?.thread === thread) {
-      this.#endHardwareStep(process);
+    if (this.#hardwareSteps.threadOf(process) === thread) {
+      this.#hardwareSteps.end(process);
     }
-    if (this.#userStep?.thread === thread) {
-      this.#userStep = undefined;
-    }
+    this.#userSteps.threadGone(thread);
     process.threads.delete(threadId);
     thread.forget();
     this.#threads.delete(thread.id);
@@ -271,7 +284,7 @@ export class DebugLoop {
     if (this.breakpoints.changed.size > 0) {
       this.tellHits();
     }
-    this.#steps.delete(process);
+    this.#hardwareSteps.forget(process);
     for (const thread of [...process.threads.values()]) {
       this.#threadGone(process, thread.threadId, exitCode);
     }
@@ -336,12 +349,12 @@ export class DebugLoop {
       return;
     }
     const { code, address } = event.exception;
-    const step = this.#steps.get(process);
-    if (step !== undefined && step.thread !== thread && this.#putBack(process, event)) {
+    const stepping = this.#hardwareSteps.threadOf(process);
+    if (stepping !== undefined && stepping !== thread && this.#passage.putBack(process, event)) {
       return;
     }
-    if (step?.thread === thread && code !== STATUS_SINGLE_STEP) {
-      this.#endHardwareStep(process);
+    if (stepping === thread && code !== STATUS_SINGLE_STEP) {
+      this.#hardwareSteps.end(process);
       const context = thread.readContext(CONTEXT_CONTROL);
       context.eflags &= ~EFLAGS.trap;
       thread.writeContext(context, CONTEXT_CONTROL);
@@ -391,7 +404,7 @@ export class DebugLoop {
 
   #int3(thread: DebuggedThread, address: bigint, event: ExceptionEvent): void {
     const { process } = thread;
-    const context = this.#rewind(process, event);
+    const context = this.#passage.standingBefore(process, event);
     if (context !== undefined) {
       // Where the INT3 was taken out meanwhile, the instruction itself is still to be run.
       const passed = thread.passOnce === address || !process.isPatched(address);
@@ -399,7 +412,7 @@ export class DebugLoop {
       if (!passed && this.#meet(thread, context, event)) {
         return;
       }
-      this.#goOn(thread, context, event);
+      this.#passage.goOn(thread, context, event, true);
       return;
     }
     if (process.awaitsEntry) {
@@ -412,22 +425,27 @@ export class DebugLoop {
 
   /** A thread stands before a breakpoint of ours. @returns whether that stopped the target */
   #meet(thread: DebuggedThread, context: X64Context, event: NativeDebugEvent | undefined): boolean {
-    const step = this.#userStep;
-    if (step !== undefined && this.#isBack(thread, context)) {
-      this.#clearStepReturn();
-      this.#afterStep(step, context, event);
+    if (this.#userSteps.comesBack(thread, context, event)) {
       return true;
     }
     if (event === undefined) {
       // It comes to the INT3 itself when it runs.
       thread.passOnce = context.rip;
     }
-    const stopping = this.breakpoints
-      .softwareAt(thread.process, context.rip)
-      .filter((breakpoint) => this.#passes(breakpoint, thread, context));
+    const here = this.breakpoints.softwareAt(thread.process, context.rip);
+    if (here.some((breakpoint) => isCallOfRecorder(breakpoint, thread, context))) {
+      return false;
+    }
+    const passing = here.filter((breakpoint) => this.#passes(breakpoint, thread, context));
+    const recording = passing.find(({ request }) => request.record !== undefined);
+    if (recording !== undefined) {
+      thread.redirect = { from: context.rip, to: recording.request.record?.thunk ?? context.rip };
+    }
+    const stopping = passing.filter(({ request }) => request.record === undefined);
     if (stopping.length === 0) {
       return false;
     }
+    thread.writeContext(context, CODE_CONTEXT);
     this.#stopAtBreakpoints('breakpoint', thread, stopping, event);
     return true;
   }
@@ -452,6 +470,9 @@ export class DebugLoop {
     if (request.thread !== undefined && request.thread !== thread.id) {
       return false;
     }
+    if (request.record?.exceptThread === thread.threadId) {
+      return false;
+    }
     const passed = hitPasses(breakpoint, thread, context);
     this.breakpoints.count(breakpoint, passed);
     if (!passed) {
@@ -462,74 +483,9 @@ export class DebugLoop {
 
   // ---- going on
 
-  /** Lets a thread go on from its event, over the breakpoint that it may stand before. */
-  #goOn(thread: DebuggedThread, context: X64Context, event: NativeDebugEvent | undefined): void {
-    if (thread.process.isPatched(context.rip)) {
-      thread.passOnce = undefined;
-      if (this.#emulate(thread, context)) {
-        thread.writeContext(context, CODE_CONTEXT);
-      } else {
-        this.#beginHardwareStep(thread, context, true);
-      }
-    }
-    if (event !== undefined) {
-      this.object.continue(event);
-    }
-  }
-
-  /** Runs one instruction on the context, not on the thread. @returns whether it could be */
-  #emulate({ process }: DebuggedThread, context: X64Context): boolean {
-    const code = process.read(context.rip, INSTRUCTION_BYTES);
-    if (code === undefined) {
-      return false;
-    }
-    // What a debug register watches is the processor's to see.
-    const watched = (address: bigint, length: number): boolean => this.breakpoints.watches(process, address, length);
-    return emulate(context, code, {
-      read: (address, length) => (watched(address, length) ? undefined : process.read(address, length)),
-      write: (address, data) => !watched(address, data.length) && process.write(address, data) === undefined,
-    });
-  }
-
-  #beginHardwareStep(thread: DebuggedThread, context: X64Context, holdOthers: boolean): void {
-    const { process } = thread;
-    const lifted = process.isPatched(context.rip) ? context.rip : undefined;
-    const held: DebuggedThread[] = [];
-    if (holdOthers || lifted !== undefined) {
-      for (const other of process.threads.values()) {
-        if (other !== thread && !other.held) {
-          other.hold();
-          held.push(other);
-        }
-      }
-    }
-    if (lifted !== undefined) {
-      process.lift(lifted);
-    }
-    context.eflags |= EFLAGS.trap;
-    thread.stepping = true;
-    thread.writeContext(context, CODE_CONTEXT);
-    this.#steps.set(process, { thread, from: context.rip, lifted, held });
-  }
-
-  #endHardwareStep(process: DebuggedProcess): void {
-    const step = this.#steps.get(process);
-    if (step === undefined) {
-      return;
-    }
-    this.#steps.delete(process);
-    step.thread.stepping = false;
-    if (step.lifted !== undefined) {
-      process.lower(step.lifted);
-    }
-    for (const other of step.held) {
-      other.release();
-    }
-  }
-
   #trap(thread: DebuggedThread, event: ExceptionEvent): void {
     const { process } = thread;
-    const stepped = this.#steps.get(process)?.thread === thread;
+    const stepped = this.#hardwareSteps.threadOf(process) === thread;
     const context = thread.readContext(CONTEXT_ALL);
     const dr6 = context.get('dr6');
     const met = dr6 === 0n ? [] : this.breakpoints.inRegisters(process, dr6);
@@ -547,7 +503,7 @@ export class DebugLoop {
       return;
     }
     if (stepped) {
-      this.#endHardwareStep(process);
+      this.#hardwareSteps.end(process);
       context.eflags &= ~EFLAGS.trap;
     }
     if (met.some(({ request }) => request.kind === 'execute')) {
@@ -559,204 +515,17 @@ export class DebugLoop {
       this.#stopAtBreakpoints('data', thread, stopping, event);
       return;
     }
-    const step = this.#userStep;
-    if (stepped && step?.thread === thread) {
-      this.#afterStep(step, context, event);
+    if (stepped && this.#userSteps.hasRun(thread, context, event)) {
       return;
     }
     this.object.continue(event);
   }
 
-  // ---- steps that the user asked for
-
-  /** @throws NativeError when the target runs, or when the thread has no registers: it is only beginning, or it is ending */
-  step(request: StepRequest): void {
-    this.requireStopped();
-    const { thread } = request;
-    const { process } = thread;
-    // This waits until it stands: what it met on its way there is in the queue then.
-    thread.readContext(CONTEXT_CONTROL);
-    const stopped = this.#stopped;
-    const stopEvent = this.#endStop();
-    let event = stopEvent;
-    if (stopEvent === undefined || stopped?.thread !== thread) {
-      process.freeze();
-      if (stopEvent !== undefined && stopped !== undefined) {
-        this.#leaveStopTo(stopped.thread, stopEvent);
-      }
-      event = this.#putOthersBack(thread);
-      if (this.isStopped) {
-        return;
-      }
-      this.#abandonHardwareStep(process);
-      if (this.#meetsBeforeStep(thread, event)) {
-        return;
-      }
-    } else {
-      this.#abandonHardwareStep(process);
-    }
-    this.#userStep = request;
-    this.#runStep(request, thread.readContext(CODE_CONTEXT), event);
-  }
-
-  /** What a thread has met already and was not told yet is told, instead of a step. @returns whether that stopped the target */
-  #meetsBeforeStep(thread: DebuggedThread, event: ExceptionEvent | undefined): boolean {
-    if (event !== undefined && this.#rewind(thread.process, event) === undefined) {
-      this.#handle(event);
-      if (!this.isStopped) {
-        this.#stop(thread, { kind: 'step' }, undefined);
-      }
-      return true;
-    }
-    const context = thread.readContext(CODE_CONTEXT);
-    // It stands before the breakpoint also when it was put back there, or when a pause caught it.
-    const meets = thread.process.isPatched(context.rip) && thread.passOnce !== context.rip;
-    return meets && this.#meet(thread, context, event);
-  }
-
-  /**
-   * A process has one event out at a time: the others of its threads come when that one is continued, although the threads stand behind
-   * their INT3s already. Its threads are put back before them, the process being frozen.
-   * @returns what this thread met, not continued; another of these events may have stopped the target instead
-   */
-  #putOthersBack(thread: DebuggedThread): ExceptionEvent | undefined {
-    const { process } = thread;
-    const waiting = this.#kept.filter((event) => event.processId === process.processId);
+  /** Events of a process that were kept while all stood still; they are the caller's now. */
+  #keptOf(process: DebuggedProcess): NativeDebugEvent[] {
+    const own = this.#kept.filter((event) => event.processId === process.processId);
     this.#kept = this.#kept.filter((event) => event.processId !== process.processId);
-    for (let event = waiting.shift() ?? this.object.next(); event !== undefined; event = this.object.next()) {
-      if (event.processId !== process.processId) {
-        this.#takeWhileStill(event);
-      } else if (event.threadId === thread.threadId && event.kind === 'exception') {
-        return event;
-      } else if (!this.#putBack(process, event)) {
-        this.#handle(event);
-        if (this.isStopped) {
-          return undefined;
-        }
-      }
-    }
-    return undefined;
-  }
-
-  /** A step over a breakpoint that was not done when everything was stopped: its thread does it anew when it runs again. */
-  #abandonHardwareStep(process: DebuggedProcess): void {
-    const step = this.#steps.get(process);
-    if (step === undefined) {
-      return;
-    }
-    this.#endHardwareStep(process);
-    const context = step.thread.readContext(CONTEXT_CONTROL);
-    context.eflags &= ~EFLAGS.trap;
-    step.thread.writeContext(context, CONTEXT_CONTROL);
-    const ran = context.rip !== step.from;
-    step.thread.passOnce = ran ? undefined : step.lifted;
-    step.thread.expectsTrap = ran;
-  }
-
-  /** Another thread than the one that stopped is to run alone: the stop's own event goes, its thread stands still. */
-  #leaveStopTo(stopped: DebuggedThread, event: NativeDebugEvent): void {
-    const { rip } = stopped.readContext(CONTEXT_CONTROL);
-    stopped.passOnce = stopped.process.isPatched(rip) ? rip : undefined;
-    stopped.process.freeze();
-    this.object.continue(event, !(event.kind === 'exception' && isFault(event)));
-  }
-
-  /** Runs instructions of one thread until the step ends, or until the processor has to run one. */
-  #runStep(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
-    const { thread } = step;
-    const { process } = thread;
-    thread.passOnce = undefined;
-    for (let budget = EMULATED_AT_ONCE; budget > 0; budget--) {
-      const code = process.read(context.rip, INSTRUCTION_BYTES);
-      const call = code !== undefined && step.stepOverCalls ? callLength(context, code) : undefined;
-      if (call !== undefined) {
-        this.#runOverCall(step, context, context.rip + BigInt(call), event);
-        return;
-      }
-      if (!this.#emulate(thread, context)) {
-        break;
-      }
-      if (this.#stepEnds(step, context)) {
-        thread.writeContext(context, CODE_CONTEXT);
-        this.#endStep(step, context, event);
-        return;
-      }
-    }
-    this.#takeKept(process);
-    if (this.isStopped) {
-      return;
-    }
-    this.#beginHardwareStep(thread, context, !step.runOthers);
-    if (event !== undefined) {
-      this.object.continue(event);
-    }
-    if (step.runOthers) {
-      this.#thawAll();
-    } else {
-      process.thaw();
-    }
-  }
-
-  #stepEnds({ range, thread }: StepRequest, { rip }: X64Context): boolean {
-    return range === undefined || rip < range.from || rip >= range.to || thread.process.isPatched(rip);
-  }
-
-  /** Behind an instruction of a step: it ends here, or goes on. */
-  #afterStep(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
-    if (this.#stepEnds(step, context)) {
-      this.#endStep(step, context, event);
-    } else {
-      this.#runStep(step, context, event);
-    }
-  }
-
-  #endStep(step: StepRequest, context: X64Context, event: NativeDebugEvent | undefined): void {
-    const { thread, range } = step;
-    if (thread.process.isPatched(context.rip) && this.#meet(thread, context, event)) {
-      return;
-    }
-    if (range !== undefined && context.rip >= range.from && context.rip < range.to) {
-      // A breakpoint inside the range that did not want to stop.
-      this.#runStep(step, context, event);
-      return;
-    }
-    this.#stop(thread, { kind: 'step' }, event);
-  }
-
-  /** The called function may wait for others: everything runs until this thread is back. */
-  #runOverCall(step: StepRequest, context: X64Context, back: bigint, event: NativeDebugEvent | undefined): void {
-    const { thread } = step;
-    if (!thread.process.patch(back)) {
-      this.#stop(thread, { kind: 'step' }, event);
-      return;
-    }
-    this.#stepReturn = { process: thread.process, address: back, rsp: context.rsp };
-    thread.writeContext(context, CODE_CONTEXT);
-    this.#goOn(thread, context, event);
-    this.#takeKept(undefined);
-    if (!this.isStopped) {
-      this.#thawAll();
-    }
-  }
-
-  /** Whether this thread has come back from the call that a step goes over. */
-  #isBack(thread: DebuggedThread, { rip, rsp }: X64Context): boolean {
-    const back = this.#stepReturn;
-    return (
-      back !== undefined &&
-      this.#userStep?.thread === thread &&
-      back.address === rip &&
-      // A deeper call of the same function comes by here first.
-      rsp >= back.rsp
-    );
-  }
-
-  #clearStepReturn(): void {
-    const back = this.#stepReturn;
-    this.#stepReturn = undefined;
-    if (back !== undefined && this.breakpoints.softwareAt(back.process, back.address).length === 0) {
-      back.process.unpatch(back.address);
-    }
+    return own;
   }
 
   /**
@@ -774,44 +543,24 @@ export class DebugLoop {
         this.#handle(event);
       } else {
         process.freeze();
-        if (!this.#putBack(process, event)) {
+        if (!this.#passage.putBack(process, event)) {
           this.#handle(event);
         }
       }
     }
   }
 
-  /** Something holds the thread, so that it does not run before it may. @returns whether the event was one of a breakpoint */
-  #putBack(process: DebuggedProcess, event: NativeDebugEvent): boolean {
-    if (event.kind !== 'exception' || this.#rewind(process, event) === undefined) {
-      return false;
-    }
-    this.object.continue(event);
-    return true;
-  }
-
-  /** Sets a thread that met an INT3 of ours before it again. @returns its registers; undefined when it met none of ours */
-  #rewind(
-    process: DebuggedProcess,
-    { exception: { code, address }, threadId }: ExceptionEvent,
-  ): X64Context | undefined {
-    const thread = process.threads.get(threadId);
-    const ours =
-      process.isPatched(address) || (process.wasPatched(address) && process.readRaw(address, 1)?.[0] !== 0xcc);
-    if (code !== STATUS_BREAKPOINT || thread === undefined || !ours) {
-      return undefined;
-    }
-    const context = thread.readContext(CODE_CONTEXT);
-    context.rip = address;
-    thread.writeContext(context, CODE_CONTEXT);
-    return context;
-  }
-
   // ---- stopping and going on
 
+  /** @throws NativeError when the target runs, or when the thread has no registers: it is only beginning, or it is ending */
+  step(request: StepRequest): void {
+    this.requireStopped();
+    this.#userSteps.begin(request);
+  }
+
+
   #stop(thread: DebuggedThread, reason: DebugStopReason, event: NativeDebugEvent | undefined): void {
-    this.#userStep = undefined;
-    this.#clearStepReturn();
+    this.#userSteps.end();
     this.#pauseWanted = false;
     this.#lastStopped = thread;
     const from = queryPerformanceCounter();
@@ -842,15 +591,15 @@ export class DebugLoop {
     }
   }
 
-  /** @returns the event that is still to be continued */
-  #endStop(): NativeDebugEvent | undefined {
+  /** @returns what the stop was; its event is still to be continued */
+  #endStop(): Stopped | undefined {
     const stopped = this.#stopped;
     this.#stopped = undefined;
     if (stopped === undefined) {
       return undefined;
     }
     this.emit({ type: 'resumed', from: stopped.from, until: queryPerformanceCounter() });
-    return stopped.event;
+    return stopped;
   }
 
   #thawAll(): void {
@@ -864,13 +613,13 @@ export class DebugLoop {
     if (stopped === undefined) {
       throw plainError('The target is running');
     }
-    const event = this.#endStop();
+    this.#endStop();
+    const { thread, event } = stopped;
     if (event !== undefined) {
-      const { thread } = stopped;
       if (event.kind === 'exception' && isFault(event)) {
         this.object.continue(event, !passException);
       } else {
-        this.#goOn(thread, thread.readContext(CODE_CONTEXT), event);
+        this.#passage.goOn(thread, thread.readContext(CODE_CONTEXT), event);
       }
     }
     this.#takeKept(undefined);
@@ -889,7 +638,7 @@ export class DebugLoop {
   }
 
   #pauseIfWanted(): void {
-    if (!this.#pauseWanted || this.#steps.size > 0 || this.isStopped) {
+    if (!this.#pauseWanted || this.#hardwareSteps.any || this.isStopped) {
       return;
     }
     const thread = this.#pausedThread();
@@ -901,7 +650,7 @@ export class DebugLoop {
     }
     // It may be on its way into a breakpoint: reading its registers waits until it stands.
     thread.readContext(CONTEXT_CONTROL);
-    for (let event = this.object.next(); event !== undefined; event = this.object.next()) {
+    for (let event = this.#next(); event !== undefined; event = this.#next()) {
       this.#take(event);
     }
     // What came last may have stopped by itself, or ended the thread.
@@ -944,7 +693,7 @@ export class DebugLoop {
     for (const thread of process.threads.values()) {
       this.#leaveThread(thread);
     }
-    this.#steps.delete(process);
+    this.#hardwareSteps.forget(process);
     for (const breakpoint of this.breakpoints.of(process)) {
       this.breakpoints.remove(breakpoint);
     }
@@ -974,7 +723,7 @@ export class DebugLoop {
         }
         thread.writeContext(context, CONTEXT_DEBUG_REGISTERS);
       }
-      if (this.#steps.get(thread.process)?.thread === thread) {
+      if (this.#hardwareSteps.threadOf(thread.process) === thread) {
         context.eflags &= ~EFLAGS.trap;
         thread.writeContext(context, CONTEXT_CONTROL);
       }
@@ -988,8 +737,7 @@ export class DebugLoop {
 
   /** Continues every event of a process that is being left: threads behind an INT3 that was ours go back to its instruction. */
   #settleEvents(process: DebuggedProcess): void {
-    const own = this.#kept.filter((event) => event.processId === process.processId);
-    this.#kept = this.#kept.filter((event) => event.processId !== process.processId);
+    const own = this.#keptOf(process);
     const stopped = this.#stopped;
     if (stopped?.thread.process === process && stopped.event !== undefined) {
       const { event } = stopped;
@@ -1000,7 +748,7 @@ export class DebugLoop {
     for (const event of own) {
       this.#settle(process, event);
     }
-    for (let event = this.object.next(); event !== undefined; event = this.object.next()) {
+    for (let event = this.#next(); event !== undefined; event = this.#next()) {
       if (event.processId === process.processId) {
         this.#settle(process, event);
       } else {
@@ -1014,7 +762,7 @@ export class DebugLoop {
       this.#handle(event);
       return;
     }
-    this.#rewind(process, event);
+    this.#passage.rewind(process, event);
     this.object.continue(event, !isFault(event));
   }
 
@@ -1040,9 +788,6 @@ export class DebugLoop {
 
   setBreakpoint(request: DebugBreakpoint): Breakpoint | string {
     const process = this.processOf(request.space);
-    if (request.record !== undefined) {
-      return 'Recording at a breakpoint is not implemented: tracepoints record calls through import slots';
-    }
     const breakpoint = this.breakpoints.add(request, process);
     if (typeof breakpoint === 'object' && breakpoint.register !== undefined) {
       this.#applyDebugRegisters(process);
@@ -1073,9 +818,15 @@ export class DebugLoop {
   }
 }
 
-/** An exception of the program's own, that its handlers may be given. */
-function isFault({ exception }: ExceptionEvent): boolean {
-  return exception.code !== STATUS_BREAKPOINT && exception.code !== STATUS_SINGLE_STEP;
+/** The recorder's own call of a function whose first instruction it could not take along: it is recorded already. */
+function isCallOfRecorder({ request }: Breakpoint, { process }: DebuggedThread, { rsp }: X64Context): boolean {
+  const recorder = request.record?.recorder;
+  if (recorder === undefined) {
+    return false;
+  }
+  const data = process.read(rsp, 8);
+  const caller = data?.length === 8 ? new DataView(data.buffer).getBigUint64(0, true) : 0n;
+  return caller >= recorder.from && caller < recorder.to;
 }
 
 function memoryAround(

@@ -2,7 +2,7 @@
  * One debugged process: its memory as the program left it (bytes under our breakpoints are the original ones), its threads and its
  * modules. Runs on the debug thread.
  */
-import { CONTEXT, CONTEXT_ALL, CONTEXT_BYTES, X64Context } from '../machine/x64-context.js';
+import { CONTEXT, CONTEXT_ALL, CONTEXT_BYTES, CONTEXT_CONTROL, CONTEXT_INTEGER, X64Context } from '../machine/x64-context.js';
 import { windowsBaseName } from '../machine/command-line.js';
 import type { DebugModule } from '../protocol/agent-debug.js';
 import {
@@ -23,6 +23,8 @@ import { NativeMemory, type Handle } from './native/memory.js';
 import { win32Error } from './native/native-error.js';
 import { HELD, RowKind, STEPPING, type RepairTable } from './repair-table.js';
 
+/** What running code changes, without its vectors. */
+export const CODE_CONTEXT = CONTEXT_CONTROL | CONTEXT_INTEGER;
 const PAGE_BYTES = 4_096;
 const INT3 = 0xcc;
 const MAX_PATH_UNITS = 1_024;
@@ -36,6 +38,8 @@ export class DebuggedThread {
   name: string | undefined;
   /** Its next meeting with the breakpoint at this address was told already. */
   passOnce: bigint | undefined;
+  /** When it goes on from there it goes to a recorder instead. */
+  redirect: { readonly from: bigint; readonly to: bigint } | undefined;
   /** A single step of ours was given up; its event may still come. */
   expectsTrap = false;
   /** Whether we hold it by SuspendThread, apart from what holds its process. */
@@ -69,6 +73,7 @@ export class DebuggedThread {
     if (SetThreadContext(this.handle, context.address) === 0) {
       throw win32Error('SetThreadContext', GetLastError(), `thread ${this.threadId}`);
     }
+    this.process.table.taking = false;
   }
 
   hold(): void {
@@ -268,6 +273,9 @@ export class DebuggedProcess {
     for (const thread of this.threads.values()) {
       if (thread.passOnce === address) {
         thread.passOnce = undefined;
+      }
+      if (thread.redirect?.from === address) {
+        thread.redirect = undefined;
       }
     }
   }

@@ -40,7 +40,8 @@ export type DebugMessage =
 
 /** How often counters of hits are told while nothing else is. */
 const HITS_MS = 250;
-/** Index of the stopped process among what is waited for. */
+/** Indices among what is waited for, behind that of a message: an event, the end of the process that is stopped. */
+const EVENT_WAITS = 1;
 const STOPPED_ENDED = 2;
 
 export function runDebugWorker({ port, wake, table }: DebugWorkerRole): void {
@@ -60,11 +61,16 @@ export function runDebugWorker({ port, wake, table }: DebugWorkerRole): void {
     const countsWait = loop.breakpoints.changed.size > 0;
     const stopped = loop.stoppedProcess;
     const handles = BigInt64Array.from([wake, object.handle, ...(stopped === undefined ? [] : [stopped])].map(BigInt));
-    if (WaitForMultipleObjects(handles.length, handles, 0, countsWait ? HITS_MS : INFINITE) === STOPPED_ENDED) {
+    const signaled = WaitForMultipleObjects(handles.length, handles, 0, countsWait ? HITS_MS : INFINITE);
+    if (signaled === EVENT_WAITS) {
+      // One at a time: the next of the same process comes only when this one is continued, and asking for it in vain costs a stop.
+      loop.takeEvent();
+    } else if (signaled === STOPPED_ENDED) {
       loop.leaveEndedStop();
+    } else {
+      loop.takeEvents();
+      ResetEvent(wake);
     }
-    loop.takeEvents();
-    ResetEvent(wake);
     for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
       const answer = perform(loop, next.message as DebugCall);
       flush();

@@ -13,8 +13,9 @@ const ROW_BYTES = 16;
 const FLAGS = 1;
 const PROCESS = 4;
 const VALUE = 8;
-/** More than that is not guarded. */
+/** More than that is not guarded. The last one is not a row: it tells whether an event is being taken. */
 const ROWS = 16_384;
+const TAKING_AT = (ROWS - 1) * ROW_BYTES + FLAGS;
 
 export const RowKind = { Free: 0, Process: 1, LaunchedProcess: 2, Thread: 3, Int3: 4 } as const;
 export type RowKind = (typeof RowKind)[keyof typeof RowKind];
@@ -57,7 +58,7 @@ export class RepairTable {
 
   /** @returns the row's number; undefined when the table is full */
   add({ kind, flags, process, value }: RepairRow): number | undefined {
-    const row = this.#free.pop() ?? (this.#end < ROWS ? this.#end++ : undefined);
+    const row = this.#free.pop() ?? (this.#end < ROWS - 1 ? this.#end++ : undefined);
     if (row === undefined) {
       return undefined;
     }
@@ -68,6 +69,14 @@ export class RepairTable {
     // Last: now it counts.
     this.#bytes.writeUInt8(kind, at);
     return row;
+  }
+
+  /** Whether an event may have been taken whose thread still shows that it stands behind an INT3. */
+  get taking(): boolean {
+    return this.#bytes.readUInt8(TAKING_AT) !== 0;
+  }
+  set taking(taking: boolean) {
+    this.#bytes.writeUInt8(taking ? 1 : 0, TAKING_AT);
   }
 
   setFlags(row: number | undefined, flags: number): void {

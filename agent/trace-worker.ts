@@ -3,7 +3,7 @@
  * every millisecond while records come, and ever more rarely, down to every 20 ms, while none do.
  */
 import { parentPort } from 'node:worker_threads';
-import type { TraceSource } from '../protocol/agent-rpc.js';
+import type { RequestResult, TraceSource } from '../protocol/agent-rpc.js';
 import { FRAME_COST_BYTES, takeCredit } from './credit.js';
 import { Device } from './devices.js';
 import { CreateEventW } from './native/common-native.js';
@@ -37,12 +37,19 @@ export interface TraceWorkerStart {
   readonly control: TraceControl;
 }
 
+/** What the answer to the client says of a source of tracepoints. */
+export type TracepointAnswer = Pick<
+  RequestResult<'trace/start'>['sources'][number],
+  'imported' | 'stops' | 'recorderThread'
+>;
+
 export type TraceMessage =
   | {
       readonly type: 'started';
       readonly sectionName?: string | undefined;
       readonly ringCount: number;
       readonly slotsPerRing: number;
+      readonly tracepoints?: TracepointAnswer | undefined;
     }
   | { readonly type: 'piece'; readonly piece: RingPiece }
   | { readonly type: 'stopped'; readonly slots: bigint; readonly lost: bigint; readonly error?: string | undefined }
@@ -63,6 +70,7 @@ export interface DrainSource {
   readonly sectionName?: string;
   readonly ringCount: number;
   readonly slotsPerRing: number;
+  readonly tracepoints?: TracepointAnswer;
   /** The next whole records, at most that many slots; undefined when there are none now. */
   take(maxSlots: number): RingPiece | undefined;
   /** Returns what the user should know when something could not be put back. */
@@ -98,8 +106,8 @@ export async function runTraceWorker({ source, credit, control }: TraceWorkerSta
     post({ type: 'failed', failure: failureOf(error) });
     return;
   }
-  const { sectionName, ringCount, slotsPerRing } = opened;
-  post({ type: 'started', sectionName, ringCount, slotsPerRing });
+  const { sectionName, ringCount, slotsPerRing, tracepoints } = opened;
+  post({ type: 'started', sectionName, ringCount, slotsPerRing, tracepoints });
   const sender = new PieceSender(credit, control, (piece) => {
     port.postMessage({ type: 'piece', piece } satisfies TraceMessage, [piece.data.buffer as ArrayBuffer]);
   });

@@ -8,7 +8,7 @@ import {
   RECORD_OFFSET,
   TraceKind,
 } from '../protocol/trace-layout.js';
-import type { DrainSource } from './trace-worker.js';
+import type { DrainSource, TracepointAnswer } from './trace-worker.js';
 import { RING_HEAD_BYTES, type RingPiece } from './trace-section.js';
 import type { TracedModule, Tracepoints } from './tracepoints.js';
 
@@ -26,6 +26,10 @@ export class ProcessSource implements DrainSource {
   }
   get slotsPerRing(): number {
     return this.#tracepoints.section.slotsPerRing;
+  }
+  get tracepoints(): TracepointAnswer {
+    const { imported, stops, recorderThread } = this.#tracepoints;
+    return { imported: [...imported], stops: [...stops], recorderThread };
   }
   unfinished(): number {
     return this.#tracepoints.section.pending;

@@ -11,7 +11,7 @@ import { BufferSource } from '../machine/pe/byte-source.js';
 import { readExports } from '../machine/pe/exports.js';
 import { readImports } from '../machine/pe/imports.js';
 import { pointNamed, type Point } from '../machine/points.js';
-import type { TraceSource } from '../protocol/agent-rpc.js';
+import type { PlacedStop, TraceSource } from '../protocol/agent-rpc.js';
 import {
   ES_TP_MAX_RINGS,
   THUNK_BYTES,
@@ -37,6 +37,14 @@ import type { Handle } from './native/memory.js';
 import { ntstatusError, plainError, win32Error } from './native/native-error.js';
 import { TraceSection } from './trace-section.js';
 import { chooseImports, describeSlot, writeThunk, type ImportSlot } from './tracepoint-slots.js';
+import {
+  isPlanned,
+  planStops,
+  TRAMPOLINE_BYTES,
+  writeTrampoline,
+  type PlannedStop,
+  type StopPlan,
+} from './tracepoint-stops.js';
 import {
   CreateRemoteThread,
   DUPLICATE_SAME_ACCESS,
@@ -86,11 +94,13 @@ interface PlannedSlot extends ImportSlot {
   readonly target: bigint;
 }
 
-/** Where everything lies in the process: recorder, thunks, control, slots, in one allocation. */
+/** Where everything lies in the process: recorder, thunks, trampolines, control, slots, in one allocation. */
 interface Placement {
   readonly base: bigint;
   readonly codeBytes: number;
   readonly thunks: bigint;
+  /** Of stops, whose thunks come behind those of import slots. */
+  readonly trampolines: bigint;
   readonly control: bigint;
   readonly slots: bigint;
   readonly bytes: number;
@@ -103,8 +113,10 @@ interface Installed {
   readonly memory: ForeignMemory;
   readonly placement: Placement;
   readonly slots: readonly PlannedSlot[];
+  readonly stops: readonly PlacedStop[];
   readonly stop: Handle;
   readonly thread: Handle;
+  readonly threadId: number;
 }
 
 const roundUp = (value: number): number => Math.ceil(value / PAGE) * PAGE;
@@ -118,6 +130,12 @@ export class Tracepoints {
   readonly process: number;
   /** Import slots that lead to the recorder. */
   readonly slotCount: number;
+  /** Points that they lead to. */
+  readonly imported: readonly string[];
+  /** In the order of the source's `stops`. */
+  readonly stops: readonly PlacedStop[];
+  /** Id of the recorder's own thread. */
+  readonly recorderThread: number;
   readonly #memory: ForeignMemory;
   readonly #placement: Placement;
   readonly #slots: readonly PlannedSlot[];
@@ -136,6 +154,9 @@ export class Tracepoints {
     this.#thread = parts.thread;
     this.process = parts.processId;
     this.slotCount = parts.slots.length;
+    this.imported = [...new Set(parts.slots.map(({ point }) => point.name))];
+    this.stops = parts.stops;
+    this.recorderThread = parts.threadId;
   }
 
   /** @throws NativeError when the process cannot be opened, or when none of its imports is to be recorded */
@@ -144,10 +165,7 @@ export class Tracepoints {
     if (process === 0) throw win32Error('OpenProcess', GetLastError(), `process ${source.process}`);
     try {
       const memory = new ForeignMemory(process);
-      const { modules, slots } = await (source.held === true
-        ? planWhenBound(memory, source)
-        : planSlots(memory, source));
-      return await place(memory, source, modules, slots);
+      return await place(memory, source, await (source.held === true ? planWhenBound : plan)(memory, source));
     } catch (error) {
       CloseHandle(process);
       throw error;
@@ -217,6 +235,17 @@ const isOfSystem = (path: string): boolean =>
 interface Plan {
   readonly modules: readonly TracedModule[];
   readonly slots: readonly PlannedSlot[];
+  readonly stops: readonly StopPlan[];
+}
+
+/** @throws NativeError when there is nothing to record */
+async function plan(memory: ForeignMemory, source: TracepointSource): Promise<Plan> {
+  const { modules, slots } = await planSlots(memory, source);
+  const stops = await planStops(memory, source, new Set(slots.map(({ point }) => point.name)));
+  if (slots.length > 0 || stops.some(isPlanned)) return { modules, slots, stops };
+  const [refused] = stops.flatMap((stop) => ('why' in stop ? [stop.why] : []));
+  const where = modules.map(({ name }) => name).join(', ') || (source.modules ?? ['its own modules']).join(', ');
+  throw plainError(refused ?? `Nothing to record: no import of ${where} is one of the points`);
 }
 
 /** Of a process that was started a moment ago: when its loader has bound its imports. */
@@ -224,7 +253,7 @@ async function planWhenBound(memory: ForeignMemory, source: TracepointSource): P
   const until = performance.now() + BOUND_TIMEOUT_MS;
   for (;;) {
     try {
-      return await planSlots(memory, source);
+      return await plan(memory, source);
     } catch (error) {
       if (performance.now() > until) throw error;
     }
@@ -234,8 +263,10 @@ async function planWhenBound(memory: ForeignMemory, source: TracepointSource): P
 
 async function planSlots(
   memory: ForeignMemory,
-  { side, points, modules: wantedModules }: TracepointSource,
-): Promise<Plan> {
+  { side, points, modules: wantedModules, stops = [] }: TracepointSource,
+): Promise<Omit<Plan, 'stops'>> {
+  // One record a call: where the function itself is stopped at, its import slots are left alone.
+  const stopped = new Set(stops.flatMap(({ point, always }) => (always ? [knownPoint(point, side).name] : [])));
   const wanted = points === undefined ? undefined : new Set(points.map((name) => knownPoint(name, side).name));
   const all = memory.modules();
   const names = wantedModules?.map((name) => name.toLowerCase());
@@ -246,6 +277,7 @@ async function planSlots(
     const image = await PeImage.open(memory.image(module.base), 'memory');
     modules.push({ ...module, size: image.headers.sizeOfImage });
     for (const slot of chooseImports(await readImports(image), side, wanted).slots) {
+      if (stopped.has(slot.point.name)) continue;
       const address = module.base + BigInt(slot.slotRva);
       const target = memory.read(address, 8)?.readBigUInt64LE() ?? 0n;
       // Until it is bound, an import slot holds an RVA.
@@ -253,10 +285,6 @@ async function planSlots(
         throw plainError(`The imports of ${module.name} are not bound yet`);
       slots.push({ ...slot, address, target });
     }
-  }
-  if (slots.length === 0) {
-    const where = chosen.map(({ name }) => name).join(', ') || (names ?? ['its own modules']).join(', ');
-    throw plainError(`Nothing to record: no import of ${where} is one of the points`);
   }
   return { modules, slots };
 }
@@ -298,28 +326,31 @@ async function recorder(): Promise<Recorder> {
 async function place(
   memory: ForeignMemory,
   source: TracepointSource,
-  modules: readonly TracedModule[],
-  slots: readonly PlannedSlot[],
+  { modules, slots, stops }: Plan,
 ): Promise<Tracepoints> {
   const code = await recorder();
+  const planned = stops.filter(isPlanned);
+  const slotCount = slots.length + planned.length;
   const functions = foreignNtdll(memory.modules(), NTDLL_FUNCTIONS);
-  const placement = allocate(memory, code.bytes.length, slots.length);
+  const placement = allocate(memory, code.bytes.length, slots.length, planned.length);
   const section = new TraceSection(Math.min(RINGS, ES_TP_MAX_RINGS), source.slotsPerRing);
   const stop = CreateEventW(null, 1, 0, null);
   let thread: Handle = 0;
+  const threadId = new Uint32Array(1);
   let started = false;
   try {
     const area = mapSection(memory, section);
-    memory.write(placement.base, codeOf(placement, code, slots.length));
-    const control = controlOf({ memory, source, placement, code, functions, area, stop, slotCount: slots.length });
+    memory.write(placement.base, codeOf(placement, code, slotCount, planned));
+    const control = controlOf({ memory, source, placement, code, functions, area, stop, slotCount });
     memory.write(placement.control, control);
-    memory.write(placement.slots, Buffer.concat(slots.map((slot, index) => slotOf(placement, slot, index))));
+    const all = [...slots, ...planned.map((one, index) => slotOfStop(placement, one, index))];
+    memory.write(placement.slots, Buffer.concat(all.map((slot, index) => slotOf(placement, slot, index))));
     const before = new Uint32Array(1);
     if (VirtualProtectEx(memory.process, placement.base, placement.codeBytes, PAGE_EXECUTE_READ, before) === 0) {
       throw win32Error('VirtualProtectEx', GetLastError());
     }
     const watch = placement.base + BigInt(code.watch);
-    thread = CreateRemoteThread(memory.process, null, 0, watch, placement.control, 0, new Uint32Array(1));
+    thread = CreateRemoteThread(memory.process, null, 0, watch, placement.control, 0, threadId);
     if (thread === 0) throw win32Error('CreateRemoteThread', GetLastError());
     started = true;
     const tracepoints = new Tracepoints({
@@ -329,8 +360,10 @@ async function place(
       memory,
       placement,
       slots,
+      stops: placedStops(placement, slots.length, stops),
       stop,
       thread,
+      threadId: threadId[0] ?? 0,
     });
     try {
       tracepoints.awaitReady();
@@ -349,14 +382,16 @@ async function place(
   }
 }
 
-function allocate(memory: ForeignMemory, imageBytes: number, slotCount: number): Placement {
-  const codeBytes = imageBytes + roundUp(slotCount * THUNK_BYTES);
+function allocate(memory: ForeignMemory, imageBytes: number, importCount: number, stopCount: number): Placement {
+  const slotCount = importCount + stopCount;
+  const codeBytes = imageBytes + roundUp(slotCount * THUNK_BYTES + stopCount * TRAMPOLINE_BYTES);
   const bytes = codeBytes + roundUp(TRACEPOINT_CONTROL_BYTES + slotCount * TRACEPOINT_SLOT_BYTES);
   const base = BigInt(VirtualAllocEx(memory.process, 0n, bytes, MEM_COMMIT_RESERVE, PAGE_READWRITE));
   if (base === 0n) throw win32Error('VirtualAllocEx', GetLastError());
   const control = base + BigInt(codeBytes);
   const slots = control + BigInt(TRACEPOINT_CONTROL_BYTES);
-  return { base, codeBytes, bytes, thunks: base + BigInt(imageBytes), control, slots };
+  const thunks = base + BigInt(imageBytes);
+  return { base, codeBytes, bytes, thunks, trampolines: thunks + BigInt(slotCount * THUNK_BYTES), control, slots };
 }
 
 function mapSection(memory: ForeignMemory, section: TraceSection): bigint {
@@ -368,8 +403,13 @@ function mapSection(memory: ForeignMemory, section: TraceSection): bigint {
   return base[0] ?? 0n;
 }
 
-/** Recorder and thunks. */
-function codeOf({ base, codeBytes, thunks, slots }: Placement, code: Recorder, slotCount: number): Buffer {
+/** Recorder, thunks and trampolines. */
+function codeOf(
+  { base, codeBytes, thunks, trampolines, slots }: Placement,
+  code: Recorder,
+  slotCount: number,
+  stops: readonly PlannedStop[],
+): Buffer {
   const bytes = Buffer.alloc(codeBytes, 0xcc);
   bytes.set(code.bytes);
   for (let index = 0; index < slotCount; index += 1) {
@@ -377,7 +417,33 @@ function codeOf({ base, codeBytes, thunks, slots }: Placement, code: Recorder, s
     const slot = slots + BigInt(index * TRACEPOINT_SLOT_BYTES);
     writeThunk(bytes, Number(address - base), address, slot, base + BigInt(code.common));
   }
+  for (const [index, stop] of stops.entries()) {
+    writeTrampoline(bytes, Number(trampolines - base) + index * TRAMPOLINE_BYTES, stop);
+  }
   return bytes;
+}
+
+const thunkOf = ({ thunks }: Placement, index: number): bigint => thunks + BigInt(index * THUNK_BYTES);
+
+/** No import slot leads to it: the recorder's thread finds nothing to point there. */
+function slotOfStop(
+  { trampolines }: Placement,
+  { point, address, instruction }: PlannedStop,
+  index: number,
+): PlannedSlot {
+  const copy = trampolines + BigInt(index * TRAMPOLINE_BYTES);
+  return { point, slotRva: 0, address: 0n, target: instruction === undefined ? address : copy };
+}
+
+/** What the client is told of its stops; their thunks come behind those of `importCount` import slots. */
+function placedStops(placement: Placement, importCount: number, stops: readonly StopPlan[]): PlacedStop[] {
+  const recorder = { from: placement.base, to: placement.thunks };
+  let next = importCount;
+  return stops.map((stop) => {
+    if (!isPlanned(stop)) return stop;
+    const placed = { kind: 'stop' as const, address: stop.address, thunk: thunkOf(placement, next++) };
+    return stop.instruction === undefined ? { ...placed, recorder } : placed;
+  });
 }
 
 function slotOf({ control, thunks }: Placement, { point, address, target }: PlannedSlot, index: number): Buffer {

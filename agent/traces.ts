@@ -130,11 +130,12 @@ export class Traces {
     try {
       const started = await Promise.all(drains.map((drain) => drain.started));
       return {
-        sources: started.map(({ sectionName, ringCount, slotsPerRing }, source) => ({
+        sources: started.map(({ sectionName, ringCount, slotsPerRing, tracepoints }, source) => ({
           source,
           ringCount,
           slotsPerRing,
           ...(sectionName === undefined ? {} : { sectionName }),
+          ...tracepoints,
         })),
         qpcFrequency: this.qpcFrequency,
       };

@@ -24,6 +24,10 @@ function addTraceCommands({ program, session, finish, version }: Commands): void
       '--points <points...>',
       'functions (KeSetEvent), kinds (signal, wait, reset, lifecycle) or all; ends with --',
     )
+    .option(
+      '--stopping',
+      'stop at the named functions themselves, whoever calls them, instead of at import slots (slower)',
+    )
     .option('--out <file>', OUT_HELP)
     .addOption(new Option('--seconds <seconds>', 'end by itself after that time').argParser(seconds))
     .action((args: string[], options: CommonOptions & TraceRecordOptions & Partial<TracePointsOptions>) => {

@@ -25,6 +25,9 @@ const ranges = v.pipe(
   v.maxLength(1_024),
 );
 
+/** from <= address < to */
+export const codeRange = v.strictObject({ from: u64, to: u64 });
+
 export const debugBreakpoint = v.strictObject({
   space,
   address: u64,
@@ -39,9 +42,10 @@ export const debugBreakpoint = v.strictObject({
   point: v.optional(u32),
   /**
    * Records and goes on: a stopping tracepoint. A hit that passes goes to `thunk`, which trace/start has made (`stops` of its source): the
-   * recorder in the process itself records entry and return. Threads other than exceptThread, the recorder's own.
+   * recorder in the process itself records entry and return. exceptThread: the recorder's own. recorder: a call from there is the recorder's
+   * own call of the function, which it has recorded already.
    */
-  record: v.optional(v.strictObject({ thunk: u64, exceptThread: u32 })),
+  record: v.optional(v.strictObject({ thunk: u64, exceptThread: u32, recorder: v.optional(codeRange) })),
   once: v.optional(v.boolean()),
   /** The address is a return instruction: RAX is the result of the function, which a condition may ask for as `status`. */
   atReturn: v.optional(v.boolean()),

@@ -4,7 +4,7 @@
  * field says that they are object manager paths.
  */
 import * as v from 'valibot';
-import { debugNotifications, debugRequests } from './agent-debug.js';
+import { codeRange, debugNotifications, debugRequests } from './agent-debug.js';
 import { bytes, i64, ok, text, u32, u64 } from './rpc-values.js';
 
 /** A value that the target cannot tell: why, in a sentence for the user. */
@@ -92,7 +92,7 @@ const tracepointStop = v.strictObject({ point: text, address: v.optional(u64), a
  * import slot is recorded, and nothing else is needed.
  */
 const placedStop = v.variant('kind', [
-  v.strictObject({ kind: v.literal('stop'), address: u64, thunk: u64 }),
+  v.strictObject({ kind: v.literal('stop'), address: u64, thunk: u64, recorder: v.optional(codeRange) }),
   v.strictObject({ kind: v.literal('imported') }),
   v.strictObject({ kind: v.literal('refused'), why: text }),
 ]);
@@ -292,6 +292,8 @@ export const requests = {
           sectionName: v.optional(text),
           ringCount: u32,
           slotsPerRing: u32,
+          /** Of tracepoints: names of the points that import slots lead to. */
+          imported: v.optional(v.array(text)),
           /** One answer a stop that was asked for. */
           stops: v.optional(v.array(placedStop)),
           /** Of tracepoints: id of the recorder's own thread, which is not to be recorded. */

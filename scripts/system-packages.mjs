@@ -46,6 +46,7 @@ const PACKAGES = [
   },
   { name: 'liblttng-ust-dev', for: ['bench'], why: 'LTTng-UST tracepoints for the same' },
   { name: 'gcc', for: ['bench'], why: 'compiles the LTTng peer' },
+  { name: 'gdb', for: ['bench'], why: 'the peer of stopping tracepoints, through winedbg' },
   { name: 'time', for: ['bench'], why: 'tells the peak memory of a program' },
   { name: 'cabextract', for: ['test'], why: 'expands the cabinets that our own expander is tested with' },
 ];

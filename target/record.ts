@@ -12,7 +12,8 @@ import type { Operation, Target } from './target.js';
 import { asError } from './operation.js';
 import { withTargetLocks } from './target-lock.js';
 import { traceStartError } from './trace-start-error.js';
-import { startTracepoints, type TracedProcess } from './tracepoints.js';
+import type { StopRequest } from './tracepoint-stops.js';
+import { startTracepoints, stopsOfSide, type TracedProcess } from './tracepoints.js';
 import { RecordingBuilder, type Recording } from '../trace/recording.js';
 
 export interface RecordRequest {
@@ -120,6 +121,8 @@ export async function recordDriver(
 export interface TracepointRecordRequest {
   /** Names of the catalogue; default: all. */
   readonly points?: readonly string[];
+  /** Functions that are recorded whoever calls them: by stops where no import slot leads to them. */
+  readonly stops?: readonly StopRequest[];
   readonly sink: TraceSink;
   onSources(sources: readonly RunSource[]): void;
   /** Recording ends when this aborts, and what was recorded is kept; the operation's own signal cancels instead. */
@@ -127,7 +130,7 @@ export interface TracepointRecordRequest {
 }
 
 /**
- * Records the driver's host process (Wine) and every running process of the application by import tracepoints, whatever they know of
+ * Records the driver's host process (Wine) and every running process of the application by tracepoints, whatever they know of
  * traces. Calls that are being made when it begins, and processes that start later, are not seen.
  * @throws EventscopeError `record.nothingRuns`, `target.held`, `agent.*`; CancelledError
  */
@@ -140,7 +143,9 @@ export async function recordTracepoints(
 ): Promise<readonly RunTotal[]> {
   const { service, name } = project.driver;
   return withTargetLocks(client, [{ role: 'tracer', subject: service }], `recording ${name}`, operation, async () => {
-    const processes = await runningProcesses(target, client, project, operation);
+    const stops = request.stops ?? [];
+    const running = await runningProcesses(target, client, project, operation);
+    const processes = running.map((process) => ({ ...process, stops: stopsOfSide(stops, process.side) }));
     const run = await startTracepoints(client, processes, {
       ...(request.points === undefined ? {} : { points: request.points }),
       sink: request.sink,

@@ -15,7 +15,8 @@ import type { Project } from './project.js';
 import type { DbgPrintLine, Operation, Target } from './target.js';
 import { withTargetLocks } from './target-lock.js';
 import { traceStartError } from './trace-start-error.js';
-import { startTracepoints, type TracedProcess, type TracepointRun } from './tracepoints.js';
+import type { StopRequest } from './tracepoint-stops.js';
+import { startTracepoints, stopsOfSide, type TracedProcess, type TracepointRun } from './tracepoints.js';
 
 /** A trace source of a run; `source` is the number its slots carry. */
 export interface RunSource {
@@ -43,9 +44,14 @@ export interface RunRequest {
   readonly trace?: boolean;
   /**
    * Record by import tracepoints too, from the application's first instruction on: of the application on any target, of the driver where
-   * it has a host process (Wine). Needs nothing of the header in either. points: default all of the catalogue.
+   * it has a host process (Wine). Needs nothing of the header in either. points: default all of the catalogue. stops: functions that are
+   * recorded whoever calls them.
    */
-  readonly tracepoints?: { readonly points?: readonly string[]; readonly slotsPerRing?: number };
+  readonly tracepoints?: {
+    readonly points?: readonly string[];
+    readonly stops?: readonly StopRequest[];
+    readonly slotsPerRing?: number;
+  };
   /** Slots per ring, a power of two; default 65,536 for each ring of the application and the driver's own default (0). */
   readonly applicationSlots?: number;
   readonly driverSlots?: number;
@@ -235,18 +241,20 @@ class RunSession {
     driver: RunningDriver | undefined,
     firstSource: number,
   ): Promise<RunTracepoints> {
+    const { stops = [], ...points } = this.#request.tracepoints ?? {};
     const user = { process: application, side: 'user' as const, description: `${this.#project.application.name}.exe` };
     const host = driver?.process;
-    const processes: TracedProcess[] = [{ ...user, held: true }];
+    const processes: TracedProcess[] = [{ ...user, held: true, stops: stopsOfSide(stops, 'user') }];
     // A kernel has no process: there the rings and the kernel debugger tell.
     if (host !== undefined && host > SYSTEM_PROCESS) {
       const description = `${this.#project.driver.name}.sys`;
-      processes.unshift({ process: host, side: 'kernel', description, modules: [description] });
+      const kernelStops = stopsOfSide(stops, 'kernel');
+      processes.unshift({ process: host, side: 'kernel', description, modules: [description], stops: kernelStops });
     }
     let sources: readonly RunSource[] = [];
     let qpcFrequency = 0n;
     const started = await startTracepoints(this.#client, processes, {
-      ...this.#request.tracepoints,
+      ...points,
       firstSource,
       sink: { slots: (...chunk) => this.#request.sink?.slots(...chunk) },
       onSources: (known, frequency) => {
@@ -256,7 +264,7 @@ class RunSession {
       },
       signal: this.#end.signal,
     });
-    return { sources, qpcFrequency, stop: () => started.stop() };
+    return { ...started, sources, qpcFrequency };
   }
 
   /** Also after a cancel; an agent that is gone has nothing more to tell. */

@@ -1,12 +1,15 @@
 /**
- * Import tracepoints from the host's side: which processes, which points, and their records as sources of a recording. The agent points
- * import slots of running processes at a recorder of ours; nothing of the traced program has to know of it.
+ * Tracepoints from the host's side: which processes, which points, and their records as sources of a recording. The agent points
+ * import slots of running processes at a recorder of ours, or stops at functions (tracepoint-stops.ts); nothing of the traced program has to
+ * know of it.
  */
+import type { RequestResult } from '../protocol/agent-rpc.js';
 import { BulkKind, type BulkHead } from '../protocol/agent-wire.js';
 import { EventscopeError } from '../protocol/errors.js';
 import { pointNamed, POINTS, rolesOf, type Point, type PointRole } from '../machine/points.js';
 import type { AgentClient } from './agent-client.js';
 import type { RunSource, RunTotal, TraceSink } from './run.js';
+import { attachForStops, removeStops, setStops, type ServedStop, type StopRequest } from './tracepoint-stops.js';
 
 export interface TracedProcess {
   readonly process: number;
@@ -18,6 +21,12 @@ export interface TracedProcess {
   readonly modules?: readonly string[];
   /** It was started with `hold`. */
   readonly held?: boolean;
+  /** Functions to be recorded whoever calls them. */
+  readonly stops?: readonly StopRequest[];
+  /** Its number for the agent's debugger, which has it already; undefined: it is attached to when one of its stops needs that. */
+  readonly space?: number;
+  /** Names of points at import slots of this process, instead of those of the options. */
+  readonly points?: readonly string[];
 }
 
 export interface TracepointOptions {
@@ -33,8 +42,18 @@ export interface TracepointOptions {
   readonly signal: AbortSignal;
 }
 
+/** Of one process. */
+export interface TracepointSource {
+  /** Points that import slots lead to. */
+  readonly imported: readonly string[];
+  /** In the order of its stops. */
+  readonly stops: readonly ServedStop[];
+}
+
 export interface TracepointRun {
-  /** Puts the import slots back; what was recorded until then has come to the sink. */
+  /** In the order of the processes. */
+  readonly processes: readonly TracepointSource[];
+  /** Puts the import slots and the code back; what was recorded until then has come to the sink. */
   stop(): Promise<readonly RunTotal[]>;
 }
 
@@ -66,7 +85,20 @@ export function choosePoints(words: readonly string[]): readonly string[] | unde
   return [...chosen].map(({ name }) => name);
 }
 
-/** @throws EventscopeError `agent.*`: a process cannot be opened, none of its imports is one of the points */
+/**
+ * The functions among these words: they are recorded whoever calls them, by stops where no import slot leads to them.
+ * @param always stops also where import slots do
+ */
+export function chooseStops(words: readonly string[], always = false): readonly StopRequest[] {
+  const points = words.flatMap((word) => pointNamed(word) ?? []);
+  return [...new Set(points)].map(({ name }) => ({ point: name, always }));
+}
+
+/** Those of one side. */
+export const stopsOfSide = (stops: readonly StopRequest[], side: 'kernel' | 'user'): readonly StopRequest[] =>
+  stops.filter(({ point }) => pointNamed(point)?.side === side);
+
+/** @throws EventscopeError `agent.*`: a process cannot be opened, none of its imports is one of the points; `target.held` */
 export async function startTracepoints(
   client: AgentClient,
   processes: readonly TracedProcess[],
@@ -74,17 +106,19 @@ export async function startTracepoints(
 ): Promise<TracepointRun> {
   const first = options.firstSource ?? 0;
   const receiver = new SlotReceiver(options.sink, first);
+  let answers: RequestResult<'trace/start'>['sources'];
   const stream = client.openStream((head, data) => receiver.take(head, data));
   try {
     const started = await client.request(
       'trace/start',
       {
         stream: stream.stream,
-        sources: processes.map(({ process, side, modules, held }) => ({
+        sources: processes.map(({ process, side, modules, held, stops, points }) => ({
           ...{ type: 'tracepoints' as const, process, side, slotsPerRing: options.slotsPerRing ?? SLOTS_PER_RING },
-          ...sideOptions(side, options.points),
+          ...sideOptions(side, points ?? options.points),
           ...(modules === undefined ? {} : { modules: [...modules] }),
           ...(held === undefined ? {} : { held }),
+          ...(stops === undefined ? {} : { stops: stops.map(stopOnWire) }),
         })),
       },
       { signal: options.signal },
@@ -95,14 +129,26 @@ export async function startTracepoints(
     });
     options.onSources(sources, started.qpcFrequency);
     receiver.sourcesKnown();
+    answers = started.sources;
   } catch (error) {
     stream.close();
     throw error;
   }
+  const endStream = () => client.request('trace/stop', { stream: stream.stream }, { timeoutMs: STOP_TIMEOUT_MS });
+  let stops: Stops;
+  try {
+    stops = await Stops.set(client, processes, answers, options.signal);
+  } catch (error) {
+    await endStream().catch(() => {});
+    stream.close();
+    throw error;
+  }
   return {
+    processes: answers.map(({ imported = [] }, index) => ({ imported, stops: stops.served[index] ?? [] })),
     stop: async () => {
       try {
-        const answer = await client.request('trace/stop', { stream: stream.stream }, { timeoutMs: STOP_TIMEOUT_MS });
+        await stops.remove();
+        const answer = await endStream();
         return answer.sources.map((total) => {
           const { source, slots, lost, error } = total;
           return { source: first + source, slots, lost, ...(error === undefined ? {} : { error }) };
@@ -112,6 +158,53 @@ export async function startTracepoints(
       }
     },
   };
+}
+
+const stopOnWire = ({ point, address, always }: StopRequest) => ({
+  ...{ point, always },
+  ...(address === undefined ? {} : { address }),
+});
+
+/** The stops of all processes of one recording, and the debuggers that were needed for them. */
+class Stops {
+  readonly served: (readonly ServedStop[])[] = [];
+  readonly #leave: (() => Promise<void>)[] = [];
+
+  private constructor(private readonly client: AgentClient) {}
+
+  static async set(
+    client: AgentClient,
+    processes: readonly TracedProcess[],
+    answers: RequestResult<'trace/start'>['sources'],
+    signal: AbortSignal,
+  ): Promise<Stops> {
+    const all = new Stops(client);
+    try {
+      for (const [index, { process, stops = [], space }] of processes.entries()) {
+        const { stops: placed = [], recorderThread = 0 } = answers[index] ?? {};
+        const debugged = placed.some(({ kind }) => kind === 'stop')
+          ? (space ?? (await all.#attach(process, signal)))
+          : 0;
+        all.served.push(await setStops(client, debugged, stops, placed, recorderThread));
+      }
+      return all;
+    } catch (error) {
+      await all.remove().catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Also when the processes have ended. */
+  async remove(): Promise<void> {
+    await removeStops(this.client, this.served.flat());
+    for (const leave of this.#leave.splice(0)) await leave();
+  }
+
+  async #attach(process: number, signal: AbortSignal): Promise<number> {
+    const { space, leave } = await attachForStops(this.client, process, signal);
+    this.#leave.push(leave);
+    return space;
+  }
 }
 
 /** The points of one side: the agent refuses those of the other. */

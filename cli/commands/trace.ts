@@ -1,7 +1,8 @@
 import os from 'node:os';
 import path from 'node:path';
 import { recordDriverTrace, recordTracepoints } from '../../target/record.js';
-import { choosePoints } from '../../target/tracepoints.js';
+import type { StopRequest } from '../../target/tracepoint-stops.js';
+import { choosePoints, chooseStops } from '../../target/tracepoints.js';
 import { RecordingBuilder, type Recording } from '../../trace/recording.js';
 import { ExitCode } from '../exit-code.js';
 import { describeReport, reportOf, reportToJson } from '../../trace/report.js';
@@ -47,10 +48,12 @@ export async function traceRecordCommand(
 export interface TracePointsOptions extends TraceRecordOptions {
   /** What a person wrote behind --points: functions, kinds of points, or all; split by blanks or commas. */
   readonly points: readonly string[];
+  /** Named functions are recorded by stops, also where import slots lead to them. */
+  readonly stopping?: boolean;
 }
 
 /**
- * `eventscope trace record --points ... [-- ARGUMENTS...]`: by import tracepoints. With arguments the deployed application is run and
+ * `eventscope trace record --points ... [-- ARGUMENTS...]`: by tracepoints. With arguments the deployed application is run and
  * recorded from its first instruction on; without, what runs already is recorded until Ctrl-C or for some seconds.
  */
 export async function tracePointsCommand(
@@ -60,8 +63,9 @@ export async function tracePointsCommand(
   version: string,
 ): Promise<ExitCode> {
   const { operation, terminal } = session;
-  const points = choosePoints(options.points.flatMap((word) => word.split(',')).filter((word) => word !== ''));
-  const chosen = points === undefined ? {} : { points };
+  const words = options.points.flatMap((word) => word.split(',')).filter((word) => word !== '');
+  const points = choosePoints(words);
+  const chosen = { ...(points === undefined ? {} : { points }), stops: chooseStops(words, options.stopping) };
   const { file, recording, exitCode } = await session.connected(async (connected) => {
     const { project, client } = connected;
     const versions = await versionsOf(client, version);
@@ -94,7 +98,7 @@ async function recordRunning(
   { operation }: Session,
   { project, target, client }: Connected,
   { seconds }: TracePointsOptions,
-  chosen: { readonly points?: readonly string[] },
+  chosen: { readonly points?: readonly string[]; readonly stops: readonly StopRequest[] },
   versions: Readonly<Record<string, string>>,
 ): Promise<Recording> {
   const title = project.driver.name;

@@ -52,16 +52,24 @@ export class Inventory {
     return process;
   }
 
-  addThread(space: number, thread: number, threadId: number, name: string | undefined): EngineThread {
-    const key = threadKey(thread);
+  addThread(thread: {
+    readonly space: number;
+    readonly thread: number;
+    readonly threadId: number;
+    readonly startAddress: bigint;
+    readonly name?: string | undefined;
+  }): EngineThread {
+    const { space, threadId, startAddress, name } = thread;
+    const key = threadKey(thread.thread);
     const made: EngineThread = {
       thread: key,
       space: spaceId(space),
       threadId,
+      startAddress,
       ...(name === undefined ? {} : { name }),
     };
     this.#threads.set(key, made);
-    this.#threadNumbers.set(key, thread);
+    this.#threadNumbers.set(key, thread.thread);
     return made;
   }
 

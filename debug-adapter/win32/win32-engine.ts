@@ -20,12 +20,16 @@ import type {
   HitCounts,
   MemoryRange,
   RegisterBytes,
+  RunningTracepoints,
   SpaceId,
   StopReason,
   ThreadId,
+  TracepointOptions,
+  TracepointRequest,
 } from '../engine.js';
 import { Inventory, threadKey } from './inventory.js';
 import { stateInWords } from './object-state.js';
+import { type DebuggedSpace, startTracepoints } from './tracepoints.js';
 
 const PAUSE_TIMEOUT_MS = 10_000;
 
@@ -235,6 +239,38 @@ export class Win32Engine implements Engine {
     await this.#request('debug/removeBreakpoints', { breakpoints: [...breakpoints] }, options);
   }
 
+  async startTracepoints(
+    requests: readonly TracepointRequest[],
+    options: TracepointOptions,
+  ): Promise<RunningTracepoints> {
+    // The recorder's own thread has to run.
+    await this.#running(options.signal);
+    const spaceOf = (space: SpaceId): DebuggedSpace => {
+      const process = this.processes().find((one) => one.space === space);
+      if (process === undefined) throw this.#gone('The process');
+      return { process, number: this.#space(space) };
+    };
+    return startTracepoints(this.#client, spaceOf, requests, options);
+  }
+
+  /** Settles when the target runs. */
+  async #running(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#stopped) {
+      if (signal?.aborted === true) throw new CancelledError();
+      await new Promise<void>((resolve) => {
+        const remove = this.onEvent(({ type }) => {
+          if (type === 'resumed' || type === 'ended') done();
+        });
+        const done = (): void => {
+          remove();
+          signal?.removeEventListener('abort', done);
+          resolve();
+        };
+        signal?.addEventListener('abort', done, { once: true });
+      });
+    }
+  }
+
   hitCounts(breakpoints: readonly BreakpointId[]): ReadonlyMap<BreakpointId, HitCounts> {
     return new Map(breakpoints.map((id) => [id, this.#hits.get(id) ?? { hits: 0, filtered: 0 }]));
   }
@@ -309,7 +345,7 @@ export class Win32Engine implements Engine {
         this.#processGone(event.space, undefined);
         return;
       case 'threadStarted': {
-        const thread = this.#inventory.addThread(event.space, event.thread, event.threadId, event.name);
+        const thread = this.#inventory.addThread(event);
         this.#emit({ type: 'threadStarted', thread });
         return;
       }

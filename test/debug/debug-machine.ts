@@ -25,6 +25,7 @@ const ROOT = resolve(import.meta.dirname, '..', '..');
 export const APPLICATION = 'C:\\eventscope\\bin\\eventapp.exe';
 export const HOT_THREADS = 'C:\\eventscope\\bin\\hot_threads.exe';
 export const STEPPING = 'C:\\eventscope\\bin\\stepping.exe';
+export const STOP_POINTS = 'C:\\eventscope\\bin\\stop_points.exe';
 
 export const operation = { signal: new AbortController().signal, progress: (): void => {} };
 
@@ -85,7 +86,7 @@ async function makeMachine(): Promise<DebugMachine> {
     await client.close();
   }
   const options = ['-O1', '-Wall', '-Wextra', '-Werror', '-municode', '-Wl,--export-all-symbols'];
-  for (const remote of [HOT_THREADS, STEPPING]) {
+  for (const remote of [HOT_THREADS, STEPPING, STOP_POINTS]) {
     const program = join(folder, remote.slice(remote.lastIndexOf('\\') + 1));
     const source = join(import.meta.dirname, 'programs', `${basename(program, '.exe')}.c`);
     await run('x86_64-w64-mingw32-gcc', [...options, source, '-o', program]);

@@ -1,0 +1,156 @@
+/**
+ * Stopping tracepoints per second in a loop that calls NtSetEvent and does nothing else, with the prefix on one processor; beside gdb, attached
+ * through Wine's own proxy, with a breakpoint at the same place whose Python says "go on". Both run the same program for the same time.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import * as v from 'valibot';
+import { Win32Engine } from '../../debug-adapter/win32/win32-engine.js';
+import { pointNamed } from '../../machine/points.js';
+import { decodeSlots, TraceKind } from '../../protocol/trace-layout.js';
+import { WineTarget } from '../../target/wine/wine-target.js';
+import type { Benchmark } from './benchmark.js';
+import { median } from './figure.js';
+import type { Bench, Connected } from './workspace.js';
+
+const RUNS = 3;
+const LOOP_MS = 3_000;
+/** Until the loop begins: the recording is there by then. */
+const DELAY_MS = 2_000;
+const GDB = '/usr/bin/gdb';
+const PROGRAM = 'C:\\eventscope\\tmp\\stop_points.exe';
+
+const told = v.pipe(
+  v.string(),
+  v.transform((output) => ({ at: /at=(\w+)/.exec(output)?.[1], calls: Number(/calls=(\d+)/.exec(output)?.[1]) })),
+  v.object({ at: v.string(), calls: v.pipe(v.number(), v.integer()) }),
+);
+
+interface Loop {
+  /** Address of NtSetEvent in every process of this prefix. */
+  readonly at: string;
+  readonly stopsPerSecond: number;
+}
+
+/** Every call is recorded once, or this throws. */
+async function recordedLoop({ client }: Connected): Promise<Loop> {
+  const engine = new Win32Engine(client);
+  let output = '';
+  let records = 0;
+  const stopped = new Promise<void>((resolve) => {
+    engine.onEvent((event) => {
+      if (event.type === 'output' && event.category === 'stdout') output += event.text;
+      if (event.type === 'stopped') resolve();
+    });
+  });
+  const ended = new Promise<void>((resolve) => {
+    engine.onEvent(({ type }) => {
+      if (type === 'processExited') resolve();
+    });
+  });
+  const space = await engine.launch({ program: PROGRAM, arguments: ['loop', `${LOOP_MS}`, `${DELAY_MS}`] });
+  await stopped;
+  const point = pointNamed('NtSetEvent')?.index ?? -1;
+  const starting = engine.startTracepoints([{ space, point }], {
+    sink: {
+      slots: (_source, _ring, first, _lost, bytes) => {
+        decodeSlots(bytes, first, ({ kind }) => (records += kind === TraceKind.Set ? 1 : 0));
+      },
+    },
+    onSources: () => undefined,
+  });
+  await engine.resume();
+  const run = await starting;
+  await ended;
+  await run.stop();
+  await engine.detach();
+  const { at, calls } = v.parse(told, output);
+  if (records !== calls) throw new Error(`${records} of ${calls} calls were recorded`);
+  return { at, stopsPerSecond: (calls * 1_000) / LOOP_MS };
+}
+
+/** The same loop under gdb. Wine's proxy says on its standard output where it listens. */
+async function gdbLoop(bench: Bench, target: WineTarget, at: string): Promise<number> {
+  const script = bench.file('out', 'bench', 'gdb-peer.py');
+  await writeFile(
+    script,
+    [
+      'import gdb',
+      'class GoOn(gdb.Breakpoint):',
+      '    def stop(self):',
+      '        return False',
+      `GoOn("*0x${at}")`,
+      'while gdb.selected_inferior().pid != 0:',
+      '    gdb.execute("continue")',
+      '',
+    ].join('\n'),
+  );
+  const options = ['--gdb', '--no-start', PROGRAM, 'loop', `${LOOP_MS}`];
+  const proxy = spawn('taskset', ['-c', '0', 'wine', 'winedbg', ...options], {
+    env: { ...process.env, WINEPREFIX: target.prefix.folder, WINEDEBUG: '-all' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    signal: bench.operation.signal,
+  });
+  const closed = once(proxy, 'close');
+  let output = '';
+  let connect: (place: string) => void = () => undefined;
+  const place = new Promise<string>((resolve) => (connect = resolve));
+  for (const stream of [proxy.stdout, proxy.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      output += `${line}\n`;
+      const found = /target remote (\S+)/.exec(line)?.[1];
+      if (found !== undefined) connect(found);
+    });
+  }
+  const ready = await Promise.race([place, closed.then(() => undefined)]);
+  if (ready === undefined) throw new Error(`winedbg ended:\n${output}`);
+  const commands = ['set pagination off', 'set confirm off', `target remote ${ready}`, `source ${script}`];
+  await bench.run('taskset', [...['-c', '0', GDB, '-nx', '-batch'], ...commands.flatMap((one) => ['-ex', one])]);
+  await closed;
+  return (v.parse(told, output).calls * 1_000) / LOOP_MS;
+}
+
+export const stoppingTracepoints: Benchmark = {
+  names: ['stopping-tracepoints'],
+  async run(bench) {
+    const hasGdb = await access(GDB).then(
+      () => true,
+      () => false,
+    );
+    if (!hasGdb) throw new Error('gdb is missing: apt-get install gdb');
+    const source = bench.file('test', 'debug', 'programs', 'stop_points.c');
+    const exe = await bench.compileForTarget('stop_points', [source], ['-municode', '-Wl,--export-all-symbols']);
+    return bench.connected(async (connected) => {
+      const { target } = connected;
+      if (!(target instanceof WineTarget)) throw new TypeError('Benchmarks run on the embedded target');
+      await target.upload(exe, PROGRAM, bench.operation);
+      const ours: number[] = [];
+      const theirs: number[] = [];
+      for (let run = 1; run <= RUNS; run++) {
+        bench.operation.progress(`Stopping tracepoints: ${run} of ${RUNS}`);
+        const client = await target.connect(bench.operation);
+        try {
+          const { at, stopsPerSecond } = await recordedLoop({ target, client });
+          ours.push(stopsPerSecond);
+          theirs.push(await gdbLoop(bench, target, at));
+        } finally {
+          await client.close();
+        }
+      }
+      return [
+        {
+          bench: 'stopping-tracepoints',
+          value: median(ours),
+          unit: 'stops/s',
+          better: 'higher',
+          aim: 4_000,
+          peer: 'gdb through winedbg',
+          peerValue: median(theirs),
+          runs: RUNS,
+        },
+      ];
+    });
+  },
+};
