@@ -24,8 +24,8 @@ const INSPECTS = { inspects: true };
 
 export function registerInspectionRequests(server: DapServer, state: SessionState): void {
   server.on('threads', async () => {
-    await Promise.resolve();
     const { inventory } = state;
+    await inventory.learnBeginnings();
     return { threads: inventory.threads().map((thread) => ({ id: thread.id, name: inventory.threadName(thread) })) };
   });
   server.on('stackTrace', (given, { signal }) => stackTrace(state, given, signal), INSPECTS);

@@ -27,6 +27,8 @@ export interface LoadedModule {
 export class Inventory {
   readonly #threads = new Map<string, SessionThread>();
   readonly #modules: LoadedModule[] = [];
+  /** By thread: the function that it began in, of those that have no name. */
+  readonly #beginnings = new Map<SessionThread, string>();
   #nextThread = 1;
   #nextModule = 1;
 
@@ -42,6 +44,7 @@ export class Inventory {
     const key = `${engine.kind}/${thread}`;
     const removed = this.#threads.get(key);
     this.#threads.delete(key);
+    if (removed !== undefined) this.#beginnings.delete(removed);
     return removed;
   }
 
@@ -61,13 +64,24 @@ export class Inventory {
     return engine.processes().find((process) => process.space === space);
   }
 
+  /** Has threads that nobody named called by the functions that they began in. */
+  async learnBeginnings(): Promise<void> {
+    const nameless = this.threads().filter((thread) => !this.#beginnings.has(thread));
+    for (const thread of nameless) {
+      const { startAddress, name } = thread.engine.threads().find((each) => each.thread === thread.thread) ?? {};
+      if (startAddress === undefined || name !== undefined) continue;
+      const symbol = await this.symbolize(thread.engine, thread.space, startAddress);
+      if (symbol !== undefined) this.#beginnings.set(thread, symbol);
+    }
+  }
+
   /** "kernel: timer DPC (winedevice.exe 52)": side first, so that the two worlds are told apart in one list. */
   threadName(thread: SessionThread): string {
     const process = this.processOf(thread.engine, thread.space);
     const side = process?.side ?? (thread.engine.kind === 'kd' ? 'kernel' : 'user');
     const where = `${process?.name ?? 'process'} ${thread.threadId}`;
     const current = thread.engine.threads().find((each) => each.thread === thread.thread);
-    const name = current?.name ?? thread.name;
+    const name = current?.name ?? thread.name ?? this.#beginnings.get(thread);
     return name === undefined ? `${side}: ${where}` : `${side}: ${name} (${where})`;
   }
 
@@ -126,6 +140,7 @@ export class Inventory {
 
   clear(): readonly LoadedModule[] {
     this.#threads.clear();
+    this.#beginnings.clear();
     return this.#modules.splice(0);
   }
 }
