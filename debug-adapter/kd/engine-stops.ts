@@ -136,6 +136,10 @@ export class EngineStops {
       await this.#handleHits(stop, hit);
       return;
     }
+    if (this.#run.isAtRemoved(stop) && !this.pausing) {
+      await this.goOn(false);
+      return;
+    }
     await this.report(stop, this.#reasonOf(stop));
   }
 

@@ -1,4 +1,6 @@
 /** Stops at the first line of the application and of the driver, as the launch configuration asks for them. */
+import { PeImage } from '../../machine/pe/pe-image.js';
+import { EventscopeError } from '../../protocol/errors.js';
 import type { BreakpointId, Engine, EngineModule, ThreadId } from '../engine.js';
 import type { Inventory, LoadedModule } from './inventory.js';
 
@@ -61,6 +63,27 @@ export class EntryStops {
         this.#set.push({ engine, breakpoint: answer, description: `Stopped at ${name} of ${module.name}` });
       }
       return;
+    }
+    await this.#stopAtEntryPoint(engine, module);
+  }
+
+  /** Without symbols that name its first function: where the image says that it begins. */
+  async #stopAtEntryPoint(engine: Engine, { space, base, name }: EngineModule): Promise<void> {
+    const source = {
+      read: async (offset: number, length: number) => {
+        const [bytes] = await engine.readMemory(space, [{ address: base + BigInt(offset), length }]);
+        return bytes ?? new Uint8Array(0);
+      },
+    };
+    try {
+      const { entryPoint } = (await PeImage.open(source, 'memory')).headers;
+      if (entryPoint === 0) return;
+      const [answer] = await engine.setBreakpoints([{ space, address: base + BigInt(entryPoint), kind: 'software' }]);
+      const description = `Stopped at the entry point of ${name}`;
+      if (typeof answer === 'number') this.#set.push({ engine, breakpoint: answer, description });
+    } catch (error) {
+      // Headers that cannot be read tell no entry point.
+      if (!(error instanceof EventscopeError)) throw error;
     }
   }
 }

@@ -36,7 +36,7 @@ interface Running {
   readonly dpc: bigint;
 }
 
-async function startTarget(): Promise<Running> {
+export async function startTarget(): Promise<Running> {
   const child = fork(path.join(import.meta.dirname, 'kd-target-process.ts'), [], { execArgv: ['--import', 'tsx'] });
   const [told] = (await once(child, 'message')) as [
     { place: number; image: string; imageBytes: number; setEvent: string; dpc: string },
@@ -67,11 +67,13 @@ function paced(open: OpenByteStream, bytesPerSecond: number): OpenByteStream {
   };
 }
 
-class Measured {
+export class Measured {
   readonly engine: KdEngine;
   /** From the last byte of an answer to the first of the next request, in microseconds. */
   readonly turnarounds: number[] = [];
   stateChanges = 0;
+  /** Reading along costs as much as the link itself: not while speed is measured. */
+  readsAlong = true;
   readonly #stops: Stop[] = [];
   #wake: () => void = () => undefined;
   #answeredAt: number | undefined;
@@ -90,6 +92,7 @@ class Measured {
       description: 'bench',
       open: bytesPerSecond === undefined ? open : paced(open, bytesPerSecond),
       tap: (direction, bytes) => {
+        if (!this.readsAlong) return;
         if (direction === 'target') parser.push(bytes);
         else if (bytes[0] === 0x30 && this.#answeredAt !== undefined) {
           this.turnarounds.push((performance.now() - this.#answeredAt) * 1_000);
@@ -201,11 +204,14 @@ async function overSocket(target: Running): Promise<Round> {
     };
     await readTimes(WARM_UP_REQUESTS);
     made.turnarounds.length = 0;
+    await readTimes(REQUESTS);
+    const turnaround = median(made.turnarounds);
+    made.readsAlong = false;
     const start = performance.now();
     await readTimes(REQUESTS);
     const perSecond = (REQUESTS * 1_000) / (performance.now() - start);
-    const turnaround = median(made.turnarounds);
     const seconds = await readFor(made, target, 8 << 20);
+    made.readsAlong = true;
     const id = await made.breakAt(target.setEvent, 'thread.id == 1');
     await engine.resume();
     const filtered = (): number => engine.hitCounts([id]).get(id)?.filtered ?? 0;
@@ -229,7 +235,7 @@ async function overSocket(target: Running): Promise<Round> {
   }
 }
 
-const figure = (bench: string, value: number, unit: string, better: Figure['better'], aim: number): Figure => ({
+export const figure = (bench: string, value: number, unit: string, better: Figure['better'], aim: number): Figure => ({
   bench,
   value,
   unit,

@@ -74,6 +74,11 @@ export class HardwareBreakpoints {
     this.#dirty = false;
   }
 
+  /** Something was set or removed since the processors were told. */
+  get hasChanged(): boolean {
+    return this.#dirty;
+  }
+
   /** Slots that DR6 of a stop names. */
   hits(dr6: bigint): readonly number[] {
     return this.#slots.flatMap((watch, slot) =>

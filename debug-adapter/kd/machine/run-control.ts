@@ -14,6 +14,9 @@ import { isWholeInstruction } from './instruction.js';
 import type { KdMemory } from './kd-memory.js';
 
 const INT3 = 0xcc;
+/** Of DR6: which debug registers were met, and the trap flag's. */
+const DR6_SLOTS = 0xfn;
+const DR6_STEP = 0x4000n;
 /** As many as a stop's report brings of what is at its program counter. */
 const REPORTED_BYTES = 16;
 
@@ -85,6 +88,20 @@ export class RunControl {
   /** The stop that holds now. Rejects with `debug.running`. */
   get current(): StateChange {
     return this.#mustBeStopped();
+  }
+
+  /** The stop is at a breakpoint of ours that has been removed since: the instruction is there again. */
+  isAtRemoved(stop: StateChange): boolean {
+    if (stop.kind !== 'exception') return false;
+    if (stop.code === STATUS_BREAKPOINT) return this.#atOwnInt3 && this.#sites.at(stop.programCounter).length === 0;
+    const { dr6 } = stop.report;
+    return (
+      stop.code === STATUS_SINGLE_STEP &&
+      this.#hardware.hasChanged &&
+      (dr6 & DR6_SLOTS) !== 0n &&
+      (dr6 & DR6_STEP) === 0n &&
+      this.#hardware.hits(dr6).length === 0
+    );
   }
 
   /** Nobody waits any more: the next stop is the engine's. */

@@ -262,7 +262,13 @@ export class PointWishes {
 
   async #exitsOf({ engine, module }: LoadedModule, entry: bigint): Promise<readonly bigint[]> {
     const memory = this.#inspector.memory(engine).access(module.space, NO_SIGNAL);
-    return (await functionExits(module.base, entry, memory)).map(({ ret }) => ret);
+    try {
+      return (await functionExits(module.base, entry, memory)).map(({ ret }) => ret);
+    } catch (error) {
+      // An image whose headers cannot be read does not tell where its functions end.
+      if (error instanceof EventscopeError) return [];
+      throw error;
+    }
   }
 
   async #remove(sites: readonly PointSite[]): Promise<void> {
