@@ -135,11 +135,16 @@ export class App {
 
   #stops({ id, stops }: Extract<HostMessage, { type: 'stops' }>): void {
     this.#recordings.request({ kind: 'stops', id, stops });
-    const current = stops.find(({ untilUtcMs }) => untilUtcMs === null);
+    this.#standing = stops.find(({ untilUtcMs }) => untilUtcMs === null);
+    this.#markStop();
+    this.#summarize();
+  }
+
+  /** The stop that lasts, in what is live: also behind the last record, and told before there was a picture. */
+  #markStop(): void {
     const start = this.#timeline?.view.data.columns.startUtcMs ?? null;
-    this.#timeline?.setCurrentStop(
-      current === undefined || start === null ? undefined : (current.fromUtcMs - start) * 1e6,
-    );
+    const stop = this.#live ? this.#standing : undefined;
+    this.#timeline?.setCurrentStop(stop === undefined || start === null ? undefined : (stop.fromUtcMs - start) * 1e6);
   }
 
   #reveal(message: Extract<HostMessage, { type: 'reveal' }>): void {
@@ -162,17 +167,9 @@ export class App {
       this.#timeline = this.#begin(picture);
     } else this.#timeline.show(picture, live);
     const { columns } = picture;
-    const { view } = this.#timeline;
-    element('title', HTMLElement).textContent = `${columns.title} on ${columns.target}`;
-    element('summary', HTMLElement).textContent = [
-      ...(columns.runs.length === 0 ? [] : [counted(columns.runs.length, 'run')]),
-      counted(view.data.shownObjects.length, 'object'),
-      counted(view.data.shownThreads.length, 'thread'),
-      counted(columns.transitions.time.length, 'transition'),
-      `${counted(columns.edges.wait.length, 'wake')} in ${duration(columns.end)}`,
-      ...(columns.gaps.length === 0 ? [] : [counted(columns.gaps.length, 'gap')]),
-      ...(live ? ['live'] : []),
-    ].join(', ');
+    this.#live = live;
+    this.#markStop();
+    this.#summarize();
     element('stops', HTMLElement).hidden = columns.stops.length === 0;
     this.#listRuns();
     if (columns.runs.length > 1) this.#compared ??= [0, 1];
@@ -181,6 +178,27 @@ export class App {
     const pending = this.#pending;
     this.#pending = undefined;
     if (pending !== undefined) this.#reveal(pending);
+  }
+
+  #live = false;
+  /** Where the debugger holds the target now. */
+  #standing: { readonly fromUtcMs: number; readonly reason: string } | undefined;
+
+  /** What is shown, in words. */
+  #summarize(): void {
+    if (this.#timeline === undefined) return;
+    const { columns, shownObjects, shownThreads } = this.#timeline.view.data;
+    element('title', HTMLElement).textContent = `${columns.title} on ${columns.target}`;
+    element('summary', HTMLElement).textContent = [
+      ...(columns.runs.length === 0 ? [] : [counted(columns.runs.length, 'run')]),
+      counted(shownObjects.length, 'object'),
+      counted(shownThreads.length, 'thread'),
+      counted(columns.transitions.time.length, 'transition'),
+      `${counted(columns.edges.wait.length, 'wake')} in ${duration(columns.end)}`,
+      ...(columns.gaps.length === 0 ? [] : [counted(columns.gaps.length, 'gap')]),
+      ...(this.#live ? ['live'] : []),
+      ...(this.#live && this.#standing !== undefined ? [`stopped now: ${this.#standing.reason}`] : []),
+    ].join(', ');
   }
 
   #begin(picture: Picture): Timeline {

@@ -244,12 +244,14 @@ describe('timeline in Chromium', function () {
     assert.ok(columns.gaps.every(({ label }) => stretches.includes(label)));
   });
 
-  it('draws a live recording as it grows', async () => {
+  it('draws a live recording as it grows, and says where the debugger holds the target now', async () => {
     const shown = await browser.open();
     open = shown;
     const { sources, chunks, metadata } = recording;
     await shown.post({ type: 'beginLive', id: 2, title: 'live', target: 'test', startUtcMs: metadata.startUtcMs });
     for (const source of sources) await shown.post({ type: 'liveSource', id: 2, source });
+    const stop = { fromUtcMs: metadata.startUtcMs + 1, untilUtcMs: null, reason: 'breakpoint' };
+    await shown.post({ type: 'stops', id: 2, stops: [stop] });
     const counts: number[] = [];
     for (const half of [chunks.slice(0, chunks.length >> 1), chunks.slice(chunks.length >> 1)]) {
       for (const { source, ring, firstSlot, lost, bytes } of half) {
@@ -273,13 +275,16 @@ describe('timeline in Chromium', function () {
           Number(/(\d+) transitions/.exec(document.getElementById('summary')?.textContent ?? '')?.[1] ?? 0) > least,
         before,
       );
-      if (counts.length === 1) await shown.post({ type: 'endLive', id: 2 });
+      if (counts.length === 0) {
+        assert.match(await shown.page.locator('#summary').innerText(), /, live, stopped now: breakpoint$/);
+      } else await shown.post({ type: 'endLive', id: 2 });
       counts.push(Number(/(\d+) transitions/.exec(await shown.page.locator('#summary').innerText())?.[1] ?? 0));
     }
     await shown.page.waitForFunction(
       (all) => document.getElementById('summary')?.textContent.includes(`${all} transitions`),
       columns.transitions.time.length,
     );
+    await shown.page.locator('#summary').filter({ hasNotText: 'live' }).waitFor();
   });
 
   it('opens files that are dropped on it, several on one axis, and says which one cannot be read', async () => {
