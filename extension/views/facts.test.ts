@@ -110,6 +110,7 @@ describe('the Target view', () => {
     agent: undefined,
     problem: undefined,
     holders: [],
+    kernelLinks: [],
   };
 
   it('offers the start of a target without an agent, and tells who uses it', () => {
@@ -117,6 +118,17 @@ describe('the Target view', () => {
     assert.match(facts[0]?.context ?? '', /\bstartable\b/);
     assert.equal(valueOf(facts, 'held-tracer'), 'process 5');
     assert.match(facts.find(({ id }) => id === 'kd')?.tooltip ?? '', /not available on this target/);
+  });
+
+  it('names the debugging links of the launch configurations, or how one is configured', () => {
+    const ssh = { name: 'lab', kind: 'ssh', host: 'lab', user: 'me' } as TargetAccount['settings'];
+    const kdOf = (kernelLinks: TargetAccount['kernelLinks']) =>
+      targetFacts({ ...account, settings: ssh, kernelLinks }).find(({ id }) => id === 'kd');
+    assert.equal(kdOf([])?.value, 'not configured');
+    assert.match(kdOf([])?.tooltip ?? '', /launch\.json/);
+    const link = kdOf([{ name: 'Kernel', connect: 'pipe:com1' }]);
+    assert.equal(link?.value, 'pipe:com1');
+    assert.match(link.tooltip ?? '', /launch configuration "Kernel"/);
   });
 
   it('tells a fault in place of the health', () => {

@@ -2,16 +2,17 @@
 import { isUnavailable } from '../../target/object-text.js';
 import type { QueriedObject } from '../../target/objects.js';
 
+// Not 'folder' and 'file': those are drawn by the theme of file icons, which may have none.
 const ICONS: Readonly<Record<string, string>> = {
   ALPC: 'plug',
   'ALPC Port': 'plug',
   Callback: 'call-incoming',
   Desktop: 'window',
   Device: 'circuit-board',
-  Directory: 'folder',
+  Directory: 'folder-opened',
   Driver: 'extensions',
   Event: 'bell',
-  File: 'file',
+  File: 'symbol-file',
   FilterConnectionPort: 'filter',
   Job: 'briefcase',
   Key: 'key',

@@ -12,6 +12,7 @@ import { WorkspacePoints } from '../source/workspace-points.js';
 import { DriverWatch } from './driver-watch.js';
 import type { Fact } from './facts.js';
 import { FactsView } from './facts-view.js';
+import { kernelLinksOf } from './kernel-links.js';
 import type { ObjectCommandName } from './object-commands.js';
 import { ObjectNode } from './object-nodes.js';
 import { ObjectsRefresh } from './objects-refresh.js';
@@ -52,6 +53,9 @@ export function registerViews(services: ViewServices): Views {
   const subscriptions = vscode.Disposable.from(
     ...[watch, target, objects, objectsRefresh, driver, points, chosen, sources],
     registerPointEditors(services.context, sources, services.log),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration('launch')) target.refresh();
+    }),
     services.onDidChangeTarget(() => {
       target.refresh();
       watchAgain(services, watch, objects);
@@ -95,8 +99,9 @@ async function loadTarget(services: ViewServices, operation: Operation): Promise
   const settings = project?.targets.find(({ name }) => name === target?.name);
   if (project === undefined || target === undefined || settings === undefined) return [];
   const problem = services.problem?.message;
+  const kernelLinks = kernelLinksOf(vscode.Uri.file(project.folder));
   if (connection === undefined) {
-    return targetFacts({ settings, health: undefined, agent: undefined, problem, holders: [] });
+    return targetFacts({ settings, health: undefined, agent: undefined, problem, holders: [], kernelLinks });
   }
   const { client } = connection;
   const roles: readonly LockRole[] = ['tracer', 'deployer', 'debugger'];
@@ -111,7 +116,7 @@ async function loadTarget(services: ViewServices, operation: Operation): Promise
     const role = roles[index];
     return holder === undefined || role === undefined ? [] : [{ role, holder }];
   });
-  return targetFacts({ settings, health, agent, problem, holders });
+  return targetFacts({ settings, health, agent, problem, holders, kernelLinks });
 }
 
 async function loadDriver(services: ViewServices, watch: DriverWatch, operation: Operation): Promise<readonly Fact[]> {

@@ -13,6 +13,15 @@ export interface TargetAccount {
   readonly problem: string | undefined;
   /** Who records a trace, deploys or debugs there. */
   readonly holders: readonly { readonly role: string; readonly holder: string }[];
+  /** Launch configurations that debug a kernel over its link. */
+  readonly kernelLinks: readonly KernelLink[];
+}
+
+export interface KernelLink {
+  /** Of the launch configuration. */
+  readonly name: string;
+  /** As launch.json has it, without a key. */
+  readonly connect: string;
 }
 
 const HEALTH_ICONS: Readonly<Record<TargetHealth['state'], string>> = {
@@ -45,7 +54,7 @@ export function targetFacts(account: TargetAccount): Fact[] {
       icon: 'person',
     })),
   );
-  facts.push(vmFact(settings), kdFact(settings));
+  facts.push(vmFact(settings), kdFact(settings, account.kernelLinks));
   return facts;
 }
 
@@ -93,20 +102,33 @@ function agentFact(agent: TargetAccount['agent']): Fact {
 }
 
 function vmFact({ kind }: TargetSettings): Fact {
-  const why = kind === 'wine' ? 'Wine runs on this machine itself' : 'no virtual machine is configured for this target';
-  return { id: 'vm', label: 'VM', value: 'none', tooltip: `VM: ${why}`, icon: 'vm-outline' };
-}
-
-function kdFact({ kind }: TargetSettings): Fact {
   const why =
     kind === 'wine'
-      ? 'not available on this target: Wine has no kernel debugger; its driver host is debugged through the agent'
-      : 'none is configured for this target';
+      ? 'Wine runs on this machine itself'
+      : 'Eventscope starts and stops no virtual machines; this one is reached over SSH while it runs';
   return {
-    id: 'kd',
-    label: 'KD link',
-    value: kind === 'wine' ? 'not available on this target' : 'none',
-    tooltip: `KD link: ${why}`,
-    icon: 'debug-alt-small',
+    id: 'vm',
+    label: 'VM',
+    value: kind === 'wine' ? 'none' : 'not managed',
+    tooltip: `VM: ${why}`,
+    icon: 'vm-outline',
   };
+}
+
+/** A link is configured where it is used, in launch.json; it may lead to another machine than the target. */
+function kdFact({ kind }: TargetSettings, links: readonly KernelLink[]): Fact {
+  const fact = { id: 'kd', label: 'KD link', icon: 'debug-alt-small' };
+  if (links.length > 0) {
+    return {
+      ...fact,
+      value: links.map(({ connect }) => connect).join(', '),
+      tooltip: links.map(({ name, connect }) => `KD link: ${connect} (launch configuration "${name}")`).join('\n'),
+    };
+  }
+  if (kind === 'wine') {
+    const why = 'Wine has no kernel debugger; its driver host is debugged through the agent';
+    return { ...fact, value: 'not available on this target', tooltip: `KD link: not available on this target: ${why}` };
+  }
+  const next = 'add an attach configuration with "kd" to launch.json to debug its kernel';
+  return { ...fact, value: 'not configured', tooltip: `KD link: not configured: ${next}` };
 }

@@ -1,10 +1,10 @@
 /*
  * many_objects - fills a directory of the object manager with events, and keeps it until it is ended.
  *
- *   many_objects DIRECTORY COUNT
+ *   many_objects DIRECTORY COUNT [SDDL]
  *
- * DIRECTORY: full path, such as \BaseNamedObjects\Bench; it must not exist. Prints "ready" on standard error when all are
- * there. Exit codes: 1 a call failed (which one and its status are printed), 2 bad arguments.
+ * DIRECTORY: full path, such as \BaseNamedObjects\Bench; it must not exist. SDDL: security of each event.
+ * Prints "ready" on standard error when all are there. Exit codes: 1 a call failed (which one and its status are printed), 2 bad arguments.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,6 +12,8 @@
 #include <windows.h>
 #undef WIN32_NO_STATUS
 #include <winternl.h>
+
+#include <sddl.h>
 
 #include <ntstatus.h>
 #include <stdio.h>
@@ -30,13 +32,18 @@ static int Failed(const char *call, NTSTATUS status)
 
 int wmain(int argc, wchar_t **argv)
 {
-    const long count = argc == 3 ? wcstol(argv[2], NULL, 10) : 0;
+    const long count = argc == 3 || argc == 4 ? wcstol(argv[2], NULL, 10) : 0;
     OBJECT_ATTRIBUTES attributes;
     UNICODE_STRING name;
     HANDLE directory;
+    PSECURITY_DESCRIPTOR security = NULL;
 
     if (count < 1 || count > 1000000) {
-        fprintf(stderr, "usage: many_objects DIRECTORY COUNT\n");
+        fprintf(stderr, "usage: many_objects DIRECTORY COUNT [SDDL]\n");
+        return 2;
+    }
+    if (argc == 4 && !ConvertStringSecurityDescriptorToSecurityDescriptorW(argv[3], SDDL_REVISION_1, &security, NULL)) {
+        fprintf(stderr, "many_objects: this is no SDDL: %ls\n", argv[3]);
         return 2;
     }
     RtlInitUnicodeString(&name, argv[1]);
@@ -51,7 +58,7 @@ int wmain(int argc, wchar_t **argv)
 
         swprintf(text, sizeof(text) / sizeof(text[0]), L"Event%05ld", index);
         RtlInitUnicodeString(&name, text);
-        InitializeObjectAttributes(&attributes, &name, 0, directory, NULL);
+        InitializeObjectAttributes(&attributes, &name, 0, directory, security);
         status = NtCreateEvent(&event, EVENT_ALL_ACCESS, &attributes, 0, FALSE);
         if (!NT_SUCCESS(status)) {
             return Failed("NtCreateEvent", status);

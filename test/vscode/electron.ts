@@ -12,7 +12,7 @@ import { bundle } from '../../scripts/bundle.mjs';
 import { PACKAGED_BUNDLES } from '../../scripts/package.mjs';
 import { writeSampleProject } from '../../extension/project-template.js';
 import { NODE_FOR_WINDOWS } from './node-for-windows.js';
-import { bundleSuite, type SuiteReport } from './suite-bundle.js';
+import { bundleSuite, suiteEnvironment, type SuiteReport } from './suite-bundle.js';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const VERSION = '1.100.0';
@@ -36,7 +36,7 @@ try {
     cachePath: path.join(ROOT, '.vscode-test'),
     extensionDevelopmentPath: ROOT,
     extensionTestsPath: await bundleSuite(),
-    extensionTestsEnv: { EVENTSCOPE_TEST_REPORT: report, EVENTSCOPE_TEST_FOLDER: other },
+    extensionTestsEnv: suiteEnvironment(report, other),
     launchArgs: [workspace, '--disable-extensions', '--disable-workspace-trust', '--user-data-dir', user],
   }).catch(() => 1);
   const { tests } = JSON.parse(await readFile(report, 'utf8')) as SuiteReport;

@@ -26,13 +26,14 @@ async function compile(operation: Operation): Promise<string> {
  * Makes a directory of notification events Event00000, Event00001, ..., not signaled, through an agent of its own.
  * @param folder of a workspace whose target runs
  * @param directory full path, such as \BaseNamedObjects\Held
- * @param limitMs until all of them are there
+ * @param options.limitMs until all of them are there
+ * @param options.sddl of each event; default: what the target gives them
  */
 export async function holdEvents(
   folder: string,
   directory: string,
   count: number,
-  limitMs = READY_LIMIT_MS,
+  { limitMs = READY_LIMIT_MS, sddl }: { readonly limitMs?: number; readonly sddl?: string } = {},
 ): Promise<{ end(): Promise<void> }> {
   const operation: Operation = { signal: AbortSignal.timeout(limitMs), progress: () => undefined };
   const exe = await compile(operation);
@@ -51,7 +52,8 @@ export async function holdEvents(
       operation.signal.addEventListener('abort', () => reject(new Error('many_objects did not get ready')));
     });
     ready.catch(() => undefined);
-    await client.request('process/start', { program, arguments: [directory, String(count)], endWithAgent: true });
+    const given = [directory, String(count), ...(sddl === undefined ? [] : [sddl])];
+    await client.request('process/start', { program, arguments: given, endWithAgent: true });
     await ready;
   } catch (error) {
     await client.close();

@@ -7,7 +7,7 @@ import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Mocha from 'mocha';
-import { bundleSuite, type SuiteReport } from './suite-bundle.js';
+import { bundleSuite, suiteEnvironment, type SuiteReport } from './suite-bundle.js';
 import { OUT, VscodeHost } from './host.js';
 
 /** All of the suite, with a build, a new Wine prefix and a deployment in it. */
@@ -35,16 +35,10 @@ describe('in the extension host', function () {
       });
       await page.exposeFunction('codeAutomationLog', () => undefined);
       const uri = (place: string): string => `vscode-remote://127.0.0.1:${host.port}${place}`;
-      const corpus = path.resolve(import.meta.dirname, '..', 'corpus');
-      const environment = {
-        EVENTSCOPE_TEST_REPORT: file,
-        EVENTSCOPE_TEST_FOLDER: other,
-        EVENTSCOPE_TEST_CORPUS: corpus,
-      };
       await host.goTo(page, workspace, [
         ['extensionDevelopmentPath', uri(host.extensionFolder)],
         ['extensionTestsPath', uri(suite)],
-        ['extensionEnvironment', JSON.stringify(environment)],
+        ['extensionEnvironment', JSON.stringify(suiteEnvironment(file, other))],
         ['skipWelcome', 'true'],
       ]);
       const late = delay(SUITE_TIMEOUT_MS, undefined, { ref: false });

@@ -11,6 +11,17 @@ export interface SuiteReport {
   readonly ended: boolean;
 }
 
+/**
+ * What the suite is told by its environment.
+ * @param report file that it writes its results to
+ * @param other an empty folder that no window has open
+ */
+export const suiteEnvironment = (report: string, other: string): Record<string, string> => ({
+  EVENTSCOPE_TEST_REPORT: report,
+  EVENTSCOPE_TEST_FOLDER: other,
+  EVENTSCOPE_TEST_CORPUS: path.resolve(import.meta.dirname, '..', 'corpus'),
+});
+
 /** @returns path of the module that exports run(), the contract of @vscode/test-electron too */
 export async function bundleSuite(): Promise<string> {
   const folder = path.join(import.meta.dirname, 'suite');

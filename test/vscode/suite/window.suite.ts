@@ -1,9 +1,9 @@
 /** What the window does beyond the views' items: lists to choose from, the debug output, settings in the wrong place, a lost agent. */
 import assert from 'node:assert/strict';
-import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as vscode from 'vscode';
+import { killAgents } from '../killed-agents.js';
 import { services, until, withoutError, workspace } from './host.js';
 
 const run = (name: string, ...args: unknown[]): Thenable<unknown> =>
@@ -36,20 +36,7 @@ const outputText = (): string =>
     .map((document) => document.getText())
     .join('');
 
-/** Ends the agents of this window's prefix as a crash would. */
-async function killAgents(): Promise<number> {
-  const prefix = `WINEPREFIX=${path.join(workspace().uri.fsPath, '.eventscope', 'wine', 'prefix')}`;
-  let killed = 0;
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const read = (file: string): Promise<string> => readFile(`/proc/${name}/${file}`, 'latin1').catch(() => '');
-    if (!(await read('environ')).split('\0').includes(prefix)) continue;
-    if (!/agent\.cjs/.test(await read('cmdline'))) continue;
-    process.kill(Number(name), 'SIGKILL');
-    killed += 1;
-  }
-  return killed;
-}
+const prefix = (): string => path.join(workspace().uri.fsPath, '.eventscope', 'wine', 'prefix');
 
 describe('window', () => {
   before(async () => {
@@ -93,7 +80,7 @@ describe('window', () => {
 
   it('an agent that is killed is said, and the next one who asks gets another', async () => {
     const own = await services();
-    assert.ok((await killAgents()) > 0);
+    assert.ok((await killAgents(prefix())) > 0);
     await until('the loss', () => own.folder?.state === 'broken');
     assert.match(own.problem?.message ?? '', /The agent is gone/);
     assert.equal(own.connection, undefined);
