@@ -21,6 +21,7 @@ import { registerExecutionRequests } from './execution-requests.js';
 import { Execution } from './execution.js';
 import { FrameWalker } from './frame-walker.js';
 import { registerInspectionRequests } from './inspection-requests.js';
+import { registerKernelViewRequests } from './kernel-view-requests.js';
 import { registerMemoryRequests } from './memory-requests.js';
 import { registerModuleRequests } from './module-requests.js';
 import { registerPointRequests } from './points/point-requests.js';
@@ -61,7 +62,12 @@ export class DebugSession {
 
   constructor(options: DebugSessionOptions) {
     this.#options = options;
-    this.#recording = new SessionRecording(options.recordings);
+    this.#recording = new SessionRecording(options.recordings, {
+      started: (body) => this.#server.event(DebugEventName.tracepointsStarted, body),
+      failed: (error) => {
+        if (!(error instanceof CancelledError)) this.#defect(error);
+      },
+    });
     // Every file that is compiled and every request of the agent's listens to it.
     setMaxListeners(0, this.#end.signal);
     this.#server = new DapServer(
@@ -116,9 +122,10 @@ export class DebugSession {
     registerMemoryRequests(server, this.#state);
     registerModuleRequests(server, this.#state);
     registerPointRequests(server, this.#state);
-    server.on(DebugRequest.startTracepoints, (given, { signal }) => {
+    registerKernelViewRequests(server, this.#state);
+    server.on(DebugRequest.startTracepoints, (given) => {
       const request = args.checked(startTracepointsArguments, given);
-      return this.#recording.start(this.#state.engines, this.#debuggee?.recording, request, signal);
+      return this.#recording.start(this.#state.engines, this.#debuggee?.recording, request);
     });
     server.on(DebugRequest.stopTracepoints, () => this.#recording.stop());
   }
@@ -176,6 +183,7 @@ export class DebugSession {
     const { projectFolder, programs } = debuggee;
     const state = this.#state;
     state.engines = debuggee.engines;
+    state.kernel = debuggee.kernel;
     state.paths = new SourcePaths({ projectFolder, sourceMap: configuration.sourceMap });
     const isLaunch = configuration.request === 'launch';
     const execution = new Execution(
@@ -284,6 +292,7 @@ export class DebugSession {
     await execution?.forget();
     this.#state.execution = undefined;
     this.#state.engines = [];
+    this.#state.kernel = undefined;
   }
 
   /** What is being recorded of a target is kept when it is left. */

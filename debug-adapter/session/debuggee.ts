@@ -4,6 +4,7 @@
  */
 import type { X64Context } from '../../machine/x64-context.js';
 import type { Engine, EngineModule, SpaceId } from '../engine.js';
+import type { KernelViews } from '../kd/kernel-views.js';
 import type { ModuleSymbols } from '../symbols/symbol-provider.js';
 import type { MemoryAccess } from '../variables/value.js';
 import type { Configuration } from './configuration.js';
@@ -51,14 +52,25 @@ export interface StackUnwinder {
 export interface RecordingIdentity {
   readonly target: string;
   readonly title: string;
+  /** File name of the driver, whose calls are those of the kernel's side; undefined: of any module that is not the system's. */
+  readonly driver?: string;
   /** Host folder: the project's own for what we make. */
   readonly stateFolder: string;
   /** What took part and its version. */
   versions(): Promise<Readonly<Record<string, string>>>;
 }
 
+/** A kernel whose memory tells what views show while it is stopped. */
+export interface KernelViewsOfEngine {
+  readonly engine: Engine;
+  readonly space: SpaceId;
+  readonly views: KernelViews;
+}
+
 export interface Debuggee {
   readonly engines: readonly Engine[];
+  /** Undefined: none of them has a kernel's memory. */
+  readonly kernel?: KernelViewsOfEngine;
   /** Undefined: it is of no project. */
   readonly recording?: RecordingIdentity;
   /** Host folder that relative names in PDBs are relative to. */

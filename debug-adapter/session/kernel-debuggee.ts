@@ -10,6 +10,7 @@ import { loadProject, type Project } from '../../target/project.js';
 import type { EngineModule } from '../engine.js';
 import { KdEngine } from '../kd/kd-engine.js';
 import { KERNEL_SPACE } from '../kd/kernel-inventory.js';
+import { KernelViews } from '../kd/kernel-views.js';
 import { openCarrier } from '../kd/open-target.js';
 import { SessionRecorder } from '../kd/replay/recording.js';
 import { ServedFolder } from '../kd/served-folder.js';
@@ -17,7 +18,7 @@ import type { ModuleSymbols } from '../symbols/symbol-provider.js';
 import { SymbolWorker } from '../symbols/symbol-worker.js';
 import type { MemoryAccess } from '../variables/value.js';
 import type { AttachConfiguration, KernelLink } from './configuration.js';
-import type { Debuggee, StartOperation, SymbolLoader } from './debuggee.js';
+import type { Debuggee, RecordingIdentity, KernelViewsOfEngine, StartOperation, SymbolLoader } from './debuggee.js';
 import { ImageSymbols } from './image-symbols.js';
 
 /** Without a project: symbols and the journal of breakpoints. */
@@ -40,9 +41,11 @@ async function projectOf(configuration: AttachConfiguration): Promise<Project | 
 
 class KernelDebuggee implements Debuggee {
   readonly engines: readonly KdEngine[];
+  readonly kernel: KernelViewsOfEngine;
   readonly projectFolder: string | undefined;
   readonly symbols: KernelSymbols;
   readonly programs: { readonly application?: string; readonly driver?: string };
+  readonly recording: RecordingIdentity;
   readonly #configuration: AttachConfiguration;
   readonly #link: KernelLink;
   readonly #project: Project | undefined;
@@ -64,6 +67,11 @@ class KernelDebuggee implements Debuggee {
         ? undefined
         : new SessionRecorder(link.record, { target: link.connect.replace(/key=[^,]*/, 'key=') });
     this.#folder = link.files === undefined ? undefined : new ServedFolder(link.files);
+    this.recording = {
+      ...{ target: link.connect.replace(/key=[^,]*/, 'key='), title: 'kernel', stateFolder: state },
+      // The kernel's own version is part of what it tells of itself.
+      versions: () => Promise.resolve({ kernel: `build ${this.#engine.inventory.version?.buildNumber ?? 0}` }),
+    };
     const carrier = openCarrier(link.connect, this.#recorder?.tap);
     this.#engine = new KdEngine({
       carrier,
@@ -75,6 +83,7 @@ class KernelDebuggee implements Debuggee {
       ...(this.#folder === undefined ? {} : { files: this.#folder.answer }),
     });
     this.engines = [this.#engine];
+    this.kernel = { engine: this.#engine, space: KERNEL_SPACE, views: new KernelViews(this.#engine) };
     const ntSymbolPath = process.env['_NT_SYMBOL_PATH'];
     const outputs = project === undefined ? [] : [path.join(project.stateFolder, 'build', 'default')];
     this.#worker = new SymbolWorker({

@@ -2,7 +2,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Engine } from '../engine.js';
 import { Breakpoints } from './breakpoints.js';
-import type { StackUnwinder } from './debuggee.js';
+import type { KernelViewsOfEngine, StackUnwinder } from './debuggee.js';
 import { ExceptionSettings } from './exceptions.js';
 import type { Execution } from './execution.js';
 import { HandleTree } from './handle-tree.js';
@@ -28,6 +28,8 @@ export class SessionState {
   readonly points: SessionPoints;
   readonly missingSources = new HandleTree<MissingSource>();
   engines: readonly Engine[] = [];
+  /** Undefined: no kernel is debugged. */
+  kernel: KernelViewsOfEngine | undefined;
   paths = new SourcePaths({ projectFolder: undefined, sourceMap: {} });
   /** Undefined until there is something that can run. */
   execution: Execution | undefined;

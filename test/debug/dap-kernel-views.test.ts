@@ -1,0 +1,100 @@
+/** What views of a stopped kernel are filled from, as an editor asks for it: namespace, objects with their waiters, a driver. */
+import assert from 'node:assert/strict';
+import * as v from 'valibot';
+import {
+  directoryBody,
+  driverObjectBody,
+  kernelObjectsBody,
+  type KernelObject,
+  KernelViewRequest,
+} from '../../protocol/kernel-views.js';
+import { DapTestClient } from './dap-client.js';
+import { KdBench } from './kd-fixture.js';
+
+describe('views of a stopped kernel', function () {
+  this.timeout(60_000);
+  let bench: KdBench;
+  let dap: DapTestClient;
+
+  before(async () => {
+    bench = await KdBench.make();
+    dap = await DapTestClient.start();
+    await dap.attach({ kd: { connect: bench.address }, application: false, project: undefined }, () =>
+      dap.request('setFunctionBreakpoints', { breakpoints: [{ name: 'ntoskrnl!KeSetEvent' }] }),
+    );
+    await dap.stop();
+  });
+  after(async () => {
+    await dap.close();
+    await bench.close();
+  });
+
+  const ask = async <T extends v.GenericSchema>(command: string, args: object, body: T): Promise<v.InferOutput<T>> =>
+    v.parse(body, await dap.request<object>(command, args));
+  const objects = async (...paths: string[]): Promise<readonly (KernelObject | null)[]> =>
+    (await ask(KernelViewRequest.objects, { paths }, kernelObjectsBody)).objects;
+
+  it('lists a directory of the object manager', async () => {
+    const { entries } = await ask(KernelViewRequest.directory, { path: '\\BaseNamedObjects' }, directoryBody);
+    assert.deepEqual(entries.map(({ name, typeName }) => `${typeName} ${name}`).sort(), [
+      'Event AlwaysSignaled',
+      'Event Heartbeat',
+      'Event SharedEvent',
+      'Mutant SharedMutant',
+      'Semaphore SharedSemaphore',
+      'Timer SharedTimer',
+    ]);
+    await assert.rejects(dap.request(KernelViewRequest.directory, { path: '\\Nowhere' }), /could not be listed/);
+  });
+
+  it('tells the state of each object, and null for one that is not there', async () => {
+    const names = ['AlwaysSignaled', 'SharedMutant', 'sharedsemaphore', 'SharedTimer', 'Nothing'];
+    const told = await objects(...names.map((name) => `\\BaseNamedObjects\\${name}`));
+    assert.deepEqual(
+      told.map((object) => object?.state),
+      [
+        { type: 'Event', kind: 'notification', signaled: true },
+        { type: 'Mutant', count: 1, abandoned: false },
+        { type: 'Semaphore', count: 3, maximum: 10 },
+        { type: 'Timer', signaled: false },
+        undefined,
+      ],
+    );
+    assert.equal(told.at(-1), null);
+    const [link] = await objects('\\GLOBAL??\\EventSys');
+    assert.equal(link?.linkTarget, '\\Device\\EventSys');
+  });
+
+  it('tells the driver: image, devices, dispatch table', async () => {
+    const { driver } = await ask(KernelViewRequest.driver, { name: 'eventsys' }, driverObjectBody);
+    assert.equal(driver?.name, '\\Driver\\eventsys');
+    assert.equal(BigInt(driver.imageBase), bench.target.kernel.driver.base);
+    // The driver of the target has neither exports nor a PDB.
+    const inDriver = (name: string): string =>
+      `eventsys+0x${(bench.at('eventsys.sys', name) - bench.target.kernel.driver.base).toString(16)}`;
+    assert.equal(driver.majorFunctions[0]?.symbol, inDriver('EsDispatch'));
+    assert.equal(driver.unload?.symbol, inDriver('EsUnload'));
+    assert.deepEqual(
+      driver.devices.map(({ name, deviceType }) => [name, deviceType]),
+      [['\\Device\\EventSys', 0x22]],
+    );
+    const none = await ask(KernelViewRequest.driver, { name: 'nosuch' }, driverObjectBody);
+    assert.equal(none.driver, undefined);
+  });
+
+  it('tells who waits, in each stop anew, and refuses while the machine runs', async () => {
+    const waiting = async (): Promise<readonly string[]> =>
+      (await objects('\\BaseNamedObjects\\SharedEvent'))[0]?.waiters ?? [];
+    let waiters = await waiting();
+    for (let stop = 0; waiters.length === 0 && stop < 6; stop++) {
+      await dap.request('continue', { threadId: 0 });
+      await dap.stop();
+      waiters = await waiting();
+    }
+    const main = bench.target.kernel.threads.find(({ name }) => name === 'main');
+    assert.deepEqual(waiters, [`thread ${main?.threadId} of process 1204, UserRequest`]);
+    await dap.request('setFunctionBreakpoints', { breakpoints: [] });
+    await dap.request('continue', { threadId: 0 });
+    await assert.rejects(dap.request(KernelViewRequest.directory, { path: '\\' }), /notStopped/);
+  });
+});
