@@ -48,6 +48,7 @@ const PACKAGES = [
   { name: 'gcc', for: ['bench'], why: 'compiles the LTTng peer' },
   { name: 'gdb', for: ['bench'], why: 'the peer of stopping tracepoints, through winedbg' },
   { name: 'time', for: ['bench'], why: 'tells the peak memory of a program' },
+  { name: 'socat', for: ['test'], why: 'a pair of terminals: a serial line for the kernel engine' },
   { name: 'cabextract', for: ['test'], why: 'expands the cabinets that our own expander is tested with' },
 ];
 

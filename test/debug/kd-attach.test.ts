@@ -1,5 +1,9 @@
 /** Attaching to targets in every state, and leaving them. */
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledError } from '../../protocol/errors.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
@@ -37,6 +41,38 @@ describe('the kernel engine attaches', () => {
     await second.attach();
     await second.engine.detach();
     await bench.runs();
+  });
+
+  it('over a serial device, and again when it is plugged in anew', async () => {
+    bench = await KdBench.unborn();
+    const [line, device] = [join(bench.folder, 'kd'), join(bench.folder, 'tty')];
+    await bench.listen(line);
+    const plugIn = async (): Promise<ChildProcess> => {
+      const cable = spawn('socat', [`PTY,link=${device},raw,echo=0`, `UNIX-CONNECT:${line}`], { stdio: 'inherit' });
+      await until('the device', () => existsSync(device));
+      return cable;
+    };
+    let cable = await plugIn();
+    try {
+      const made = bench.engine({}, `serial:${device},115200`);
+      assert.equal((await made.attach()).reason.kind, 'pause');
+      const { image } = bench.target.kernel;
+      const there = bench.target.kernel.memory.space.read(image.base, 4_096);
+      assert.deepEqual(await made.read(image.base, 4_096), there);
+      cable.kill();
+      await once(cable, 'exit');
+      await rm(device, { force: true });
+      cable = await plugIn();
+      await until('the word that it is back', () =>
+        made.events.some((event) => event.type === 'output' && event.text.startsWith('The link is back')),
+      );
+      made.engine.memory.invalidate();
+      assert.deepEqual(await made.read(image.base, 4_096), there);
+      await made.engine.detach();
+      await bench.runs();
+    } finally {
+      cable.kill();
+    }
   });
 
   it('to one that boots: stops at the load of a driver, before its entry', async () => {
