@@ -20,7 +20,10 @@ export const DebugRequest = {
   whoSignals: 'eventscope/whoSignals',
   /** No arguments, body {@link DispatcherObjectsBody}. */
   dispatcherObjects: 'eventscope/dispatcherObjects',
-  /** Arguments {@link StartTracepointsArguments}, body {@link TracepointsBody}: it records then, or as soon as a stopped target goes on. */
+  /**
+   * Arguments {@link StartTracepointsArguments}, body {@link TracepointsBody}: it records then. While the target is stopped it does so as soon
+   * as that goes on, and the event `tracepointsStarted` says how each point is served.
+   */
   startTracepoints: 'eventscope/startTracepoints',
   /** No arguments, body {@link TracepointsBody}: the recording is complete then. */
   stopTracepoints: 'eventscope/stopTracepoints',
@@ -29,6 +32,8 @@ export const DebugRequest = {
 export const DebugEventName = {
   /** Body {@link SetPointsBody}: those that changed. At most a few a second. */
   pointsChanged: 'eventscope/pointsChanged',
+  /** Body {@link TracepointsBody}: a recording that was asked for at a stop has begun. */
+  tracepointsStarted: 'eventscope/tracepointsStarted',
   /** Body {@link TracepointsBody}: a recording that ended with its session. */
   tracepointsEnded: 'eventscope/tracepointsEnded',
   /** Body {@link DispatcherObjectsBody}: told after each stop at which something of it is new. */

@@ -11,6 +11,7 @@ import { hexAddress } from '../variables/value.js';
 import type { SessionBreakpoint } from './breakpoint.js';
 import type { BreakpointJudge } from './breakpoint-judge.js';
 import type { Breakpoints } from './breakpoints.js';
+import { CurrentStep } from './current-step.js';
 import type { SymbolLoader } from './debuggee.js';
 import type { EntryStops } from './entry-stops.js';
 import type { ExceptionSettings } from './exceptions.js';
@@ -19,7 +20,7 @@ import type { Inventory, SessionThread } from './inventory.js';
 import { InventoryEvents } from './inventory-events.js';
 import type { SessionPoints, ToldPointStop } from './points/session-points.js';
 import { runningError } from './protocol-error.js';
-import { LineStep, type StepRequest } from './stepping.js';
+import type { StepRequest } from './stepping.js';
 import { tellBreakpoints, tellUndecided, type ToldStop } from './told-stop.js';
 
 /** What the execution tells, and whom. */
@@ -69,9 +70,7 @@ export class Execution {
   readonly #end = new AbortController();
   readonly #contents: InventoryEvents;
   #last: Promise<void> = Promise.resolve();
-  #step: LineStep | undefined;
-  /** What the end of the step is told as, when it is not the user's own. */
-  #toldAfterStep: ToldStop | undefined;
+  readonly #step: CurrentStep;
   #pauseWanted = false;
   #reported: ReportedStop | undefined;
   #tellFirstStop: () => void = () => undefined;
@@ -84,6 +83,7 @@ export class Execution {
     this.#parts = parts;
     this.#listener = listener;
     setMaxListeners(0, this.#end.signal);
+    this.#step = new CurrentStep(parts.inspector);
     this.#contents = new InventoryEvents(parts, (name, body) => listener.event(name, body), this.#end.signal);
   }
 
@@ -127,7 +127,7 @@ export class Execution {
     const { stop } = this.requireStopped();
     this.#parts.points.flow.continued();
     await this.#goOn(async () => {
-      await this.#endStep();
+      await this.#step.end();
       await this.#resumeAll(stop.reason);
     });
   }
@@ -135,7 +135,6 @@ export class Execution {
   async step(request: StepRequest, signal: AbortSignal): Promise<void> {
     this.requireStopped();
     await this.#goOn(async () => {
-      await this.#endStep();
       for (const engine of this.#held.keys()) {
         // A step of one engine's thread lets the other engines' targets run.
         if (engine === request.thread.engine) continue;
@@ -143,7 +142,7 @@ export class Execution {
         await engine.resume();
       }
       this.#held.delete(request.thread.engine);
-      this.#step = await LineStep.begin(request, this.#parts.inspector, signal);
+      await this.#step.begin(request, signal);
     });
   }
 
@@ -223,7 +222,7 @@ export class Execution {
         this.#contents.threadStarted(engine, event.thread.thread);
         return;
       case 'threadExited':
-        if (this.#step?.thread.thread === event.thread.thread) await this.#endStep();
+        if (this.#step.isOf(engine, event.thread.thread)) await this.#step.end();
         this.#contents.threadExited(engine, event.thread.thread);
         return;
       case 'moduleLoaded':
@@ -275,7 +274,7 @@ export class Execution {
     const told = await this.#decideSafely(engine, stop, thread);
     if (told === undefined || this.#end.signal.aborted) return;
     inspector.renumber();
-    await this.#orDefect(this.#endStep());
+    await this.#orDefect(this.#step.end());
     this.#pauseWanted = false;
     this.#reported = { engine, stop, thread, breakpoints: told.breakpoints ?? [] };
     await this.#orDefect(this.#parts.points.reported());
@@ -314,9 +313,9 @@ export class Execution {
       case 'data':
         return this.#decideBreakpoint(engine, stop, thread, reason.breakpoints);
       case 'step':
-        return this.#stepStopped(engine, stop, thread);
+        return this.#stepStopped(engine, stop);
       case 'pause':
-        if (this.#pauseWanted || this.#step === undefined) return { reason: 'pause', description: 'Paused' };
+        if (this.#pauseWanted || !this.#step.isTaken) return { reason: 'pause', description: 'Paused' };
         return this.#passBy(engine, stop);
       case 'entry':
         await this.#parts.entries.reached(engine, stop.thread, this.#parts.inventory);
@@ -360,9 +359,7 @@ export class Execution {
     const point = await points.decide(engine, thread, ids, this.#end.signal);
     if (wanted.length > 0) return tellBreakpoints(wanted, notes);
     if (typeof point === 'object') return this.#decidePoint(engine, stop, thread, point);
-    if (this.#step?.isReturn(ids) === true && thread?.id === this.#step.thread.id) {
-      return this.#stepStopped(engine, stop, thread);
-    }
+    if (this.#step.isReturn(thread, ids)) return this.#stepStopped(engine, stop);
     return this.#passBy(engine, stop);
   }
 
@@ -375,29 +372,25 @@ export class Execution {
   ): Promise<ToldStop | undefined> {
     const told = { reason, description, text };
     if (isMidLine !== true || thread === undefined) return told;
-    await this.#endStep();
     this.#held.delete(engine);
     const request = { thread, kind: 'over', granularity: 'line', singleThread: true } as const;
-    this.#step = await LineStep.begin(request, this.#parts.inspector, this.#end.signal);
-    this.#toldAfterStep = told;
+    await this.#step.begin(request, this.#end.signal, told);
     return undefined;
   }
 
-  async #stepStopped(engine: Engine, stop: Stop, thread: SessionThread | undefined): Promise<ToldStop | undefined> {
-    const step = this.#step;
-    if (step === undefined || thread?.id !== step.thread.id) return { reason: 'step' };
+  async #stepStopped(engine: Engine, stop: Stop): Promise<ToldStop | undefined> {
+    if (!this.#step.isOf(engine, stop.thread)) return { reason: 'step' };
     this.#held.delete(engine);
-    if ((await step.stopped()) === 'goesOn') return undefined;
-    this.#held.set(engine, stop);
-    return this.#toldAfterStep ?? { reason: 'step' };
+    const told = await this.#step.stopped();
+    if (told !== undefined) this.#held.set(engine, stop);
+    return told;
   }
 
   /** Not of interest: goes on with what went on before. */
   async #passBy(engine: Engine, stop: Stop): Promise<undefined> {
     this.#held.delete(engine);
-    const step = this.#step;
-    if (step !== undefined && step.thread.engine === engine && step.thread.thread === stop.thread) {
-      await step.proceed();
+    if (this.#step.isOf(engine, stop.thread)) {
+      await this.#step.proceed();
     } else {
       await engine.resume({ passException: true });
     }
@@ -438,13 +431,6 @@ export class Execution {
     const engines = [...this.#held.keys()];
     this.#held.clear();
     for (const engine of engines) await engine.resume({ passException: reason.kind === 'exception' });
-  }
-
-  async #endStep(): Promise<void> {
-    const step = this.#step;
-    this.#step = undefined;
-    this.#toldAfterStep = undefined;
-    if (step !== undefined) await step.end();
   }
 
   #resumedByItself(engine: Engine): void {

@@ -88,7 +88,8 @@ class ProjectDebuggee implements Debuggee {
     this.projectFolder = project.folder;
     const { name: title } = project.driver;
     const { stateFolder } = project;
-    this.recording = { target: target.name, title, stateFolder, versions: () => versionsOf(client) };
+    const recorded = { target: target.name, title, driver: `${title}.sys`, stateFolder };
+    this.recording = { ...recorded, versions: () => versionsOf(client) };
     const outputs = path.join(project.stateFolder, 'build', 'default');
     const ntSymbolPath = process.env['_NT_SYMBOL_PATH'];
     this.#worker = new SymbolWorker({

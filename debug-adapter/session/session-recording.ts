@@ -22,10 +22,24 @@ export interface RecordingWatcher {
   ended(file: string | undefined): void;
 }
 
+/** Told of a start that had to wait. */
+export interface RecordingListener {
+  started(body: TracepointsBody): void;
+  failed(error: unknown): void;
+}
+
 interface Started {
   readonly engine: Engine;
   readonly requests: readonly TracepointRequest[];
   readonly running: RunningTracepoints;
+}
+
+interface Start {
+  /** Number of its first source. */
+  readonly first: number;
+  readonly requests: readonly TracepointRequest[];
+  readonly builder: RecordingBuilder;
+  readonly driver: string | undefined;
 }
 
 interface Running {
@@ -43,36 +57,62 @@ const SOURCES_PER_ENGINE = 64;
 
 export class SessionRecording {
   readonly #watcher: RecordingWatcher | undefined;
+  readonly #listener: RecordingListener;
   #running: Running | undefined;
+  /** A start that has not begun to record yet. */
+  #starting: AbortController | undefined;
   /** One start or stop at a time. */
   #last: Promise<unknown> = Promise.resolve();
   #held: { readonly fromUtcMs: number; readonly reason: string } | undefined;
 
-  constructor(watcher: RecordingWatcher | undefined) {
+  constructor(watcher: RecordingWatcher | undefined, listener: RecordingListener) {
     this.#watcher = watcher;
+    this.#listener = listener;
   }
 
-  /** @throws EventscopeError `debug.recording`, `debug.tracepoint`, `debug.point`, `agent.*` */
-  start(
+  /**
+   * Settles when it records. While the target is held it cannot begin: then the listener is told later.
+   * @throws EventscopeError `debug.recording`, `debug.tracepoint`, `debug.point`, `agent.*`
+   */
+  async start(
     engines: readonly Engine[],
     identity: RecordingIdentity | undefined,
     request: StartTracepointsArguments,
-    signal: AbortSignal,
   ): Promise<TracepointsBody> {
-    return this.#serial(() => this.#start(engines, identity, request, signal));
+    if (this.#running !== undefined || this.#starting !== undefined) {
+      const next = 'Stop it first.';
+      throw new EventscopeError({ id: 'debug.recording', what: 'Tracepoints are being recorded already', next });
+    }
+    const wanted = request.points?.map(pointOfCatalogue);
+    const starting = new AbortController();
+    this.#starting = starting;
+    const started = this.#serial(() => this.#start(engines, identity, { ...request, wanted }, starting.signal)).finally(
+      () => (this.#starting = undefined),
+    );
+    if (this.#held === undefined) return started;
+    started.then(
+      (body) => this.#listener.started(body),
+      (error: unknown) => this.#listener.failed(error),
+    );
+    return { message: 'Recording begins when the target goes on', points: [] };
   }
 
   /** What was recorded is kept. @throws EventscopeError `debug.recording`, `file.write` */
-  stop(): Promise<TracepointsBody> {
-    return this.#serial(async () => {
-      if (this.#running !== undefined) return this.#stop(this.#running);
-      throw new EventscopeError({ id: 'debug.recording', what: 'No tracepoints are being recorded' });
-    });
+  async stop(): Promise<TracepointsBody> {
+    const kept = await this.end();
+    if (kept !== undefined) return kept;
+    throw new EventscopeError({ id: 'debug.recording', what: 'No tracepoints are being recorded' });
   }
 
-  /** The session ends: what is being recorded is kept. */
+  /** The session ends: what is being recorded is kept. @returns undefined: nothing was */
   end(): Promise<TracepointsBody | undefined> {
-    return this.#serial(() => (this.#running === undefined ? Promise.resolve(undefined) : this.#stop(this.#running)));
+    const hasBegun = this.#starting === undefined;
+    this.#starting?.abort();
+    return this.#serial(() => {
+      if (this.#running !== undefined) return this.#stop(this.#running);
+      const message = 'Nothing was recorded: the target has not gone on';
+      return Promise.resolve(hasBegun ? undefined : { message, points: [] });
+    });
   }
 
   /** The target stands still from now on: no latency of the program's. */
@@ -89,13 +129,13 @@ export class SessionRecording {
   async #start(
     engines: readonly Engine[],
     identity: RecordingIdentity | undefined,
-    request: StartTracepointsArguments,
+    {
+      wanted,
+      mechanism,
+      file,
+    }: Omit<StartTracepointsArguments, 'points'> & { readonly wanted: readonly Point[] | undefined },
     signal: AbortSignal,
   ): Promise<TracepointsBody> {
-    if (this.#running !== undefined) {
-      const next = 'Stop it first.';
-      throw new EventscopeError({ id: 'debug.recording', what: 'Tracepoints are being recorded already', next });
-    }
     const able = engines.filter((engine) => engine.startTracepoints !== undefined && engine.processes().length > 0);
     if (able.length === 0 || identity === undefined) {
       throw new EventscopeError({
@@ -107,22 +147,25 @@ export class SessionRecording {
         next: 'Start the application or the driver first.',
       });
     }
-    const wanted = request.points?.map(pointOfCatalogue);
     const versions = { ...(await identity.versions()), ...(await this.#watcher?.versions()) };
     const { target, title } = identity;
     const builder = new RecordingBuilder({ target, host: os.hostname(), versions, title, startUtcMs: Date.now() });
     const started: Started[] = [];
     try {
       for (const [index, engine] of able.entries()) {
-        const requests = requestsFor(engine, wanted, request.mechanism);
-        const running = await this.#startIn(engine, index * SOURCES_PER_ENGINE, requests, builder, signal);
+        const requests = requestsFor(engine, wanted, mechanism);
+        const running = await this.#startIn(
+          engine,
+          { first: index * SOURCES_PER_ENGINE, requests, builder, driver: identity.driver },
+          signal,
+        );
         started.push({ engine, requests, running });
       }
     } catch (error) {
       for (const { running } of started) await running.stop();
       throw error;
     }
-    this.#running = { identity, builder, file: request.file, started, stops: [] };
+    this.#running = { identity, builder, file, started, stops: [] };
     this.#watcher?.began(title, () => builder.finish());
     const points = started.flatMap(servedPoints);
     return { message: startedMessage(points), points };
@@ -130,19 +173,18 @@ export class SessionRecording {
 
   async #startIn(
     engine: Engine,
-    first: number,
-    requests: readonly TracepointRequest[],
-    builder: RecordingBuilder,
+    { first, requests, builder, driver }: Start,
     signal: AbortSignal,
   ): Promise<RunningTracepoints> {
     const addSource = ({ source, ...described }: RunSource): void => {
-      const { process } = described;
-      const named = engine.processes().find(({ processId }) => processId === process);
-      const description = described.description === '' ? (named?.name ?? '') : described.description;
+      // Of Wine's driver host the driver alone is recorded.
+      const description = described.side === 'kernel' ? (driver ?? described.description) : described.description;
       builder.addSource({ id: first + source, ...described, description });
     };
+    const hosts = driver === undefined ? [] : engine.processes().filter(({ side }) => side === 'kernel');
     const running = await engine.startTracepoints?.(requests, {
       signal,
+      modules: new Map(hosts.map(({ space }) => [space, [driver?.toLowerCase() ?? '']])),
       sink: {
         slots: (source, ...chunk) => {
           builder.slots(first + source, ...chunk);

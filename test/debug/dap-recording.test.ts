@@ -1,0 +1,50 @@
+/** Points recorded from a debug session: by tracepoints in both sides, to a trace file that is whole when the session ends. */
+import assert from 'node:assert/strict';
+import type { TracepointsBody } from '../../protocol/debug-requests.js';
+import { readTrace } from '../../target/trace-file.js';
+import { buildModel } from '../../trace/model/model.js';
+import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc } from './dap-client.js';
+import { debugMachine } from './debug-machine.js';
+
+describe('recording points from a debug session on the Wine target', function () {
+  this.timeout(120_000);
+  let folder = '';
+  let dap: DapTestClient;
+
+  before(async () => {
+    ({ folder } = await debugMachine());
+  });
+  beforeEach(async () => {
+    dap = await DapTestClient.start();
+  });
+  afterEach(() => dap.close());
+
+  it('records both sides from a stop on; the recording is kept when the session ends', async () => {
+    const line = await lineOf('sys/events.c', SIGNAL_LINE);
+    await dap.launch(signalsFromDpc(folder, 1_000), () => dap.breakAt('sys/events.c', line));
+    await dap.stop();
+    const { message } = await dap.request<TracepointsBody>('eventscope/startTracepoints');
+    assert.equal(message, 'Recording begins when the target goes on');
+    assert.match(await dap.refusal('eventscope/startTracepoints'), /are being recorded already/);
+    await dap.setBreakpoints('sys/events.c', []);
+    await dap.continue();
+    await dap.until('the recording', () => dap.eventsOf('eventscope/tracepointsStarted').length > 0);
+    const started = dap.eventsOf('eventscope/tracepointsStarted')[0]?.body as TracepointsBody;
+    const mechanisms = new Map(started.points.map(({ point, mechanism }) => [point, mechanism]));
+    assert.equal(mechanisms.get('KeSetEvent'), 'importTracepoint', started.message);
+    assert.equal(mechanisms.get('WaitForSingleObject'), 'importTracepoint', started.message);
+    // From one signal to the next the wait for the first has been satisfied.
+    await dap.breakAt('sys/events.c', line);
+    await dap.stop();
+    await dap.continueToStop();
+    await dap.request('terminate');
+    await dap.until('the end', () => dap.eventsOf('terminated').length > 0);
+    const ended = dap.eventsOf('eventscope/tracepointsEnded')[0]?.body as TracepointsBody;
+    assert.ok(ended.file !== undefined, ended.message);
+    const { recording } = await readTrace(ended.file);
+    assert.deepEqual(recording.sources.map(({ side }) => side).sort(), ['kernel', 'user']);
+    assert.ok((recording.metadata.stops ?? []).length > 0, 'the stop in which it began is told apart');
+    const model = buildModel(recording);
+    assert.ok(model.wakes.count > 0, 'signals of the driver are joined with the waits that they satisfied');
+  });
+});
