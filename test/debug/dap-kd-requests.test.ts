@@ -1,0 +1,81 @@
+/** What a native debugger's client asks for, over a kernel debugging link: the requests that need no sources. */
+import assert from 'node:assert/strict';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { DapTestClient } from './dap-client.js';
+import { KdBench } from './kd-fixture.js';
+
+describe('requests to the debug adapter on a kernel debugging link', function () {
+  this.timeout(60_000);
+  let bench: KdBench;
+  let dap: DapTestClient;
+
+  beforeEach(async () => {
+    bench = await KdBench.make();
+    dap = await DapTestClient.start();
+  });
+  afterEach(async () => {
+    await dap.close();
+    await bench.close();
+  });
+
+  const hex = (value: bigint): string => `0x${value.toString(16)}`;
+  const attach = (configure?: () => Promise<unknown>): Promise<void> =>
+    dap.attach(
+      { kd: { connect: bench.address }, application: { name: 'eventapp.exe' }, project: undefined },
+      configure,
+    );
+  const functionBreakpoint = (name: string, rest: object = {}): Promise<unknown> =>
+    dap.request('setFunctionBreakpoints', { breakpoints: [{ name, ...rest }] });
+  const addressOf = ({ instructionPointerReference }: DebugProtocol.StackFrame): bigint =>
+    BigInt(instructionPointerReference?.replace(/^.*\//, '') ?? 0);
+
+  it('stops at an instruction, when its condition holds', async () => {
+    const at = bench.at('ntoskrnl.exe', 'KeSetEvent');
+    const { doneEvent } = bench.target.kernel.namespace;
+    await attach(() => functionBreakpoint('nt!KeSetEvent', { condition: `@rcx == ${hex(doneEvent)}` }));
+    const first = await dap.stop();
+    const frame = await dap.top(first.threadId);
+    assert.equal(BigInt((await dap.evaluate('@rcx', frame.id)).result), doneEvent);
+    await dap.request('setFunctionBreakpoints', { breakpoints: [] });
+    const { instructionPointerReference } = frame;
+    await dap.request('setInstructionBreakpoints', {
+      breakpoints: [{ instructionReference: instructionPointerReference, offset: 4 }],
+    });
+    const stop = await dap.continueToStop(first.threadId);
+    assert.equal(stop.reason, 'instruction breakpoint');
+    assert.equal(addressOf(await dap.top(stop.threadId)), at + 4n);
+  });
+
+  it('writes memory, and steps over and out of a call', async () => {
+    await attach(() => functionBreakpoint('nt!KeSetEvent'));
+    const { threadId } = await dap.stop();
+    const [, caller] = await dap.frames(threadId);
+    assert.ok(caller !== undefined);
+    await dap.request('stepOut', { threadId });
+    assert.equal((await dap.stop()).reason, 'step');
+    const after = addressOf(await dap.top(threadId));
+    assert.equal(after, addressOf(caller));
+    await dap.request('next', { threadId, granularity: 'instruction' });
+    await dap.stop();
+    assert.notEqual(addressOf(await dap.top(threadId)), after);
+    const { counters } = bench.target.kernel;
+    const data = Buffer.alloc(8);
+    data.writeBigUInt64LE(1_000_000n);
+    await dap.request('writeMemory', { memoryReference: hex(counters), data: data.toString('base64') });
+    assert.equal(bench.counter(0), 1_000_000n);
+  });
+
+  it('tells a bug check with its code, parameters and stack, and lets itself be left', async () => {
+    await attach();
+    void bench.target.bugCheck(0xd1, [0x10n, 2n, 0n, 0xfffff80320001000n]);
+    const stop = await dap.stop();
+    const told = `${stop.description ?? ''} ${stop.text ?? ''}`;
+    assert.match(told, /DRIVER_IRQL_NOT_LESS_OR_EQUAL/);
+    assert.match(told, /0x10\b/);
+    const frames = await dap.frames(stop.threadId);
+    assert.match(frames[0]?.name ?? '', /^ntoskrnl!DbgBreakPointWithStatus/);
+    assert.match(await dap.refusal('restartFrame', { frameId: frames[0]?.id }), /restart/i);
+    // A crashed machine breaks in again whenever it is let go: leaving it does not wait for more.
+    await dap.request('disconnect', {});
+  });
+});
