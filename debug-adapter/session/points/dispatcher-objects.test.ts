@@ -10,6 +10,7 @@ const HOST = 'process-2';
 
 class MockEngine {
   readonly kind = 'win32';
+  readonly capabilities = {};
   /** What each handle stands for now, by space and value. */
   readonly handles = new Map<string, HandleObject>();
   readonly breakpoints: BreakpointRequest[] = [];
