@@ -27,6 +27,8 @@ import { hostTime, TraceSlots } from './trace-slots.js';
 
 const SYSTEM_PROCESS_ID = 4;
 const SIGNAL_STATE_OFFSET = 4n;
+/** Return address, home space, and three arguments. */
+const CALL_BYTES = 0x40;
 /** Waits of one thread within each other, of one that never returned: the oldest is forgotten. */
 const MAX_NESTED = 16;
 
@@ -155,6 +157,8 @@ class PointRecorder {
     const point = this.#point;
     const kind = recordKind(point);
     const registers = await this.#parts.registers(stop.processor);
+    // In one request with what of the arguments lies on the stack, which is then at hand.
+    await inventory.reader.read(registers.rsp, CALL_BYTES);
     const caller = await word(inventory.reader, registers.rsp);
     const module = caller === undefined ? undefined : inventory.moduleAt(this.#space, caller)?.name.toLowerCase();
     const counts = point.side === 'kernel' ? module?.endsWith('.sys') === true : module !== 'ntdll.dll';
