@@ -149,15 +149,6 @@ export class DebugLoop {
 
   // ---- events
 
-  /** Takes the next event that waits. */
-  takeEvent(): void {
-    const event = this.#next();
-    if (event !== undefined) {
-      this.#take(event);
-    }
-    this.#pauseIfWanted();
-  }
-
   /** Takes every event that waits. */
   takeEvents(): void {
     for (let event = this.#next(); event !== undefined; event = this.#next()) {
@@ -557,7 +548,6 @@ export class DebugLoop {
     this.requireStopped();
     this.#userSteps.begin(request);
   }
-
 
   #stop(thread: DebuggedThread, reason: DebugStopReason, event: NativeDebugEvent | undefined): void {
     this.#userSteps.end();

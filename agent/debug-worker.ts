@@ -62,13 +62,11 @@ export function runDebugWorker({ port, wake, table }: DebugWorkerRole): void {
     const stopped = loop.stoppedProcess;
     const handles = BigInt64Array.from([wake, object.handle, ...(stopped === undefined ? [] : [stopped])].map(BigInt));
     const signaled = WaitForMultipleObjects(handles.length, handles, 0, countsWait ? HITS_MS : INFINITE);
-    if (signaled === EVENT_WAITS) {
-      // One at a time: the next of the same process comes only when this one is continued, and asking for it in vain costs a stop.
-      loop.takeEvent();
-    } else if (signaled === STOPPED_ENDED) {
+    if (signaled === STOPPED_ENDED) {
       loop.leaveEndedStop();
-    } else {
-      loop.takeEvents();
+    }
+    loop.takeEvents();
+    if (signaled !== EVENT_WAITS) {
       ResetEvent(wake);
     }
     for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {

@@ -2,13 +2,14 @@
  * stop_points.c - calls of points that no import slot leads to: by addresses that GetProcAddress gave.
  *
  *     stop_points.exe THREADS ROUNDS [DELAY]
- *     stop_points.exe loop MILLISECONDS [DELAY]
+ *     stop_points.exe loop MILLISECONDS [DELAY [FILE]]
  *
  * Each thread has an event of its own and sets and awaits it ROUNDS times, by NtSetEvent, and by OwnSet, which begins with an instruction
  * that cannot be moved and leads to SetEvent. One more thread waits for ever. At the end the program prints how many calls told
  * something wrong, and stays. DELAY: ms until the threads are made, time for a debugger to attach.
  *
- * With `loop`, it prints where NtSetEvent is; one thread calls that for that time, and the program prints how often it did.
+ * With `loop`, it prints where NtSetEvent is; one thread calls that for that time, and the program prints how often it did, into
+ * FILE where a debugger gives it no standard output.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -81,6 +82,9 @@ int wmain(int Count, wchar_t **Arguments)
     Wait = (WAIT)(void *)GetProcAddress(native, "NtWaitForSingleObject");
     SetEventAt = (void *)GetProcAddress(GetModuleHandleW(L"kernelbase.dll"), "SetEvent");
     if (loops) {
+        if (Count > 4 && _wfreopen(Arguments[4], L"w", stdout) == NULL) {
+            return 3;
+        }
         printf("at=%p\n", (void *)SetNative);
         fflush(stdout);
         Sleep(Count > 3 ? (DWORD)wcstoul(Arguments[3], NULL, 10) : 0);
