@@ -159,6 +159,34 @@ describe('commands', () => {
     await runWell('machine.setUp');
   });
 
+  it('Set Up This Machine says that the path of the setting is wrong, and so does what needs it', async () => {
+    const config = vscode.workspace.getConfiguration('eventscope');
+    const before = config.get<string>('setup.nodeForWindows');
+    await config.update('setup.nodeForWindows', '/nowhere/node.exe', vscode.ConfigurationTarget.Global);
+    try {
+      assert.deepEqual(await errorsOf('machine.setUp'), ['setup.nodeForWindows']);
+      await runWell('target.stop');
+      assert.deepEqual(await errorsOf('target.start'), ['setup.nodeForWindows']);
+    } finally {
+      await config.update('setup.nodeForWindows', before, vscode.ConfigurationTarget.Global);
+    }
+    await runWell('target.start');
+  });
+
+  it('Cancel cancels what goes on in the folder', async () => {
+    const own = await services();
+    const { folder } = own.requireFolder();
+    const work = own.jobs.run(
+      folder.uri,
+      'endless',
+      'Endless',
+      ({ signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('cancelled')))),
+    );
+    await runWell('job.cancel');
+    await assert.rejects(work, /cancelled/);
+  });
+
   it('Select Target offers the targets of the project', async () => {
     const choosing = runWell('target.select');
     await delay(500);
