@@ -5,6 +5,7 @@ import type { Project } from '../target/project.js';
 import type { Target } from '../target/target.js';
 import type { Recording, RecordingStop } from '../trace/recording.js';
 import { FolderConnection } from './connection.js';
+import type { StoppedKernelClient } from './debug/stopped-kernel.js';
 import { showFailure } from './failure.js';
 import { Jobs } from './jobs.js';
 import { createLog, DbgPrintOutput } from './output.js';
@@ -137,7 +138,27 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
     return this.folder?.problem;
   }
   get connection(): Connection | undefined {
-    return this.folder?.connection;
+    return this.#stopped ?? this.folder?.connection;
+  }
+
+  #stopped: Connection | undefined;
+  #silences: (() => void)[] = [];
+
+  /**
+   * A kernel debugger holds the machine (undefined: no longer): views are filled from its memory, and agents that stand still with it are
+   * not called lost. Which of the targets it is nobody can tell, so none is.
+   */
+  holdKernel(client: StoppedKernelClient | undefined): void {
+    for (const end of this.#silences.splice(0)) end();
+    const { project, target } = this;
+    this.#stopped =
+      client === undefined || project === undefined || target === undefined
+        ? undefined
+        : { project, target, client, stoppedKernel: client };
+    if (client !== undefined) {
+      this.#silences = this.folders.flatMap(({ connection }) => connection?.client.expectSilence() ?? []);
+    }
+    this.#changed.fire();
   }
 
   async connect(): Promise<Connection> {

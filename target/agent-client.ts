@@ -29,6 +29,8 @@ export interface AgentClient {
   onNotification<N extends NotificationName>(name: N, listener: (params: NotificationParams<N>) => void): () => void;
   /** A stream number nobody uses, whose bulk frames go to the listener; credit is granted as the listener returns. */
   openStream(listener: (head: BulkHead, data: Uint8Array) => void): { readonly stream: number; close(): void };
+  /** The machine is held by a debugger: silence is no sign that the agent is lost, until the returned function is called. */
+  expectSilence(): () => void;
   /** Settles when the connection is gone: undefined after close(), else the reason. */
   readonly closed: Promise<Error | undefined>;
   /** Asks the agent to shut down, waits for it (bounded), and ends the connection. */

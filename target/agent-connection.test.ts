@@ -163,6 +163,25 @@ describe('agent client', () => {
     assert.ok((await client.closed) instanceof EventscopeError);
   });
 
+  it('takes no silence for a loss while the machine is held, and does again afterwards', async () => {
+    const asked: string[] = [];
+    prepare = (end) => {
+      end.handle('agent/info', () => {
+        asked.push('agent/info');
+        return new Promise(() => undefined);
+      });
+      // Answers after many times the limit that the watch has.
+      end.handle('service/query', () => new Promise((resolve) => setTimeout(() => resolve({}), 200)));
+    };
+    const client = await connect(undefined, { everyMs: 5, timeoutMs: 20 });
+    const end = client.expectSilence();
+    assert.deepEqual(await client.request('service/query', { name: 'x' }), {});
+    assert.deepEqual(asked, []);
+    end();
+    assert.ok((await client.closed) instanceof EventscopeError);
+    assert.ok(asked.length > 0);
+  });
+
   it('calls an agent lost whose process is gone and whose connection stays open', async () => {
     let processEnds: (() => void) | undefined;
     prepare = (end) => end.handle('service/query', () => new Promise(() => processEnds?.()));

@@ -146,6 +146,9 @@ class ConnectedAgent implements AgentClient {
   readonly #streams = new Map<number, Stream>();
   readonly #listeners = new Map<string, Set<(params: never) => void>>();
   #nextStream = 1;
+  /** How many hold the machine, and how often somebody has begun to. */
+  #silences = 0;
+  #silencesBegun = 0;
   /** Set by close(): the end that follows is what was asked for. */
   #closing: Promise<void> | undefined;
 
@@ -186,15 +189,27 @@ class ConnectedAgent implements AgentClient {
       const ended = await Promise.race([pause, gone]);
       clearTimeout(timer);
       if (ended) return;
+      if (this.#silences > 0) continue;
+      const begun = this.#silencesBegun;
       try {
         await connection.request('agent/info', {}, { timeoutMs });
       } catch (error) {
         // Every other error is an answer, or the end that `closed` tells of.
-        if (error instanceof RequestTimeoutError) {
+        if (error instanceof RequestTimeoutError && this.#silencesBegun === begun) {
           connection.cut(new Error(`the agent gave no sign of life for ${timeoutMs / 1_000} s`));
         }
       }
     }
+  }
+
+  expectSilence(): () => void {
+    this.#silences++;
+    this.#silencesBegun++;
+    let ended = false;
+    return () => {
+      if (!ended) this.#silences--;
+      ended = true;
+    };
   }
 
   async request<N extends RequestName>(

@@ -29,6 +29,7 @@ class MockNamespaceAgent implements AgentClient {
     return { stream: 1, close: () => undefined };
   }
   onNotification = () => () => undefined;
+  expectSilence = () => () => undefined;
   close = () => Promise.resolve();
 
   async request<N extends RequestName>(

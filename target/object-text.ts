@@ -53,7 +53,9 @@ export function describeEntry(object: QueriedObject | undefined): string {
   if ('status' in object) return describeOpenFailure(object.status);
   const handles =
     object.state === undefined || isUnavailable(object.handleCount) ? '' : plural(object.handleCount, 'handle');
-  return [describeObject(object), describeOwner(object), handles].filter((part) => part !== '').join(' · ');
+  const waiting = object.waiters?.length ?? 0;
+  const waiters = waiting === 0 ? '' : plural(waiting, 'waiter');
+  return [describeObject(object), describeOwner(object), waiters, handles].filter((part) => part !== '').join(' · ');
 }
 
 const orWhy = (value: string | number | Unavailable): string =>
@@ -70,6 +72,7 @@ export function describeDetails(object: QueriedObject): string[] {
     const who = isUnavailable(owner) ? owner : `process ${owner.process}, thread ${owner.thread}`;
     lines.push(object.state.count > 0 ? 'Owner: none, it is free' : `Owner: ${orWhy(who)}`);
   }
+  for (const waiter of object.waiters ?? []) lines.push(`Waiter: ${waiter}`);
   lines.push(`Handles: ${orWhy(object.handleCount)}`, `Pointers (approximate): ${orWhy(object.pointerCount)}`);
   return lines;
 }

@@ -18,8 +18,9 @@ const entries = v.array(v.tuple([v.string(), v.string()]));
 /** Of one object/query request, as agent-rpc.ts bounds it. */
 const QUERY_ITEMS = 4_096;
 
-/** An entry that could not be opened carries its NTSTATUS. */
-export type QueriedObject = ObjectInfo | { readonly path: string; readonly status: number };
+/** An entry that could not be opened carries its NTSTATUS. waiters: only a stopped kernel tells them. */
+export type QueriedObject =
+  (ObjectInfo & { readonly waiters?: readonly string[] }) | { readonly path: string; readonly status: number };
 
 /** Path of an entry of a directory, in the object manager's namespace. */
 export const entryPath = (directory: string, name: string): string =>

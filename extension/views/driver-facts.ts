@@ -8,10 +8,12 @@ import {
   EventsysSource,
   type EventsysState,
 } from '../../protocol/eventsys-ioctl.js';
+import type { DriverObject } from '../../protocol/kernel-views.js';
 import { METHOD_WORDS, SCHEDULE_STATE_WORDS, SOURCE_WORDS, TYPE_WORDS } from '../../target/driver-words.js';
 import { isUnavailable } from '../../target/object-text.js';
 import type { DbgPrintLine } from '../../target/target.js';
 import { type Fact, unavailableFact } from './facts.js';
+import { kernelDriverFacts } from './kernel-driver-facts.js';
 
 export interface DriverAccount {
   readonly name: string;
@@ -25,6 +27,8 @@ export interface DriverAccount {
   readonly stateFailure: string | undefined;
   readonly linkTarget: string | undefined;
   readonly lines: readonly DbgPrintLine[];
+  /** The machine is stopped in the kernel debugger: nothing but this is known. driver: undefined when it is not loaded. */
+  readonly stoppedKernel?: { readonly driver: DriverObject | undefined };
 }
 
 const START_TYPES = ['boot', 'system', 'automatic', 'on demand', 'disabled'];
@@ -42,7 +46,8 @@ const count = (number: number, noun: string): string => `${number} ${noun}${numb
 
 /** Nothing when there is no such service: the view says what leads on. */
 export function driverFacts(account: DriverAccount): Fact[] {
-  const { service } = account;
+  const { service, serviceName, stoppedKernel } = account;
+  if (stoppedKernel !== undefined) return kernelDriverFacts(serviceName, stoppedKernel.driver);
   if (service === undefined) return [];
   const facts = [serviceFact(account, service)];
   if (service.state === 'running') facts.push(imageFact(account), ...deviceFacts(account), dispatchFact(account));

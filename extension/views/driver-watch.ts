@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { RequestResult, ServiceStatus } from '../../protocol/agent-rpc.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { EventsysState } from '../../protocol/eventsys-ioctl.js';
+import type { DriverObject } from '../../protocol/kernel-views.js';
 import type { Operation } from '../../target/target.js';
 import type { Connection, ViewServices } from './services.js';
 
@@ -18,6 +19,8 @@ export interface DriverSnapshot {
   readonly stateFailure: string | undefined;
   /** Target of the Win32 device's symbolic link; undefined: there is none. */
   readonly linkTarget: string | undefined;
+  /** Of a machine that is stopped in the kernel debugger: what its memory tells, undefined in it when the driver is not loaded. */
+  readonly stoppedKernel?: { readonly driver: DriverObject | undefined };
 }
 
 export class DriverWatch implements vscode.Disposable {
@@ -59,11 +62,15 @@ export class DriverWatch implements vscode.Disposable {
   }
 
   async #ask(connection: Connection, operation: Operation): Promise<DriverSnapshot> {
-    const { project, target, client } = connection;
+    const { project, target, client, stoppedKernel } = connection;
+    const nothing = { image: undefined, state: undefined, stateFailure: undefined, linkTarget: undefined };
+    if (stoppedKernel !== undefined) {
+      const driver = await stoppedKernel.driver(project.driver.service);
+      return { connection, service: undefined, ...nothing, stoppedKernel: { driver } };
+    }
     const { DriverService } = await import('../../target/driver-service.js');
     const service = await new DriverService(target, client, project.driver.service).query(operation);
-    const none = { image: undefined, state: undefined, stateFailure: undefined, linkTarget: undefined };
-    if (service?.state !== 'running') return { connection, service, ...none };
+    if (service?.state !== 'running') return { connection, service, ...nothing };
     const { state, stateFailure } = await this.#state(connection, operation);
     return {
       connection,

@@ -23,6 +23,8 @@ const STATES_WITHIN_MS = 30;
 /** A part of the namespace that nobody waits for longer. */
 const READ_LIMIT_MS = 120_000;
 
+/** Nobody is asked for ours while the machine is stopped: of whoever logged on first. */
+const FIRST_USER_SESSION = 1;
 const GLOBAL_DIRECTORY = '\\BaseNamedObjects';
 
 export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode.Disposable {
@@ -142,8 +144,11 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
     return this.#lists;
   }
 
-  async #makeRoots({ client }: Connection): Promise<ListNode[]> {
-    const { sessionId } = await client.request('agent/info', {}, { signal: this.operation.signal });
+  async #makeRoots({ client, stoppedKernel }: Connection): Promise<ListNode[]> {
+    const { sessionId } =
+      stoppedKernel === undefined
+        ? await client.request('agent/info', {}, { signal: this.operation.signal })
+        : { sessionId: FIRST_USER_SESSION };
     const session = sessionId === 0 ? GLOBAL_DIRECTORY : `\\Sessions\\${sessionId}\\BaseNamedObjects`;
     const global = vscode.l10n.t('Objects of all sessions: what drivers and services name, and Global\\ names');
     const own = vscode.l10n.t('Objects of the session that applications run in: names without Global\\');

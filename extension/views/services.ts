@@ -1,5 +1,6 @@
 /** What the views are given by the extension: they start no target and show no dialog by themselves. */
 import type * as vscode from 'vscode';
+import type { DriverObject } from '../../protocol/kernel-views.js';
 import type { AgentClient } from '../../target/agent-client.js';
 import type { Project } from '../../target/project.js';
 import type { DbgPrintLine, Target } from '../../target/target.js';
@@ -9,6 +10,8 @@ export interface Connection {
   readonly project: Project;
   readonly target: Target;
   readonly client: AgentClient;
+  /** The machine is held by a kernel debugger of this window, whose client stands in for the agent. */
+  readonly stoppedKernel?: { driver(name: string): Promise<DriverObject | undefined> };
 }
 
 export interface ViewServices {
