@@ -83,6 +83,7 @@ describe('win32 engine: a hot path of 16 threads', function () {
       }
     }
     const wanted = THREADS * rounds;
+    await session.until(() => session.output('stdout') !== '');
     assert.equal(session.output('stdout').trim(), `pushed=${wanted} stepped=${wanted}`);
     assert.equal(stops, 2 * wanted);
     assert.ok(steps > 50);
