@@ -125,7 +125,8 @@ describe("the unwinder against the target's own", function () {
   this.timeout(120_000);
   let outside: AgentClient;
 
-  before(async () => {
+  before(async function () {
+    this.timeout(240_000);
     await installPrograms();
     outside = await connectAgent();
   });
