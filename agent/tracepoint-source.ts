@@ -10,7 +10,8 @@ import {
 } from '../protocol/trace-layout.js';
 import type { DrainSource, TracepointAnswer } from './trace-worker.js';
 import { RING_HEAD_BYTES, type RingPiece } from './trace-section.js';
-import type { TracedModule, Tracepoints } from './tracepoints.js';
+import type { TracedModule } from './tracepoint-plan.js';
+import type { Tracepoints } from './tracepoints.js';
 
 export class ProcessSource implements DrainSource {
   readonly #tracepoints: Tracepoints;

@@ -11,7 +11,7 @@ import { movableLength } from '../machine/emulate/movable.js';
 import type { PlacedStop } from '../protocol/agent-rpc.js';
 import type { ForeignMemory } from './foreign-memory.js';
 import { isRecordable } from './tracepoint-slots.js';
-import type { TracepointSource } from './tracepoints.js';
+import type { TracepointSource } from './tracepoint-plan.js';
 
 const INSTRUCTION_BYTES = 15;
 /** The instruction, jmp [rip+0], the address behind it. */

@@ -9,9 +9,7 @@
 import { Directory, PeImage } from '../machine/pe/pe-image.js';
 import { BufferSource } from '../machine/pe/byte-source.js';
 import { readExports } from '../machine/pe/exports.js';
-import { readImports } from '../machine/pe/imports.js';
-import { pointNamed, type Point } from '../machine/points.js';
-import type { PlacedStop, TraceSource } from '../protocol/agent-rpc.js';
+import type { PlacedStop } from '../protocol/agent-rpc.js';
 import {
   ES_TP_MAX_RINGS,
   THUNK_BYTES,
@@ -22,7 +20,7 @@ import {
   TRACEPOINT_STATE,
 } from '../protocol/tracepoint-layout.js';
 import recorderImage from '../dist/tracepoints.dll';
-import { ForeignMemory, foreignNtdll, type ForeignModule } from './foreign-memory.js';
+import { ForeignMemory, foreignNtdll } from './foreign-memory.js';
 import { wineGetVersion } from './information-native.js';
 import {
   CloseHandle,
@@ -36,15 +34,17 @@ import {
 import type { Handle } from './native/memory.js';
 import { ntstatusError, plainError, win32Error } from './native/native-error.js';
 import { TraceSection } from './trace-section.js';
-import { chooseImports, describeSlot, writeThunk, type ImportSlot } from './tracepoint-slots.js';
 import {
-  isPlanned,
-  planStops,
-  TRAMPOLINE_BYTES,
-  writeTrampoline,
-  type PlannedStop,
-  type StopPlan,
-} from './tracepoint-stops.js';
+  pauseThread,
+  type Plan,
+  type PlannedSlot,
+  planTracepoints,
+  planWhenBound,
+  type TracedModule,
+  type TracepointSource,
+} from './tracepoint-plan.js';
+import { describeSlot, writeThunk } from './tracepoint-slots.js';
+import { isPlanned, TRAMPOLINE_BYTES, writeTrampoline, type PlannedStop, type StopPlan } from './tracepoint-stops.js';
 import {
   CreateRemoteThread,
   DUPLICATE_SAME_ACCESS,
@@ -60,14 +60,11 @@ import {
 } from './tracepoints-native.js';
 import { VirtualProtectEx } from './debug-native.js';
 
-export type TracepointSource = Extract<TraceSource, { type: 'tracepoints' }>;
-
 /** Thread creation, memory, handles, information, waiting. */
 const PROCESS_ACCESS = 0x0010_0000 | 0x400 | 0x40 | 0x20 | 0x10 | 0x8 | 0x2;
 const SYNCHRONIZE = 0x0010_0000;
 const PAGE = 4_096;
 const READY_TIMEOUT_MS = 5_000;
-const BOUND_TIMEOUT_MS = 5_000;
 /** Over the second that the recorder's thread itself gives to writers. */
 const RESTORE_TIMEOUT_MS = 3_000;
 const POLL_MS = 2;
@@ -83,16 +80,6 @@ const NTDLL_FUNCTIONS = [
   ...(['NtQueryInformationProcess', 'NtClose', 'RtlAddFunctionTable', 'NtDelayExecution'] as const),
   ...(['NtUnmapViewOfSection'] as const),
 ] as const;
-
-/** A module whose imports are recorded. */
-export interface TracedModule extends ForeignModule {
-  readonly size: number;
-}
-
-interface PlannedSlot extends ImportSlot {
-  readonly address: bigint;
-  readonly target: bigint;
-}
 
 /** Where everything lies in the process: recorder, thunks, trampolines, control, slots, in one allocation. */
 interface Placement {
@@ -120,9 +107,6 @@ interface Installed {
 }
 
 const roundUp = (value: number): number => Math.ceil(value / PAGE) * PAGE;
-const pause = (milliseconds: number): void =>
-  void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-
 export class Tracepoints {
   readonly section: TraceSection;
   readonly modules: readonly TracedModule[];
@@ -165,7 +149,11 @@ export class Tracepoints {
     if (process === 0) throw win32Error('OpenProcess', GetLastError(), `process ${source.process}`);
     try {
       const memory = new ForeignMemory(process);
-      return await place(memory, source, await (source.held === true ? planWhenBound : plan)(memory, source));
+      return await place(
+        memory,
+        source,
+        await (source.held === true ? planWhenBound : planTracepoints)(memory, source),
+      );
     } catch (error) {
       CloseHandle(process);
       throw error;
@@ -223,77 +211,9 @@ export class Tracepoints {
       if (state === TRACEPOINT_STATE.Ready) return;
       if (state === undefined) throw plainError('The process ended while its tracepoints were made');
       if (performance.now() > until) throw plainError('The process does not run: its tracepoints could not be made');
-      pause(POLL_MS);
+      pauseThread(POLL_MS);
     }
   }
-}
-
-/** Modules of the system itself lie in its folder; drivers of the system too. */
-const isOfSystem = (path: string): boolean =>
-  /^(?:\\\?\?\\)?[a-z]:\\windows\\/i.test(path) || path.startsWith('\\SystemRoot\\');
-
-interface Plan {
-  readonly modules: readonly TracedModule[];
-  readonly slots: readonly PlannedSlot[];
-  readonly stops: readonly StopPlan[];
-}
-
-/** @throws NativeError when there is nothing to record */
-async function plan(memory: ForeignMemory, source: TracepointSource): Promise<Plan> {
-  const { modules, slots } = await planSlots(memory, source);
-  const stops = await planStops(memory, source, new Set(slots.map(({ point }) => point.name)));
-  if (slots.length > 0 || stops.some(isPlanned)) return { modules, slots, stops };
-  const [refused] = stops.flatMap((stop) => ('why' in stop ? [stop.why] : []));
-  const where = modules.map(({ name }) => name).join(', ') || (source.modules ?? ['its own modules']).join(', ');
-  throw plainError(refused ?? `Nothing to record: no import of ${where} is one of the points`);
-}
-
-/** Of a process that was started a moment ago: when its loader has bound its imports. */
-async function planWhenBound(memory: ForeignMemory, source: TracepointSource): Promise<Plan> {
-  const until = performance.now() + BOUND_TIMEOUT_MS;
-  for (;;) {
-    try {
-      return await plan(memory, source);
-    } catch (error) {
-      if (performance.now() > until) throw error;
-    }
-    pause(POLL_MS);
-  }
-}
-
-async function planSlots(
-  memory: ForeignMemory,
-  { side, points, modules: wantedModules, stops = [] }: TracepointSource,
-): Promise<Omit<Plan, 'stops'>> {
-  // One record a call: where the function itself is stopped at, its import slots are left alone.
-  const stopped = new Set(stops.flatMap(({ point, always }) => (always ? [knownPoint(point, side).name] : [])));
-  const wanted = points === undefined ? undefined : new Set(points.map((name) => knownPoint(name, side).name));
-  const all = memory.modules();
-  const names = wantedModules?.map((name) => name.toLowerCase());
-  const chosen = all.filter(({ name, path }) => (names === undefined ? !isOfSystem(path) : names.includes(name)));
-  const modules: TracedModule[] = [];
-  const slots: PlannedSlot[] = [];
-  for (const module of chosen) {
-    const image = await PeImage.open(memory.image(module.base), 'memory');
-    modules.push({ ...module, size: image.headers.sizeOfImage });
-    for (const slot of chooseImports(await readImports(image), side, wanted).slots) {
-      if (stopped.has(slot.point.name)) continue;
-      const address = module.base + BigInt(slot.slotRva);
-      const target = memory.read(address, 8)?.readBigUInt64LE() ?? 0n;
-      // Until it is bound, an import slot holds an RVA.
-      if (target < BigInt(image.headers.sizeOfImage))
-        throw plainError(`The imports of ${module.name} are not bound yet`);
-      slots.push({ ...slot, address, target });
-    }
-  }
-  return { modules, slots };
-}
-
-function knownPoint(name: string, side: Point['side']): Point {
-  const point = pointNamed(name);
-  if (point === undefined) throw plainError(`${name} is not in the catalogue of points`);
-  if (point.side !== side) throw plainError(`${name} is a point of the ${point.side} side`);
-  return point;
 }
 
 interface Recorder {
