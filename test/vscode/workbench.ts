@@ -104,6 +104,12 @@ export class Workbench {
     await this.page.locator('.monaco-menu').waitFor({ state: 'detached' });
   }
 
+  /** Counts the marks before the lines of the editor that are drawn by this file of the extension. */
+  gutterMarks(file: string): () => Promise<number> {
+    const images = `[...document.querySelectorAll('.glyph-margin-widgets .cgmr')].map((mark) => getComputedStyle(mark).backgroundImage)`;
+    return async () => (await this.page.evaluate<string[]>(images)).filter((image) => image.includes(file)).length;
+  }
+
   /** Opens a file of the window's folder by its name. */
   async openFile(name: string): Promise<void> {
     await this.page.keyboard.press('Control+P');

