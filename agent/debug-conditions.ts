@@ -2,7 +2,7 @@
 import { type ConditionField, type FieldValue, fieldsOf, passes } from '../machine/conditions.js';
 import { type Point, POINTS } from '../machine/points.js';
 import type { X64Context } from '../machine/x64-context.js';
-import { objectPath } from '../trace/names.js';
+import { objectPath } from '../machine/object-names.js';
 import type { HandleObject } from '../protocol/agent-rpc.js';
 import { type CallObject, PointCall } from './debug-call.js';
 import type { Breakpoint } from './debug-breakpoints.js';

@@ -30,7 +30,7 @@ export type ServedStop =
 /** Space of a process for the agent's debugger, and how it is left. */
 interface Attached {
   readonly space: number;
-  leave(): Promise<void>;
+  readonly leave: () => Promise<void>;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Uses } from './model/signals.js';
 import { Fate } from './model/transitions.js';
 import { Outcome } from './model/waits.js';
 import { Evidence, Meeting } from './model/wakes.js';
-import { leafName, printable } from './names.js';
+import { leafName, printable } from '../machine/object-names.js';
 import { counted, moment, objectKind, objectName, programName, threadName } from './wording.js';
 
 export interface Finding {

@@ -5,7 +5,7 @@ import { Flag, Kind } from './model/records.js';
 import { FATE_WORDS, Fate } from './model/transitions.js';
 import { OUTCOME_WORDS, Outcome } from './model/waits.js';
 import { EVIDENCE_WORDS, Evidence, Meeting } from './model/wakes.js';
-import { leafName } from './names.js';
+import { leafName } from '../machine/object-names.js';
 import { aligned, counted, duration, moment, objectKind, objectName, programName, threadName } from './wording.js';
 
 export interface FlowStep {

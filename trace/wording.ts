@@ -1,7 +1,7 @@
 /** Words for times, threads and objects, the same in every report. */
 import type { TraceModel } from './model/model.js';
 import type { TraceObject } from './model/objects.js';
-import { printable } from './names.js';
+import { printable } from '../machine/object-names.js';
 
 /** "43.1 us": three figures at most, of ns. */
 export function duration(ns: number): string {

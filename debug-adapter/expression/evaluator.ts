@@ -39,7 +39,6 @@ import {
   size,
   strideOf,
   stringValue,
-  truth,
   wrapped,
 } from './arithmetic.js';
 import { ExpressionError } from './error.js';

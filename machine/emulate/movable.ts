@@ -1,6 +1,6 @@
 /** Which instructions do the same wherever they stand: those can be run from a copy, with a jump behind them. */
 import { CONTEXT_BYTES, X64Context } from '../x64-context.js';
-import { InstructionReader, NotEmulated } from './instruction-bytes.js';
+import { InstructionReader, NotEmulated, type OperandSize } from './instruction-bytes.js';
 
 /**
  * @param code 15 bytes, or all that can be read
@@ -39,14 +39,16 @@ function readMovable(reader: InstructionReader, opcode: number): boolean {
     case 0x80:
     case 0x83:
     case 0xc6:
-      return readOperand(reader) && reader.immediate(1) !== undefined;
+      return readOperand(reader, 1);
     case 0x81:
     case 0xc7:
-      return readOperand(reader) && reader.immediate(reader.size) !== undefined;
+      return readOperand(reader, reader.size);
     case 0x68:
-      return !reader.operand16 && reader.i32() !== undefined;
+      reader.i32();
+      return !reader.operand16;
     case 0x6a:
-      return reader.i8() !== undefined;
+      reader.i8();
+      return true;
     case 0x90:
       return true;
     default:
@@ -63,9 +65,13 @@ function readMovableOfTwoBytes(reader: InstructionReader, opcode: number): boole
   return known && readOperand(reader);
 }
 
-/** ModRM and what belongs to it. @returns whether it is not relative to the instruction */
-function readOperand(reader: InstructionReader): boolean {
+/**
+ * ModRM and what belongs to it, and an immediate of so many bytes behind it.
+ * @returns whether it is not relative to the instruction
+ */
+function readOperand(reader: InstructionReader, immediate?: OperandSize): boolean {
   const byte = reader.code[reader.length] ?? 0;
   reader.modRm(0);
+  if (immediate !== undefined) reader.immediate(immediate);
   return (byte & 0xc7) !== 5;
 }

@@ -2,7 +2,7 @@
 import { callerOf, type TraceModel } from '../model/model.js';
 import { Kind, type Gap } from '../model/records.js';
 import { Outcome } from '../model/waits.js';
-import { printable } from '../names.js';
+import { printable } from '../../machine/object-names.js';
 import { counted, duration, objectKind, objectName, programName, threadName } from '../wording.js';
 import type {
   CallColumns,

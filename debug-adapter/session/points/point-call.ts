@@ -7,7 +7,7 @@ import {
   type PointParameter,
 } from '../../../machine/points.js';
 import type { X64Context } from '../../../machine/x64-context.js';
-import { objectPath } from '../../../trace/names.js';
+import { objectPath } from '../../../machine/object-names.js';
 import type { MemoryAccess } from '../../variables/value.js';
 
 type MemoryReader = Pick<MemoryAccess, 'read'>;

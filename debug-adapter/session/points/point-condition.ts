@@ -1,7 +1,7 @@
 /** What is known of one call of a point beyond its objects, and whether a condition holds for it. */
 import { evaluateCondition, INFINITE_TIMEOUT, type Filter } from '../../../machine/conditions.js';
 import { parameterPosition } from '../../../machine/points.js';
-import { leafName } from '../../../trace/names.js';
+import { leafName } from '../../../machine/object-names.js';
 import type { X64Context } from '../../../machine/x64-context.js';
 import type { MemoryAccess } from '../../variables/value.js';
 import type { Inventory, SessionThread } from '../inventory.js';

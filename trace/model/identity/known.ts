@@ -1,6 +1,6 @@
 /** What is known of handles, addresses and names so far, and whose they are: common to all steps of identification. */
 import type { RecordingSource } from '../../recording.js';
-import { objectPath } from '../../names.js';
+import { objectPath } from '../../../machine/object-names.js';
 import { EpochTable, UnionFind, type Epoch, type Namespace } from '../epochs.js';
 import { Flag, Kind, type Gap, type RecordTable } from '../records.js';
 import type { Waits } from '../waits.js';

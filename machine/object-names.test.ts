@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { objectPath, printable } from './names.js';
+import { objectPath, printable } from './object-names.js';
 
 describe('names of objects', () => {
   it('are one path whichever side says it', () => {
