@@ -2,7 +2,14 @@
  * One debugged process: its memory as the program left it (bytes under our breakpoints are the original ones), its threads and its
  * modules. Runs on the debug thread.
  */
-import { CONTEXT, CONTEXT_ALL, CONTEXT_BYTES, CONTEXT_CONTROL, CONTEXT_INTEGER, X64Context } from '../machine/x64-context.js';
+import {
+  CONTEXT,
+  CONTEXT_ALL,
+  CONTEXT_BYTES,
+  CONTEXT_CONTROL,
+  CONTEXT_INTEGER,
+  X64Context,
+} from '../machine/x64-context.js';
 import { windowsBaseName } from '../machine/command-line.js';
 import type { DebugModule } from '../protocol/agent-debug.js';
 import {

@@ -253,10 +253,7 @@ export class KdEngine implements Engine {
     return this.#whileStopped(() => this.inventory.threadWaitingForAlert(space, threadId));
   }
 
-  startTracepoints(
-    requests: readonly TracepointRequest[],
-    options: TracepointOptions,
-  ): Promise<RunningTracepoints> {
+  startTracepoints(requests: readonly TracepointRequest[], options: TracepointOptions): Promise<RunningTracepoints> {
     const tracepoints = new KdTracepoints({
       inventory: this.inventory,
       registers: (processor) => this.#run.context(processor),

@@ -69,7 +69,8 @@ export class TraceSlots {
     slot.writeUInt16LE(record.kind, RECORD_OFFSET.kind);
     slot.writeUInt16LE(record.processor, RECORD_OFFSET.processor);
     slot.writeUInt8(ES_TRACE_IRQL_UNKNOWN, RECORD_OFFSET.irql);
-    const previous = record.previous === undefined ? ES_TRACE_PREVIOUS_UNKNOWN : Math.min(record.previous, MAX_PREVIOUS);
+    const previous =
+      record.previous === undefined ? ES_TRACE_PREVIOUS_UNKNOWN : Math.min(record.previous, MAX_PREVIOUS);
     slot.writeUInt8(previous, RECORD_OFFSET.previous);
     slot.writeUInt8(1, RECORD_OFFSET.slots);
     slot.writeUInt8(record.flags, RECORD_OFFSET.flags);

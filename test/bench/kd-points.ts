@@ -29,7 +29,7 @@ async function costOfRecording(place: number, name: string, kind: TraceKind): Pr
       onSources: () => undefined,
     });
     const until = async (count: number): Promise<void> => {
-      for (const end = performance.now() + WAIT_MS; records < count; ) {
+      for (const end = performance.now() + WAIT_MS; records < count;) {
         if (performance.now() > end) throw new Error(`${name} was recorded ${records} times in ${WAIT_MS} ms`);
         await new Promise((resolve) => setTimeout(resolve, 2));
       }
@@ -56,7 +56,11 @@ export const kdPoints: Benchmark = {
     try {
       const [trips, stops] = await costOfRecording(target.place, 'KeSetEvent', TraceKind.Set);
       // Waits of the application's system calls come along: two stops as well, but no record of the driver's.
-      const [tripsOfWaits, stopsOfWaits] = await costOfRecording(target.place, 'KeWaitForSingleObject', TraceKind.WaitEnd);
+      const [tripsOfWaits, stopsOfWaits] = await costOfRecording(
+        target.place,
+        'KeWaitForSingleObject',
+        TraceKind.WaitEnd,
+      );
       const wait = (2 * tripsOfWaits) / stopsOfWaits;
       return [
         figure('kd-round-trips-per-tracepoint', trips, 'round trips', 'lower', 4),

@@ -121,7 +121,9 @@ describe('points of the kernel engine', () => {
     // Nobody takes the worker's answer: it stays signaled from the first time on.
     const done = sets.filter(({ object }) => object === doneEvent).map(({ previous }) => previous);
     assert.ok(done.slice(1).every((previous) => previous === 1));
-    const waits = calls.filter(({ thread }) => thread === kernel.threads.find(({ name }) => name === 'EsWorker')?.threadId);
+    const waits = calls.filter(
+      ({ thread }) => thread === kernel.threads.find(({ name }) => name === 'EsWorker')?.threadId,
+    );
     const ends = waits.filter(({ kind }) => kind === TraceKind.WaitEnd);
     assert.ok(ends.every(({ object, status, duration }) => object === workEvent && status === 0 && duration > 0));
     assert.deepEqual(code(), before);

@@ -90,7 +90,7 @@ export class ObjectNamespace {
    */
   async pathOf(body: bigint): Promise<string | undefined> {
     const parts: string[] = [];
-    for (let at = body; at !== this.root && parts.length < MAX_DEPTH; ) {
+    for (let at = body; at !== this.root && parts.length < MAX_DEPTH;) {
       const header = await this.#header(at);
       const info = header === undefined ? undefined : await this.#nameInfo(header);
       const name = info === undefined ? undefined : await readUnicodeString(this.memory, info, NAME_TEXT);
