@@ -27,13 +27,15 @@ interface TableEntry {
 
 export class KdRequests {
   readonly #kernel: Kernel;
+  readonly #build: number;
   readonly #breakpoints: (TableEntry | undefined)[] = Array.from({ length: BREAKPOINT_SLOTS }, () => undefined);
   /** Processors whose context was read in this stop: SetContext wants that. */
   readonly #contextsRead = new Set<number>();
   #staged = new Uint8Array(MAX_CONTEXT_BYTES);
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, build: number = nt.BUILD) {
     this.#kernel = kernel;
+    this.#build = build;
   }
 
   newStop(): void {
@@ -196,7 +198,7 @@ export class KdRequests {
   #version(header: DataView): Answer {
     const kernel = this.#kernel;
     header.setUint16(16, 0x0f, true);
-    header.setUint16(18, nt.BUILD, true);
+    header.setUint16(18, this.#build, true);
     header.setUint8(20, 6);
     header.setUint8(21, 2);
     header.setUint16(22, 0x01 | 0x02 | 0x04, true);

@@ -31,6 +31,8 @@ export interface KdTargetOptions {
   readonly retransmitMs?: number;
   /** It runs already when the host comes: no stops at module loads. */
   readonly booted?: boolean;
+  /** What it says of its build, instead of the one that its layouts are of. */
+  readonly build?: number;
   readonly send: (bytes: Uint8Array) => void;
 }
 
@@ -76,7 +78,7 @@ export class KdTarget {
       onReset: () => this.#reportAgain(),
     });
     this.kernel = this.#makeKernel();
-    this.#requests = new KdRequests(this.kernel);
+    this.#requests = new KdRequests(this.kernel, this.#options.build);
   }
 
   get isStopped(): boolean {
@@ -116,7 +118,7 @@ export class KdTarget {
     this.#pending.length = 0;
     this.#link.restart();
     this.kernel = this.#makeKernel();
-    this.#requests = new KdRequests(this.kernel);
+    this.#requests = new KdRequests(this.kernel, this.#options.build);
     await this.start();
   }
 
