@@ -230,7 +230,9 @@ function callColumns(model: TraceModel): CallColumns {
   const first = firstRows(model.threads.length, records.count, threadOf);
   const time = new Float64Array(first.at(-1) ?? 0);
   const next = first.slice();
-  for (const record of model.order) {
+  const { order } = model;
+  for (let place = 0; place < order.length; place += 1) {
+    const record = order[place] ?? 0;
     const thread = threadOf(record);
     if (thread < 0) continue;
     const at = next[thread] ?? 0;

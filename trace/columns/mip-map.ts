@@ -108,8 +108,8 @@ export class TimeSums {
 export function densityOf(times: Float64Array, end: number, bins: number): Uint32Array {
   const counts = new Uint32Array(bins);
   const perNs = bins / Math.max(1, end);
-  for (const time of times) {
-    const bin = Math.min(bins - 1, Math.max(0, Math.floor(time * perNs)));
+  for (let row = 0; row < times.length; row += 1) {
+    const bin = Math.min(bins - 1, Math.max(0, Math.floor((times[row] ?? 0) * perNs)));
     counts[bin] = (counts[bin] ?? 0) + 1;
   }
   return counts;

@@ -2,16 +2,6 @@
 import type { Parts } from './model.js';
 import type { Wakes } from './wakes.js';
 
-export interface Edge {
-  readonly wait: number;
-  readonly object: number;
-  readonly signal: number;
-  readonly evidence: number;
-  readonly meeting: number;
-  readonly latency: number;
-  readonly candidates: readonly number[];
-}
-
 /** Columns that grow. */
 export class EdgeTable {
   #count = 0;
@@ -24,17 +14,22 @@ export class EdgeTable {
   /** By edge: of ambiguous ones alone. */
   readonly #candidates = new Map<number, readonly number[]>();
 
-  add(edge: Edge): void {
+  /** Columns of `Wakes`, in their order. */
+  add(wait: number, object: number, signal: number, evidence: number, meeting: number, latency: number): void {
     const at = this.#count;
     if (at === this.#wait.length) this.#grow();
     this.#count += 1;
-    this.#wait[at] = edge.wait;
-    this.#object[at] = edge.object;
-    this.#signal[at] = edge.signal;
-    this.#evidence[at] = edge.evidence;
-    this.#meeting[at] = edge.meeting;
-    this.#latency[at] = edge.latency;
-    if (edge.candidates.length > 0) this.#candidates.set(at, edge.candidates);
+    this.#wait[at] = wait;
+    this.#object[at] = object;
+    this.#signal[at] = signal;
+    this.#evidence[at] = evidence;
+    this.#meeting[at] = meeting;
+    this.#latency[at] = latency;
+  }
+
+  /** Records of the signals that the edge added last may come from. */
+  setCandidates(candidates: readonly number[]): void {
+    this.#candidates.set(this.#count - 1, candidates);
   }
 
   #grow(): void {
@@ -51,7 +46,7 @@ export class EdgeTable {
     const { order, ofWait } = this.#byWait(parts.waits.count);
     const candidates: number[] = [];
     const firstCandidate = new Uint32Array(count + 1);
-    for (let at = 0; at < count; at += 1) {
+    for (let at = 0; at < count && this.#candidates.size > 0; at += 1) {
       firstCandidate[at] = candidates.length;
       for (const candidate of this.#candidates.get(order[at] ?? 0) ?? []) candidates.push(candidate);
     }

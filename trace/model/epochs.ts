@@ -63,10 +63,15 @@ export class UnionFind {
   }
 }
 
+/** A power of two. */
+const RECENT = 64;
+
 export class EpochTable {
   readonly sets: UnionFind;
   readonly all: Epoch[] = [];
   readonly #byWord = new Map<number, Map<number, Epoch[]>>();
+  /** Those asked for last. */
+  readonly #recent = new Array<{ space: number; word: number; list: Epoch[] } | undefined>(RECENT);
   readonly #kind: Epoch['kind'];
   readonly #epochs: Epoch[];
 
@@ -110,6 +115,16 @@ export class EpochTable {
   }
 
   #list(space: number, word: number): Epoch[] {
+    // Handles are multiples of 4, and few objects are used at a time.
+    const place = (word / 4) & (RECENT - 1);
+    const recent = this.#recent[place];
+    if (recent !== undefined && recent.space === space && recent.word === word) return recent.list;
+    const list = this.#find(space, word);
+    this.#recent[place] = { space, word, list };
+    return list;
+  }
+
+  #find(space: number, word: number): Epoch[] {
     let words = this.#byWord.get(space);
     if (words === undefined) this.#byWord.set(space, (words = new Map<number, Epoch[]>()));
     let list = words.get(word);

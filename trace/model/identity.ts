@@ -4,7 +4,7 @@
  */
 import type { Epoch, Namespace, UnionFind } from './epochs.js';
 import { joinNames } from './identity/joins.js';
-import { Known, LIFECYCLE, type IdentityInput } from './identity/known.js';
+import { kindTable, Known, LIFECYCLE, type IdentityInput } from './identity/known.js';
 import { readLifecycle } from './identity/lifecycle.js';
 import { Kind, type Gap } from './records.js';
 
@@ -26,7 +26,7 @@ export interface Identity {
   readonly failed: ReadonlyMap<number, string>;
 }
 
-const OPERATES: ReadonlySet<number> = new Set([
+const OPERATES = kindTable([
   ...[Kind.Set, Kind.Pulse, Kind.Reset, Kind.Release, Kind.TimerSet, Kind.TimerCancel, Kind.TimerExpire],
   ...[Kind.Request, Kind.Name],
 ]);
@@ -81,14 +81,15 @@ class Identifier {
   #resolveUses(): void {
     const { table, order } = this.#known.in;
     const uncertainNodes = this.#uncertainByNode();
-    for (const record of order) {
+    for (let at = 0; at < order.length; at += 1) {
+      const record = order[at] ?? 0;
       const kind = table.kind[record] ?? 0;
-      if (OPERATES.has(kind) && (this.#known.nodeOf[record] ?? -1) < 0) {
+      if (OPERATES[kind] === 1 && (this.#known.nodeOf[record] ?? -1) < 0) {
         if ((table.object[record] ?? 0) === 0 || isInvalidHandle(table.status[record])) continue;
         const epoch = this.#known.use(record);
         this.#known.nodeOf[record] = epoch.node;
         this.#uncertain[record] = this.#known.end(record) > epoch.uncertainFrom ? 1 : 0;
-      } else if (LIFECYCLE.has(kind)) {
+      } else if (LIFECYCLE[kind] === 1) {
         const from = uncertainNodes.get(this.#known.nodeOf[record] ?? -1) ?? Infinity;
         this.#uncertain[record] = this.#known.end(record) > from ? 1 : 0;
       }

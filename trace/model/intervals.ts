@@ -21,23 +21,11 @@ export function chosen(
   { count, from, until }: Intervals,
   wanted: (row: number) => boolean,
 ): Intervals & { readonly rows: Uint32Array } {
-  let rows = 0;
-  for (let row = 0; row < count; row += 1) if (wanted(row)) rows += 1;
-  const kept = {
-    count: rows,
-    from: new Float64Array(rows),
-    until: new Float64Array(rows),
-    rows: new Uint32Array(rows),
-  };
-  let at = 0;
-  for (let row = 0; row < count && at < rows; row += 1) {
-    if (!wanted(row)) continue;
-    kept.from[at] = from[row] ?? 0;
-    kept.until[at] = until[row] ?? 0;
-    kept.rows[at] = row;
-    at += 1;
-  }
-  return kept;
+  const wantedRows = new Uint32Array(count);
+  let kept = 0;
+  for (let row = 0; row < count; row += 1) if (wanted(row)) wantedRows[kept++] = row;
+  const rows = wantedRows.slice(0, kept);
+  return { count: kept, from: permuted(from, rows), until: permuted(until, rows), rows };
 }
 
 export function joined(...parts: readonly Intervals[]): Intervals {

@@ -89,15 +89,21 @@ class Lists {
   /** For each value the rows that list it, ascending. */
   reversed(rows: number): Lists {
     const first = new Uint32Array(rows + 1);
-    for (const value of this.#values) first[value + 1] = (first[value + 1] ?? 0) + 1;
+    for (let at = 0; at < this.#values.length; at += 1) {
+      const behind = (this.#values[at] ?? 0) + 1;
+      first[behind] = (first[behind] ?? 0) + 1;
+    }
     for (let row = 0; row < rows; row += 1) first[row + 1] = (first[row + 1] ?? 0) + (first[row] ?? 0);
     const next = first.slice();
     const values = new Int32Array(this.#values.length);
+    let at = 0;
     for (let row = 0; row < this.#count.length; row += 1) {
-      for (let at = this.#first[row] ?? 0; at < (this.#first[row + 1] ?? 0); at += 1) {
+      const end = this.#first[row + 1] ?? 0;
+      for (; at < end; at += 1) {
         const value = this.#values[at] ?? 0;
-        values[next[value] ?? 0] = row;
-        next[value] = (next[value] ?? 0) + 1;
+        const place = next[value] ?? 0;
+        values[place] = row;
+        next[value] = place + 1;
       }
     }
     return new Lists(first, values);
@@ -117,11 +123,13 @@ class Lists {
   }
 
   remove(row: number, value: number): void {
-    const list = this.of(row);
-    const at = list.indexOf(value);
-    if (at < 0) return;
-    list.copyWithin(at, at + 1);
-    this.#count[row] = list.length - 1;
+    const values = this.#values;
+    let at = this.#first[row] ?? 0;
+    const last = at + this.count(row) - 1;
+    while (at <= last && values[at] !== value) at += 1;
+    if (at > last) return;
+    for (; at < last; at += 1) values[at] = values[at + 1] ?? 0;
+    this.#count[row] = this.count(row) - 1;
   }
 
   keepOnly(row: number, value: number): void {
@@ -186,7 +194,7 @@ class Graph {
     const tokens: number[] = [];
     for (let taker = this.#takers.count - 1; taker >= 0; taker -= 1) this.#settleTaker(taker, takers, tokens);
     for (let token = this.#tokens.count - 1; token >= 0; token -= 1) {
-      if (this.#tokens.mustBeTaken[token] === 1) tokens.push(token);
+      if (this.#tokens.mustBeTaken[token] === 1 && !this.#isSettled(token)) tokens.push(token);
     }
     for (;;) {
       const taker = takers.pop();
@@ -198,6 +206,11 @@ class Graph {
       if (token === undefined) return;
       this.#settleToken(token, takers, tokens);
     }
+  }
+
+  /** Taken for sure by the only one that can have taken it: nothing follows from it any more. */
+  #isSettled(token: number): boolean {
+    return this.#takersOf.count(token) === 1 && this.#decided[this.#takersOf.at(token, 0)] === token;
   }
 
   #settleTaker(taker: number, takers: number[], tokens: number[]): void {
@@ -214,6 +227,7 @@ class Graph {
 
   #assign(taker: number, token: number, takers: number[], tokens: number[]): void {
     this.#decided[taker] = token;
+    if (this.#tokensOf.count(taker) === 1 && this.#takersOf.count(token) === 1) return;
     for (let at = 0; at < this.#tokensOf.count(taker); at += 1) {
       const other = this.#tokensOf.at(taker, at);
       if (other === token) continue;
@@ -292,6 +306,7 @@ class Graph {
         continue;
       }
       // Tokens of one signal (a semaphore's) need not be told apart.
+      if (this.#tokensOf.count(taker) === 0) continue;
       const signals = this.#distinct(this.#tokensOf.of(taker));
       if (signals.length === 1) token[taker] = signals[0] ?? -1;
       else if (signals.length > 1) candidates.set(taker, signals);

@@ -52,6 +52,8 @@ interface Draft {
   readonly id: number;
   readonly paths: Set<string>;
   readonly sources: Set<number>;
+  /** Added last. */
+  lastSource: number;
   readonly names: ObjectName[];
   created: number;
   described: number;
@@ -67,23 +69,27 @@ export function collectObjects(parts: Parts): Catalogue {
   const { records, identity, waits, order } = parts;
   const drafts: Draft[] = [];
   const byRoot = new Map<number, Draft>();
+  const byNode: (Draft | undefined)[] = [];
   const draftOf = (node: number): Draft => {
+    let draft = byNode[node];
+    if (draft !== undefined) return draft;
     const root = identity.sets.find(node);
-    let draft = byRoot.get(root);
+    draft = byRoot.get(root);
     if (draft === undefined) {
       draft = emptyDraft(drafts.length);
       drafts.push(draft);
       byRoot.set(root, draft);
     }
-    return draft;
+    return (byNode[node] = draft);
   };
   const objectOf = new Int32Array(records.count).fill(-1);
-  for (const record of order) {
+  for (let at = 0; at < order.length; at += 1) {
+    const record = order[at] ?? 0;
     const node = identity.nodeOf[record] ?? -1;
     if (node < 0) continue;
     const draft = draftOf(node);
     objectOf[record] = draft.id;
-    draft.sources.add(records.source[record] ?? 0);
+    noteSource(draft, records.source[record] ?? 0);
     describe(parts, draft, record);
   }
   const waitObjects = new Int32Array(waits.words.length).fill(-1);
@@ -94,7 +100,7 @@ export function collectObjects(parts: Parts): Catalogue {
       if (node < 0) continue;
       const draft = draftOf(node);
       waitObjects[at] = draft.id;
-      draft.sources.add(waits.source[wait] ?? 0);
+      noteSource(draft, waits.source[wait] ?? 0);
     }
     if ((waits.beginRecord[wait] ?? -1) >= 0 && waits.objectCount[wait] === 1) {
       objectOf[waits.beginRecord[wait] ?? 0] = waitObjects[first] ?? -1;
@@ -108,6 +114,7 @@ const emptyDraft = (id: number): Draft => ({
   id,
   paths: new Set(),
   sources: new Set(),
+  lastSource: -1,
   names: [],
   created: -1,
   described: -1,
@@ -117,6 +124,12 @@ const emptyDraft = (id: number): Draft => ({
   signaled: false,
   told: ObjectType.Unknown,
 });
+
+function noteSource(draft: Draft, source: number): void {
+  if (draft.lastSource === source) return;
+  draft.lastSource = source;
+  draft.sources.add(source);
+}
 
 function describe(parts: Parts, draft: Draft, record: number): void {
   const { records } = parts;

@@ -6,7 +6,6 @@ export function ascending(keys: Float64Array): Uint32Array {
   const count = keys.length;
   let from: Uint32Array = new Uint32Array(count);
   let into: Uint32Array = new Uint32Array(count);
-  for (let index = 0; index < count; index += 1) from[index] = index;
   settleNeighbours(keys, from);
   let starts = runStarts(keys, from);
   while (starts.length > 2) {
@@ -24,24 +23,33 @@ export function ascending(keys: Float64Array): Uint32Array {
   return from;
 }
 
-/** Records of one ring are out of order by a few places (a call's entry is its key, its end its place). */
+/**
+ * Fills `order`. Records of one ring are out of order by a few places (a call's entry is its key, its end its place): those
+ * are put right here.
+ */
 function settleNeighbours(keys: Float64Array, order: Uint32Array): void {
-  for (let index = 1; index < order.length; index += 1) {
-    const moving = order[index] ?? 0;
-    const key = keys[moving] ?? 0;
+  // Key at the place before.
+  let before = -Infinity;
+  for (let index = 0; index < order.length; index += 1) {
+    const key = keys[index] ?? 0;
     let at = index;
-    while (at > 0 && index - at < 8 && (keys[order[at - 1] ?? 0] ?? 0) > key) {
-      order[at] = order[at - 1] ?? 0;
-      at -= 1;
-    }
-    order[at] = moving;
+    if (before > key) {
+      while (at > 0 && index - at < 8 && (keys[order[at - 1] ?? 0] ?? 0) > key) {
+        order[at] = order[at - 1] ?? 0;
+        at -= 1;
+      }
+    } else before = key;
+    order[at] = index;
   }
 }
 
 function runStarts(keys: Float64Array, order: Uint32Array): number[] {
   const starts = [0];
-  for (let index = 1; index < order.length; index += 1) {
-    if ((keys[order[index] ?? 0] ?? 0) < (keys[order[index - 1] ?? 0] ?? 0)) starts.push(index);
+  let before = -Infinity;
+  for (let index = 0; index < order.length; index += 1) {
+    const key = keys[order[index] ?? 0] ?? 0;
+    if (key < before) starts.push(index);
+    before = key;
   }
   starts.push(order.length);
   return starts;
@@ -57,12 +65,26 @@ function merge(
 ): void {
   let left = low;
   let right = middle;
-  for (let at = low; at < high; at += 1) {
-    const a = from[left] ?? 0;
-    const b = from[right] ?? 0;
-    const takeLeft = left < middle && (right >= high || (keys[a] ?? 0) <= (keys[b] ?? 0));
-    into[at] = takeLeft ? a : b;
-    if (takeLeft) left += 1;
-    else right += 1;
+  let at = low;
+  if (left < middle && right < high) {
+    let a = from[left] ?? 0;
+    let b = from[right] ?? 0;
+    let keyA = keys[a] ?? 0;
+    let keyB = keys[b] ?? 0;
+    for (;;) {
+      if (keyA <= keyB) {
+        into[at++] = a;
+        if (++left === middle) break;
+        a = from[left] ?? 0;
+        keyA = keys[a] ?? 0;
+      } else {
+        into[at++] = b;
+        if (++right === high) break;
+        b = from[right] ?? 0;
+        keyB = keys[b] ?? 0;
+      }
+    }
   }
+  into.set(from.subarray(left, middle), at);
+  into.set(from.subarray(right, high), at + middle - left);
 }

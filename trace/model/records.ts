@@ -249,16 +249,22 @@ class TableWriter {
   #readPlain(source: number, ring: number, cursor: RingCursor, lost: number): void {
     const run = cursor.rest();
     if (run === undefined || this.#base[source] === undefined) return;
-    const { view } = run;
-    let { slot, at } = run;
-    for (; at < view.byteLength; at += SLOT_BYTES, slot += 1) {
+    const slots = this.#takePlain(source, ring, run.slot, run.view, run.at, lost);
+    if (slots > 0) cursor.lost = lost;
+    cursor.advance(slots);
+  }
+
+  /** Returns how many. The loop is a function by itself so that the engine need not give up its code at each run's end. */
+  #takePlain(source: number, ring: number, first: number, view: DataView, begin: number, lost: number): number {
+    let slot = first;
+    for (let at = begin; at < view.byteLength; at += SLOT_BYTES) {
       const kind = view.getUint16(at + 52, true);
-      const plain = view.getUint8(at + 58) === 1 && view.getUint32(at + 60, true) === (slot + 1) % 0x1_0000_0000;
-      if (!plain || KNOWN[kind] !== 1 || view.getUint32(at + 48, true) !== lost) break;
+      if (view.getUint8(at + 58) !== 1 || view.getUint32(at + 60, true) !== (slot + 1) % 0x1_0000_0000) break;
+      if (KNOWN[kind] !== 1 || view.getUint32(at + 48, true) !== lost) break;
       this.#take(source, ring, slot, kind, view, at);
+      slot += 1;
     }
-    if (slot > run.slot) cursor.lost = lost;
-    cursor.advance(slot - run.slot);
+    return slot - first;
   }
 
   #beginSource(source: number, view: DataView, at: number): void {

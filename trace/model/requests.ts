@@ -22,13 +22,16 @@ export function linkRequests(parts: Parts, objectOf: Int32Array): RequestLinks {
   const ambiguous = new Set<number>();
   const uncertainty = (record: number): number => parts.clock.sources[records.source[record] ?? 0]?.uncertainty ?? 0;
   const completes: number[] = [];
-  for (const record of order) {
-    const id = records.argument[record] ?? 0;
-    if (records.kind[record] === Kind.Request) {
+  for (let at = 0; at < order.length; at += 1) {
+    const record = order[at] ?? 0;
+    const kind = records.kind[record] ?? 0;
+    if (kind === Kind.Complete) completes.push(record);
+    if (kind === Kind.Request) {
+      const id = records.argument[record] ?? 0;
       const list = open.get(id);
       if (list === undefined) open.set(id, [record]);
       else list.push(record);
-    } else if (records.kind[record] === Kind.Complete) completes.push(record);
+    }
   }
   for (const complete of completes) {
     const latest =

@@ -67,10 +67,10 @@ export function collectActivity(parts: Parts, catalogue: Catalogue, requests: Re
   const { takes, timeouts, unknownTakes } = collectUses(parts, catalogue, spans);
   return {
     of: (object) => ({
-      signals: laneOf(signals, object),
-      clears: laneOf(clears, object),
-      takes: laneOf(takes, object),
-      timeouts: laneOf(timeouts, object),
+      signals: operationsOf(signals, object),
+      clears: operationsOf(clears, object),
+      takes: usesOf(takes, object),
+      timeouts: usesOf(timeouts, object),
     }),
     unknownTakes,
     uncertainSpans: spans.bySource,
@@ -94,14 +94,33 @@ class UncertainSpans {
   }
 }
 
-function laneOf<T extends Operations | Uses>({ first, rows }: Lanes<T>, object: number): T {
+// No spread in what is read a million times: it gives objects of one type several shapes, and code made for one of them is
+// thrown away at the next.
+function operationsOf({ first, rows }: Lanes<Operations>, object: number): Operations {
   const from = first[object] ?? 0;
   const until = first[object + 1] ?? 0;
-  const columns = Object.entries(rows).map(([name, column]: [string, unknown]) => [
-    name,
-    typeof column === 'number' ? until - from : (column as Float64Array).subarray(from, until),
-  ]);
-  return Object.fromEntries(columns) as T;
+  return {
+    count: until - from,
+    from: rows.from.subarray(from, until),
+    until: rows.until.subarray(from, until),
+    record: rows.record.subarray(from, until),
+    kind: rows.kind.subarray(from, until),
+    previous: rows.previous.subarray(from, until),
+    uncertain: rows.uncertain.subarray(from, until),
+  };
+}
+
+function usesOf({ first, rows }: Lanes<Uses>, object: number): Uses {
+  const from = first[object] ?? 0;
+  const until = first[object + 1] ?? 0;
+  return {
+    count: until - from,
+    from: rows.from.subarray(from, until),
+    until: rows.until.subarray(from, until),
+    wait: rows.wait.subarray(from, until),
+    outcome: rows.outcome.subarray(from, until),
+    uncertain: rows.uncertain.subarray(from, until),
+  };
 }
 
 /** Where each lane begins, of counts that lie one place behind their lane; and a copy to count on. */
@@ -111,13 +130,22 @@ function beginnings(counts: Uint32Array): { readonly first: Uint32Array; readonl
 }
 
 const emptyOperations = (count: number): Operations => ({
-  ...{ count, from: new Float64Array(count), until: new Float64Array(count), record: new Int32Array(count) },
-  ...{ kind: new Uint8Array(count), previous: new Int16Array(count), uncertain: new Uint8Array(count) },
+  count,
+  from: new Float64Array(count),
+  until: new Float64Array(count),
+  record: new Int32Array(count),
+  kind: new Uint8Array(count),
+  previous: new Int16Array(count),
+  uncertain: new Uint8Array(count),
 });
 
 const emptyUses = (count: number): Uses => ({
-  ...{ count, from: new Float64Array(count), until: new Float64Array(count), wait: new Int32Array(count) },
-  ...{ outcome: new Uint8Array(count), uncertain: new Uint8Array(count) },
+  count,
+  from: new Float64Array(count),
+  until: new Float64Array(count),
+  wait: new Int32Array(count),
+  outcome: new Uint8Array(count),
+  uncertain: new Uint8Array(count),
 });
 
 /** Counts first, then fills: what there are many of gets arrays of the right size. */

@@ -142,7 +142,7 @@ function transitionOf(parts: Parts, record: number, fate: number, wipers: Readon
     case Kind.Pulse:
       return fate === Fate.Missed ? Transition.MissedPulse : Transition.Pulse;
     case Kind.Reset:
-      return wipers.has(record) ? Transition.Wipe : Transition.Reset;
+      return wipers.size > 0 && wipers.has(record) ? Transition.Wipe : Transition.Reset;
     case Kind.Release:
       return Transition.Release;
     case Kind.TimerExpire:
@@ -260,12 +260,14 @@ function statesAfter(parts: Parts, { objects }: Catalogue, steps: Steps, wakes: 
   for (const object of objects) {
     const initial = object.initiallySet;
     let state: number = initial === undefined ? State.Unknown : initial ? State.Signaled : State.NotSignaled;
-    const count = new SemaphoreCount(parts, object);
-    for (let row = steps.first[object.id] ?? 0; row < (steps.first[object.id + 1] ?? 0); row += 1) {
+    const count = isCounted(object) ? new SemaphoreCount(parts, object) : undefined;
+    const mayKeep = wakes.kept.size > 0;
+    const until = steps.first[object.id + 1] ?? 0;
+    for (let row = steps.first[object.id] ?? 0; row < until; row += 1) {
       const kind = (steps.kind[row] ?? 0) as Transition;
       const record = steps.record[row] ?? -1;
-      const kept = record >= 0 && wakes.kept.has(record);
-      states[row] = state = count.after(kind, record) ?? (kept ? state : stateAfter(kind, state));
+      const kept = mayKeep && record >= 0 && wakes.kept.has(record);
+      states[row] = state = count?.after(kind, record) ?? (kept ? state : stateAfter(kind, state));
     }
   }
   return states;
@@ -274,18 +276,15 @@ function statesAfter(parts: Parts, { objects }: Catalogue, steps: Steps, wakes: 
 /** A semaphore's count, as far as it is known: a create tells whether there is any, a release how many there were. */
 class SemaphoreCount {
   readonly #parts: Parts;
-  readonly #counts: boolean;
   #count: number | undefined;
 
-  constructor(parts: Parts, object: TraceObject | undefined) {
+  constructor(parts: Parts, object: TraceObject) {
     this.#parts = parts;
-    this.#counts = object !== undefined && isCounted(object);
-    this.#count = object?.initiallySet === false ? 0 : undefined;
+    this.#count = object.initiallySet === false ? 0 : undefined;
   }
 
-  /** State after a step; undefined when this is no semaphore, or the step does not change it. */
+  /** State after a step; undefined when the step does not change it. */
   after(kind: Transition, record: number): number | undefined {
-    if (!this.#counts) return undefined;
     if (kind === Transition.Release) {
       const { records } = this.#parts;
       const previous = records.previous[record] ?? UNKNOWN_BYTE;
@@ -332,9 +331,15 @@ function stateAfter(kind: Transition, before: number): number {
 function countObject(activity: ObjectActivity, edges: Uint32Array, wakes: Wakes, fate: Uint8Array): Counters {
   const { signals, takes, timeouts } = activity;
   const fates = new Uint32Array(FATE_WORDS.length);
-  for (const record of signals.record) fates[fate[record] ?? 0] = (fates[fate[record] ?? 0] ?? 0) + 1;
+  for (let row = 0; row < signals.count; row += 1) {
+    const became = fate[signals.record[row] ?? 0] ?? 0;
+    fates[became] = (fates[became] ?? 0) + 1;
+  }
   const outcomes = new Uint32Array(OUTCOME_WORDS.length);
-  for (const outcome of takes.outcome) outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  for (let row = 0; row < takes.count; row += 1) {
+    const outcome = takes.outcome[row] ?? 0;
+    outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+  }
   const of = (wanted: Fate): number => fates[wanted] ?? 0;
   return {
     signals: signals.count,
@@ -356,7 +361,8 @@ function countObject(activity: ObjectActivity, edges: Uint32Array, wakes: Wakes,
 function latenciesOf(edges: Uint32Array, { evidence, latency }: Wakes): Float64Array {
   const values = new Float64Array(edges.length);
   let count = 0;
-  for (const edge of edges) {
+  for (let at = 0; at < edges.length; at += 1) {
+    const edge = edges[at] ?? 0;
     const value = latency[edge] ?? NaN;
     if (evidence[edge] !== Evidence.Ambiguous && !Number.isNaN(value)) values[count++] = value;
   }

@@ -89,18 +89,25 @@ class Rows {
 
 /** `order`: records by time. `threadOf`: thread ordinals by record. */
 export function pairWaits(table: RecordTable, order: Uint32Array, threadOf: Uint32Array): Waits {
-  const rows = new Rows(table.kind.reduce((sum, kind) => sum + (isOfWait(kind) ? 1 : 0), 0));
+  const rows = new Rows(countOfWaits(table));
   /** Stacks by thread. */
   const open: (number[] | undefined)[] = [];
-  for (const record of order) {
-    const kind = table.kind[record];
-    if (kind === undefined || !isOfWait(kind)) continue;
+  for (let at = 0; at < order.length; at += 1) {
+    const record = order[at] ?? 0;
+    const kind = table.kind[record] ?? 0;
+    if (!isOfWait(kind)) continue;
     const thread = threadOf[record] ?? 0;
     const stack = (open[thread] ??= []);
     if (kind === Kind.WaitBegin) beginWait(table, rows, stack, record);
     else endWait(table, rows, stack, record);
   }
   return columns(table, rows, threadOf);
+}
+
+function countOfWaits({ count, kind }: RecordTable): number {
+  let found = 0;
+  for (let record = 0; record < count; record += 1) if (isOfWait(kind[record] ?? 0)) found += 1;
+  return found;
 }
 
 const isOfWait = (kind: number): boolean => kind === Kind.WaitBegin || kind === Kind.WaitEnd;
@@ -144,10 +151,10 @@ function columns(table: RecordTable, rows: Rows, threadOf: Uint32Array): Waits {
   const { count } = rows;
   const waits = {
     count,
-    begin: rows.begin.slice(0, count),
-    end: rows.end.slice(0, count),
-    beginRecord: rows.beginRecord.slice(0, count),
-    endRecord: rows.endRecord.slice(0, count),
+    begin: rows.begin.subarray(0, count),
+    end: rows.end.subarray(0, count),
+    beginRecord: rows.beginRecord.subarray(0, count),
+    endRecord: rows.endRecord.subarray(0, count),
     thread: new Uint32Array(count),
     source: new Uint8Array(count),
     outcome: new Uint8Array(count),
@@ -165,7 +172,7 @@ function columns(table: RecordTable, rows: Rows, threadOf: Uint32Array): Waits {
     const begin = waits.beginRecord[wait] ?? -1;
     const end = waits.endRecord[wait] ?? -1;
     const any = begin >= 0 ? begin : end;
-    const list = begin >= 0 ? table.lists.get(begin) : undefined;
+    const list = begin >= 0 && table.lists.size > 0 ? table.lists.get(begin) : undefined;
     const only = table.object[any] ?? 0;
     waits.first[wait] = next;
     if (list !== undefined) for (const word of list) words[next++] = word;
@@ -184,5 +191,5 @@ function columns(table: RecordTable, rows: Rows, threadOf: Uint32Array): Waits {
     waits.outcome[wait] = outcome;
     waits.index[wait] = waits.all[wait] === 1 ? -1 : index;
   }
-  return { ...waits, words: words.slice(0, next) };
+  return { ...waits, words: words.subarray(0, next) };
 }

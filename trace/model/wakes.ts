@@ -1,5 +1,5 @@
 /** Wake edges: for each satisfied wait and each object that it took, the signal that did it, with its evidence. */
-import { EdgeTable, type Edge } from './edge-table.js';
+import { EdgeTable } from './edge-table.js';
 import { chosen, IntervalIndex, intervalsOf, joined, type Intervals } from './intervals.js';
 import {
   MAX_CANDIDATES,
@@ -184,11 +184,8 @@ class ObjectMatcher {
         takers.uncertain[taker] !== 1 &&
         !ownerUnknown &&
         (token < 0 || (tokens.doubtful[token] !== 1 && !this.#expiryOnly(tokens, token)));
-      edges.add(
-        token < 0
-          ? this.#openEdge(takers, taker, tokens, matches)
-          : this.#edge(takers, taker, tokens, token, sure ? Evidence.Seen : Evidence.Inferred),
-      );
+      if (token < 0) this.#addOpen(edges, takers, taker, tokens, matches);
+      else this.#add(edges, takers, taker, tokens, token, sure ? Evidence.Seen : Evidence.Inferred);
     }
   }
 
@@ -293,26 +290,24 @@ class ObjectMatcher {
 
   #tokens(oneToOne: boolean): DoubtfulTokens {
     const { signals } = this.#own;
-    const rows: number[] = [];
-    for (let row = 0; row < signals.count; row += 1) {
-      const record = signals.record[row] ?? 0;
-      if (this.#ownership?.kept.has(record) === true) continue;
-      if (foundSignaled(signals, row) || this.#coalesced.has(record)) continue;
-      for (let unit = oneToOne ? this.#unitsOf(row) : 1; unit > 0; unit -= 1) rows.push(row);
-    }
+    const rows = this.#rowsOfTokens(oneToOne);
     const initial = this.#object.initiallySet === true ? 1 : 0;
     const count = rows.length + initial;
     const tokens = {
-      ...{ count, from: new Float64Array(count), until: new Float64Array(count), record: new Int32Array(count) },
-      ...{ mustBeTaken: new Uint8Array(count), doubtful: new Uint8Array(count) },
+      count,
+      from: new Float64Array(count),
+      until: new Float64Array(count),
+      record: new Int32Array(count),
+      mustBeTaken: new Uint8Array(count),
+      doubtful: new Uint8Array(count),
     };
     if (initial === 1) {
       tokens.record[0] = -1;
       tokens.from[0] = -Infinity;
       tokens.until[0] = this.#zeros.earliestEndAfter(-Infinity);
     }
-    rows.forEach((row, at) => {
-      const token = at + initial;
+    for (let token = initial; token < count; token += 1) {
+      const row = rows[token - initial] ?? 0;
       const isPulse = signals.kind[row] === Kind.Pulse;
       const until = isPulse ? (signals.until[row] ?? 0) : this.#gone(row);
       tokens.record[token] = signals.record[row] ?? 0;
@@ -321,8 +316,24 @@ class ObjectMatcher {
       tokens.until[token] = until;
       tokens.mustBeTaken[token] = oneToOne && !isPulse && this.#mustBeTaken(row, until) ? 1 : 0;
       tokens.doubtful[token] = signals.uncertain[row] ?? 0;
-    });
+    }
     return tokens;
+  }
+
+  /** Row of the signal by token. */
+  #rowsOfTokens(oneToOne: boolean): Uint32Array {
+    const { signals } = this.#own;
+    const kept = this.#ownership?.kept ?? NONE;
+    const perSignal = oneToOne && this.#object.type === 'semaphore' ? MAX_UNITS : 1;
+    const rows = new Uint32Array(signals.count * perSignal);
+    let count = 0;
+    for (let row = 0; row < signals.count; row += 1) {
+      const record = signals.record[row] ?? 0;
+      if (foundSignaled(signals, row) || (kept.size > 0 && kept.has(record))) continue;
+      if (this.#coalesced.size > 0 && this.#coalesced.has(record)) continue;
+      for (let unit = perSignal === 1 ? 1 : this.#unitsOf(row); unit > 0; unit -= 1) rows[count++] = row;
+    }
+    return rows.subarray(0, count);
   }
 
   /** Until when what a signal made can have been there. A timer that was set has yet to expire: only a new setting ends that. */
@@ -351,7 +362,7 @@ class ObjectMatcher {
     return !this.#clears.any(from[row] ?? 0, until) && !this.#unseenTakers.any(from[row] ?? 0, until);
   }
 
-  #edge(takers: Takers, taker: number, tokens: Tokens, token: number, evidence: Evidence): Edge {
+  #add(edges: EdgeTable, takers: Takers, taker: number, tokens: Tokens, token: number, evidence: Evidence): void {
     const { records, waits } = this.#parts;
     const wait = takers.wait[taker] ?? 0;
     const signal = tokens.record[token] ?? -1;
@@ -359,18 +370,16 @@ class ObjectMatcher {
     // From the setting of a timer to its expiry is no latency.
     const measured = signal >= 0 && meeting !== Meeting.FoundSignaled && !this.#expiryOnly(tokens, token);
     const latency = measured ? (waits.end[wait] ?? NaN) - (records.time[signal] ?? NaN) : NaN;
-    return { wait, object: this.#object.id, signal, evidence, meeting, latency, candidates: NO_CANDIDATES };
+    edges.add(wait, this.#object.id, signal, evidence, meeting, latency);
   }
 
   /** To a wait whose signal is not decided, or was not recorded. */
-  #openEdge(takers: Takers, taker: number, { record }: Tokens, matches: Matches): Edge {
+  #addOpen(edges: EdgeTable, takers: Takers, taker: number, { record }: Tokens, matches: Matches): void {
     const fitting = matches.candidates.get(taker) ?? NO_CANDIDATES;
     const candidates = fitting.map((token) => record[token] ?? -1).filter((signal) => signal >= 0);
-    return {
-      ...{ wait: takers.wait[taker] ?? 0, object: this.#object.id, signal: -1 },
-      evidence: fitting.length === 0 ? Evidence.Unseen : Evidence.Ambiguous,
-      ...{ meeting: Meeting.Unknown, latency: NaN, candidates: candidates.slice(0, MAX_CANDIDATES) },
-    };
+    const evidence = fitting.length === 0 ? Evidence.Unseen : Evidence.Ambiguous;
+    edges.add(takers.wait[taker] ?? 0, this.#object.id, -1, evidence, Meeting.Unknown, NaN);
+    if (candidates.length > 0) edges.setCandidates(candidates.slice(0, MAX_CANDIDATES));
   }
 
   #meeting(begin: number, signal: number, from: number): number {
@@ -397,3 +406,4 @@ export const foundSignaled = ({ kind, previous }: Operations, row: number): bool
   kind[row] !== Kind.Release && (previous[row] ?? 0) > 0;
 
 const NO_CANDIDATES: readonly number[] = [];
+const NONE: ReadonlySet<number> = new Set();

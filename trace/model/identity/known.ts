@@ -16,14 +16,15 @@ export interface IdentityInput {
   readonly uncertainty: readonly number[];
 }
 
-export const LIFECYCLE: ReadonlySet<number> = new Set([
-  Kind.Create,
-  Kind.Open,
-  Kind.Reference,
-  Kind.Dereference,
-  Kind.Duplicate,
-  Kind.Close,
-  Kind.Initialize,
+/** 1 at each of the kinds: asked for every record. */
+export const kindTable = (kinds: readonly number[]): Uint8Array => {
+  const table = new Uint8Array(256);
+  for (const kind of kinds) table[kind] = 1;
+  return table;
+};
+
+export const LIFECYCLE = kindTable([
+  ...[Kind.Create, Kind.Open, Kind.Reference, Kind.Dereference, Kind.Duplicate, Kind.Close, Kind.Initialize],
 ]);
 
 /** A driver's calibrations bear the process that holds kernel handles: System, or the driver host under Wine. */

@@ -39,7 +39,10 @@ class LifecycleReader {
   #lifecycle(): number[] {
     const { table, order } = this.#known.in;
     const records: number[] = [];
-    for (const record of order) if (LIFECYCLE.has(table.kind[record] ?? 0)) records.push(record);
+    for (let at = 0; at < order.length; at += 1) {
+      const record = order[at] ?? 0;
+      if (LIFECYCLE[table.kind[record] ?? 0] === 1) records.push(record);
+    }
     const moment = (record: number): number =>
       (table.time[record] ?? 0) + (this.#isBegin(record) ? (table.duration[record] ?? 0) : 0);
     return records.sort((a, b) => moment(a) - moment(b));
