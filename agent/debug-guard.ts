@@ -4,7 +4,7 @@
  * is ended, as it would be with the agent; the rest is put back and goes on.
  */
 import { spawn } from 'node:child_process';
-import { ContinueDebugEvent, DBG_CONTINUE, OpenThread } from './debug-native.js';
+import { ContinueDebugEvent, DBG_CONTINUE, NtResumeProcess, OpenThread } from './debug-native.js';
 import { closeHandle, DebugObject } from './debug-events.js';
 import { DebugLoop } from './debug-loop.js';
 import { DebuggedThread } from './debug-process.js';
@@ -118,8 +118,11 @@ function leave(
     return;
   }
   const process = loop.addProcess(processId, handle, `process ${processId}`);
-  process.frozen = (flags & HELD) !== 0;
   process.freeze();
+  if ((flags & HELD) !== 0) {
+    // The agent's own hold, if it came to it: ours is there.
+    NtResumeProcess(handle);
+  }
   for (const row of rows) {
     if (row.kind === RowKind.Int3) {
       process.adoptPatch(row.value, row.flags);

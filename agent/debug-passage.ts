@@ -36,7 +36,12 @@ export class Passage {
       }
     } else {
       thread.passOnce = undefined;
+      const before = context.copy();
       if (this.emulate(thread, context)) {
+        if (thread.process.table.taking && context.rip === before.rip + 1n) {
+          // Behind one byte it stands where the INT3 left it: a guard could not tell whether it has run.
+          thread.writeContext(before, CONTEXT_CONTROL);
+        }
         thread.writeContext(context, CODE_CONTEXT);
       } else {
         this.hardwareSteps.begin(thread, context, true);

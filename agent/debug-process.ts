@@ -83,9 +83,15 @@ export class DebuggedThread {
     this.process.table.taking = false;
   }
 
+  /** Noted first: to resume one that is not held does nothing, one that is held unnoted would be so for ever. */
   hold(): void {
-    if (!this.held && SuspendThread(this.handle) !== SUSPEND_FAILED) {
-      this.held = true;
+    if (this.held) {
+      return;
+    }
+    this.held = true;
+    this.#note();
+    if (SuspendThread(this.handle) === SUSPEND_FAILED) {
+      this.held = false;
       this.#note();
     }
   }
@@ -321,10 +327,15 @@ export class DebuggedProcess {
 
   // ---- holding
 
+  /** Noted first, like what holds a thread. */
   freeze(): void {
-    if (!this.frozen && NtSuspendProcess(this.handle) >= 0) {
-      this.frozen = true;
-      this.table.setFlags(this.#row, HELD);
+    if (this.frozen) {
+      return;
+    }
+    this.table.setFlags(this.#row, HELD);
+    this.frozen = NtSuspendProcess(this.handle) >= 0;
+    if (!this.frozen) {
+      this.table.setFlags(this.#row, 0);
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * What the debug thread has put into other processes, in memory that the guard shares (debug-guard.ts): INT3s with the bytes under them,
- * and what is held. It is written before the thing is done and cleared after it is undone, so that it is true whenever the agent dies.
+ * and what is held. It is written before the thing is done and cleared after it is undone: whatever there is when the agent dies is in it.
  */
 import { randomBytes } from 'node:crypto';
 import { GetLastError } from './native/common-native.js';
