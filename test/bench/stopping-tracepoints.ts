@@ -22,7 +22,7 @@ const LOOP_MS = 3_000;
 const DELAY_MS = 2_000;
 const GDB = '/usr/bin/gdb';
 /** Of one run of the peer. */
-const GDB_TIMEOUT_MS = 90_000;
+const GDB_TIMEOUT_MS = 20_000;
 const PROGRAM = 'C:\\eventscope\\tmp\\stop_points.exe';
 
 const OUTPUT = 'C:\\eventscope\\tmp\\stop_points.txt';
