@@ -1,4 +1,5 @@
 /** Streams of bytes that KDCOM runs over: Unix socket, named pipe, TCP, serial port. Each one opening; the carrier opens again. */
+import { stat } from 'node:fs/promises';
 import { createConnection, type NetConnectOpts, type Socket } from 'node:net';
 import { CancelledError, EventscopeError } from '../../../protocol/errors.js';
 import type { KdAddress } from './address.js';
@@ -75,7 +76,8 @@ function openSocket(options: NetConnectOpts, signal: AbortSignal): Promise<ByteS
 interface SerialPortLike {
   open(done: (error: Error | null) => void): void;
   write(data: Buffer): boolean;
-  close(): void;
+  /** Without `done` a port that is closed already answers with another 'error'. */
+  close(done: (error: Error | null) => void): void;
   on(event: 'data', listener: (data: Buffer) => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
   on(event: 'close', listener: (error?: Error | null) => void): void;
@@ -83,6 +85,9 @@ interface SerialPortLike {
 interface SerialPortModule {
   readonly SerialPort: new (options: { path: string; baudRate: number; autoOpen: false }) => SerialPortLike;
 }
+
+/** A cable that is pulled is noticed within this time. */
+const DEVICE_LOOK_MS = 500;
 
 async function openSerial(path: string, baudRate: number, signal: AbortSignal): Promise<ByteStream> {
   let module: SerialPortModule;
@@ -105,21 +110,43 @@ async function openSerial(path: string, baudRate: number, signal: AbortSignal): 
       else reject(error);
     });
   });
+  const opened = await deviceAt(path);
+  let watch: NodeJS.Timeout | undefined;
   return {
     start: (events) => {
-      let failure: Error | undefined;
+      let isOver = false;
+      const end = (error: Error | undefined): void => {
+        if (isOver) return;
+        isOver = true;
+        clearInterval(watch);
+        events.closed(error);
+      };
+      const look = async (): Promise<void> => {
+        if ((await deviceAt(path)) === opened || isOver) return;
+        port.close(() => undefined);
+        end(new Error(`${path} was unplugged`));
+      };
+      // A terminal that was hung up reads as empty for ever: serialport then reads on and on, and tells nobody.
+      if (opened !== undefined) watch = setInterval(() => void look(), DEVICE_LOOK_MS);
       port.on('data', (data) => events.data(data));
-      port.on('error', (error) => {
-        failure = error;
-        port.close();
-      });
-      port.on('close', (error) => events.closed(error ?? failure));
+      port.on('error', (error) => port.close(() => end(error)));
+      port.on('close', (error) => end(error ?? undefined));
     },
     write: (bytes) => {
       port.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
     },
-    close: () => port.close(),
+    close: () => {
+      clearInterval(watch);
+      port.close(() => undefined);
+    },
   };
+}
+
+/** Which device a path names now; undefined where there is none, or none that has a place in the file system (COM ports). */
+async function deviceAt(path: string): Promise<string | undefined> {
+  if (process.platform === 'win32') return undefined;
+  const found = await stat(path).catch(() => undefined);
+  return found === undefined ? undefined : `${found.dev}/${found.ino}/${found.rdev}`;
 }
 
 /** How to open what an address names. */
