@@ -107,30 +107,20 @@ export async function fetchNodeForWindows(
 
 /** @returns the integrity of what came */
 async function download(url: URL, file: string, operation: Operation): Promise<string> {
-  const silence = new AbortController();
-  const signal = AbortSignal.any([operation.signal, silence.signal]);
-  const timer = setTimeout(() => silence.abort(new Error(`no answer for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+  const end = new AbortController();
+  const cancel = (): void => end.abort(new CancelledError());
+  operation.signal.addEventListener('abort', cancel, { once: true });
+  if (operation.signal.aborted) cancel();
+  const timer = setTimeout(() => end.abort(new Error(`no answer for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+  // VS Code puts its own fetch in the place of Node's: a body that stands still there does not end with its signal.
+  const ended = new Promise<never>((_resolve, reject) => {
+    const stop = (): void => reject(asError(end.signal.reason));
+    if (end.signal.aborted) stop();
+    else end.signal.addEventListener('abort', stop, { once: true });
+  });
+  ended.catch(() => undefined);
   try {
-    const answer = await fetch(url, { signal });
-    if (!answer.ok || answer.body === null) throw new Error(`it answered ${answer.status} ${answer.statusText}`.trim());
-    const total = Number(answer.headers.get('content-length') ?? 0);
-    const hash = createHash('sha512');
-    let taken = 0;
-    let shown = -1;
-    const check = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        timer.refresh();
-        hash.update(chunk);
-        taken += chunk.length;
-        const percent = total > 0 ? Math.floor((taken / total) * 20) * 5 : -1;
-        if (percent !== shown) operation.progress(`Fetching Node for Windows (${percent} %)`);
-        shown = percent;
-        if (taken > LIMIT_BYTES) done(new Error(`it sent more than ${LIMIT_BYTES} bytes`));
-        else done(null, chunk);
-      },
-    });
-    await pipeline(Readable.fromWeb(answer.body), check, createWriteStream(file), { signal });
-    return `sha512-${hash.digest('base64')}`;
+    return await Promise.race([receive(url, file, operation, end.signal, () => timer.refresh()), ended]);
   } catch (error) {
     if (operation.signal.aborted) throw new CancelledError();
     throw new EventscopeError({
@@ -142,7 +132,37 @@ async function download(url: URL, file: string, operation: Operation): Promise<s
     });
   } finally {
     clearTimeout(timer);
+    operation.signal.removeEventListener('abort', cancel);
   }
+}
+
+async function receive(
+  url: URL,
+  file: string,
+  operation: Operation,
+  signal: AbortSignal,
+  came: () => void,
+): Promise<string> {
+  const answer = await fetch(url, { signal });
+  if (!answer.ok || answer.body === null) throw new Error(`it answered ${answer.status} ${answer.statusText}`.trim());
+  const total = Number(answer.headers.get('content-length') ?? 0);
+  const hash = createHash('sha512');
+  let taken = 0;
+  let shown = -1;
+  const check = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      came();
+      hash.update(chunk);
+      taken += chunk.length;
+      const percent = total > 0 ? Math.floor((taken / total) * 20) * 5 : -1;
+      if (percent !== shown) operation.progress(`Fetching Node for Windows (${percent} %)`);
+      shown = percent;
+      if (taken > LIMIT_BYTES) done(new Error(`it sent more than ${LIMIT_BYTES} bytes`));
+      else done(null, chunk);
+    },
+  });
+  await pipeline(Readable.fromWeb(answer.body), check, createWriteStream(file), { signal });
+  return `sha512-${hash.digest('base64')}`;
 }
 
 /** fetch() hides its reason behind "fetch failed". */

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openTestWindow } from './test-window.js';
 import { TimelinePanel } from './timeline-panel.js';
-import { type Workbench, WORK_TIMEOUT_MS } from './workbench.js';
+import { becomes, type Workbench, WORK_TIMEOUT_MS } from './workbench.js';
 
 /** Signals from a DPC and waits of the application. */
 const RUN = 'signals --type synchronization --from dpc --count 20 --period 50';
@@ -68,6 +68,6 @@ describe('timeline end to end', function () {
     await workbench.contributed();
     await panel.summary.filter({ hasText: summary }).waitFor({ timeout: WORK_TIMEOUT_MS });
     await panel.drawn();
-    assert.equal(await panel.detail.innerText(), detail);
+    await becomes(() => panel.detail.innerText(), detail);
   });
 });

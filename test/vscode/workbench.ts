@@ -1,4 +1,6 @@
 /** The workbench as a person uses it: by what is shown, never by fixed times. */
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { Locator, Page } from 'playwright-core';
 
 /** Of something that the extension does with a target. */
@@ -120,5 +122,16 @@ export class Workbench {
 
   async closeNotifications(): Promise<void> {
     await this.command('Notifications: Clear All Notifications');
+  }
+}
+
+/** Until what is read is as wanted; fails with what it is at the end of the time. */
+export async function becomes<T>(read: () => Promise<T>, wanted: T): Promise<void> {
+  const end = performance.now() + WORK_TIMEOUT_MS / 2;
+  for (;;) {
+    const found = await read();
+    if (isDeepStrictEqual(found, wanted)) return;
+    if (performance.now() > end) assert.deepEqual(found, wanted);
+    await new Promise((next) => setTimeout(next, 100));
   }
 }
