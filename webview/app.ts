@@ -224,9 +224,15 @@ export class App {
     this.#resting = setTimeout(() => this.#fillPanels(), REST);
   }
 
-  /** At once, for the page may be taken away at any time; while much changes, now and then and at the end. */
+  /**
+   * At once, for the page may be taken away at any time; while much changes, now and then and at the end. Another selection is not one of
+   * many changes: somebody made it.
+   */
   #keepState(): void {
-    if (this.#keeping === undefined) {
+    const selection = this.#timeline?.selection;
+    if (this.#keeping === undefined || selection !== this.#keptSelection) {
+      this.#keptSelection = selection;
+      clearTimeout(this.#keeping);
       // When who changed it is done.
       queueMicrotask(() => this.#sendState());
       this.#keeping = setTimeout(() => {
@@ -236,6 +242,7 @@ export class App {
     } else this.#changedSince = true;
   }
   #keeping: ReturnType<typeof setTimeout> | undefined;
+  #keptSelection: Timeline['selection'];
   #changedSince = false;
 
   #sendState(): void {
