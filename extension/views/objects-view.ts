@@ -35,8 +35,8 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
   readonly #changed = new TreeChanges<ObjectsNode>(
     (nodes) => this.#emitter.fire(nodes),
     (message) => {
-      if (message === undefined) delete this.tree.message;
-      else this.tree.message = message;
+      // Deleting the property would take away the setter with it, and the view would keep what it shows for ever.
+      this.tree.message = message ?? '';
     },
   );
   readonly states = new ObjectStates();

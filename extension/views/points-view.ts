@@ -98,9 +98,8 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
 
   #draw(): void {
     if (!this.tree.visible) return;
-    const { message } = this.#points;
-    if (message === undefined) delete this.tree.message;
-    else this.tree.message = message;
+    // Empty: none. Deleting the property would take away the setter with it.
+    this.tree.message = this.#points.message ?? '';
     this.#changed.fire(undefined);
   }
 
