@@ -3,7 +3,7 @@
  * back while the client does not read, exit code after the last output.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import { Duplex, type Readable } from 'node:stream';
 import type { AgentConnection } from '../protocol/agent-connection.js';
 import { AgentRequestError } from '../protocol/agent-errors.js';
 import type { RequestParams, RequestResult } from '../protocol/agent-rpc.js';
@@ -23,8 +23,13 @@ const PROCESS_TERMINATE = 1;
 const PROCESS_SET_QUOTA = 0x100;
 const JobObjectExtendedLimitInformation = 9;
 const JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE = 0x2000;
-/** A grandchild may hold the output open after its parent has ended. It is not waited for. */
-const OUTPUT_AFTER_EXIT_MS = 1_000;
+/**
+ * A grandchild may hold the output open after its parent has ended, and may write on. It is waited for until nothing has come for
+ * SILENT_ROUNDS, and no longer than MAX_ROUNDS. Rounds, because an agent that did not get to run for a second has not looked for a second.
+ */
+const ROUND_MS = 100;
+const SILENT_ROUNDS = 10;
+const MAX_ROUNDS = 50;
 const MAX_OUTPUT_BYTES = 64 * 1024;
 
 /** Error codes of Node for a program that cannot be started, as Win32 errors. */
@@ -56,6 +61,8 @@ export class Processes {
       // Node ends the others with itself.
       detached: !params.endWithAgent,
     });
+    // Node throws away what nobody has asked for by the time that the process has ended, and that may be before we are asked again.
+    const outputs = ([1, 2] as const).map((stream) => new Output(stream === 1 ? child.stdout : child.stderr, stream));
     // At once, if at all: a moment later it would run.
     const held = params.hold === true && child.pid !== undefined ? HeldProcess.hold(child.pid) : undefined;
     held?.catch(() => child.kill());
@@ -70,7 +77,9 @@ export class Processes {
     }
     // Not before the answer is on its way: the client must know the process before it hears of it.
     setImmediate(() => {
-      this.#follow(child, process_).catch((error: unknown) => this.log(`process ${process_}: ${String(error)}`));
+      this.#follow(child, process_, outputs).catch((error: unknown) =>
+        this.log(`process ${process_}: ${String(error)}`),
+      );
     });
     return { process: process_ };
   }
@@ -119,39 +128,74 @@ export class Processes {
     CloseHandle(handle);
   }
 
-  async #follow(child: ChildProcess, id: number): Promise<void> {
+  async #follow(child: ChildProcess, id: number, outputs: readonly Output[]): Promise<void> {
     const exited = new Promise<number>((resolve) => {
       if (child.exitCode !== null) {
         resolve(child.exitCode);
       }
       child.on('exit', (code) => resolve(code ?? 1));
     });
-    const outputs = ([1, 2] as const).map((stream) => {
-      const output = stream === 1 ? child.stdout : child.stderr;
-      return output === null ? Promise.resolve() : this.#pump(output, id, stream);
-    });
+    const sent = outputs.map(async (output) =>
+      output.forEach((data) => this.connection.notify('process/output', { process: id, stream: output.stream, data })),
+    );
     const exitCode = await exited;
-    const late = setTimeout(() => {
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    }, OUTPUT_AFTER_EXIT_MS);
-    await Promise.all(outputs);
-    clearTimeout(late);
+    for (const output of outputs) output.closeWhenSilent();
+    await Promise.all(sent);
     this.#ending.delete(child);
     await this.connection.notify('process/exited', { process: id, exitCode: exitCode >>> 0 });
   }
+}
 
-  async #pump(output: Readable, id: number, stream: 1 | 2): Promise<void> {
+/**
+ * What a process writes to one of its streams, kept from its start on until somebody takes it. Node's stream has a writing side, of which
+ * nothing is wanted: shut down at the end of the output, as Node does by itself, it is flushed on another thread while the pipe is being
+ * closed, and Wine's server dies of that (8.0: the flush that ends signals a pipe that is gone).
+ */
+class Output {
+  #heard = false;
+  /** A piece is on its way: how long that takes is up to the client. */
+  #taken = false;
+
+  constructor(
+    readonly readable: Readable | null,
+    readonly stream: 1 | 2,
+  ) {
+    if (readable instanceof Duplex) readable.allowHalfOpen = true;
+    // With a listener for it the stream holds back what comes, also when the process ends.
+    readable?.on('readable', () => (this.#heard = true));
+  }
+
+  /** Until the stream is closed; one piece is taken when the one before has been. */
+  async forEach(take: (data: Uint8Array<ArrayBuffer>) => Promise<void>): Promise<void> {
+    if (this.readable === null) return;
     try {
-      for await (const chunk of output as AsyncIterable<Buffer>) {
+      for await (const chunk of this.readable as AsyncIterable<Buffer>) {
+        this.#taken = true;
         for (let at = 0; at < chunk.length; at += MAX_OUTPUT_BYTES) {
-          const data = Uint8Array.from(chunk.subarray(at, at + MAX_OUTPUT_BYTES));
-          await this.connection.notify('process/output', { process: id, stream, data });
+          await take(Uint8Array.from(chunk.subarray(at, at + MAX_OUTPUT_BYTES)));
         }
+        this.#taken = false;
       }
     } catch {
       // Closed after the process had ended, or the client is gone.
+    } finally {
+      this.#taken = false;
     }
+  }
+
+  /** For a process that has ended: its output is over when nothing has come for a while. */
+  closeWhenSilent(): void {
+    let [silent, rounds] = [0, 0];
+    const timer = setInterval(() => {
+      if (this.#taken) return;
+      rounds += 1;
+      silent = this.#heard ? 0 : silent + 1;
+      this.#heard = false;
+      if (this.readable === null || this.readable.closed || silent >= SILENT_ROUNDS || rounds >= MAX_ROUNDS) {
+        clearInterval(timer);
+        this.readable?.destroy();
+      }
+    }, ROUND_MS);
   }
 }
 

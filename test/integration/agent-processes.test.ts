@@ -71,6 +71,21 @@ describe('the agent: processes', function () {
     assert.ok(!started.lateOutput);
   });
 
+  it('loses no output of processes that end while the agent starts others', async () => {
+    const names = Array.from({ length: 12 }, (_, index) => `number ${index}`);
+    const texts = await Promise.all(
+      names.map(async (name) => {
+        const started = await startProbe(client, ['arguments', name]);
+        assert.equal(await started.exited, 42);
+        return lines(started.text(1));
+      }),
+    );
+    assert.deepEqual(
+      texts,
+      names.map((name) => `[${name}]\n`),
+    );
+  });
+
   it('ends a process with the code asked for', async () => {
     const started = await startProbe(client, ['wait']);
     assert.equal((await processNames(client)).get(started.process), 'agent_probe.exe');

@@ -64,8 +64,7 @@ describe('timeline end to end', function () {
 
   it('is restored after a reload of the window, with the run and the very transition that was selected', async () => {
     const [summary, detail] = [await panel.summary.innerText(), await panel.detail.innerText()];
-    await workbench.page.reload();
-    await workbench.contributed();
+    await workbench.reload();
     await panel.summary.filter({ hasText: summary }).waitFor({ timeout: WORK_TIMEOUT_MS });
     await panel.drawn();
     await becomes(() => panel.detail.innerText(), detail);
