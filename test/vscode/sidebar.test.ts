@@ -75,6 +75,44 @@ describe('side bar', function () {
     await workbench.treeItem('Changing').waitFor({ state: 'detached' });
   });
 
+  it('the keyboard alone opens a long directory, shows more of it, and finds one of its objects by the filter', async () => {
+    const held = await holdEvents(folder, '\\BaseNamedObjects\\Long', 250);
+    try {
+      const { keyboard } = workbench.page;
+      await workbench.command('Eventscope: Refresh');
+      await workbench.treeItem('Long').waitFor();
+      await workbench.command('Eventscope: Focus on Named Objects View');
+      await workbench.goToRow('Long');
+      await keyboard.press('ArrowRight');
+      await workbench.treeItem('Event00000').waitFor();
+      await workbench.goToRow('Show More', 'last');
+      // To a screen reader this row is a button.
+      const left = workbench.page.locator('.pane-body .monaco-list-row', { hasText: '50 left' });
+      await left.waitFor();
+      await keyboard.press('Enter');
+      await left.waitFor({ state: 'detached' });
+      await workbench.goToRow('Event00249', 'last');
+      await keyboard.press('F1');
+      await keyboard.type('Eventscope: Filter Objects');
+      await workbench.page
+        .locator('.quick-input-list .monaco-list-row.focused', { hasText: 'Filter Objects' })
+        .waitFor();
+      await keyboard.press('Enter');
+      await workbench.page.locator('.quick-input-widget input[placeholder^="Words of a path"]').waitFor();
+      await keyboard.type('long 0123');
+      await keyboard.press('Enter');
+      await workbench.treeItem('Event00123').filter({ hasText: 'BaseNamedObjects\\Long' }).waitFor();
+      await workbench.treeItem('Event00249').waitFor({ state: 'detached' });
+      const objects = await workbench.openPane('Named Objects');
+      await objects.getByText('“long 0123”: 1 of').waitFor();
+      await workbench.command('Eventscope: Clear Object Filter');
+      await workbench.treeItem('Event00123').waitFor({ state: 'detached' });
+      await objects.getByText('“long 0123”').waitFor({ state: 'detached' });
+    } finally {
+      await held.end();
+    }
+  });
+
   it('a driver that is stopped from outside is shown as stopped', async () => {
     await workbench.closePane('Named Objects');
     await workbench.openPane('Driver');

@@ -8,6 +8,8 @@ export const WORK_TIMEOUT_MS = 120_000;
 const SHOWN_TIMEOUT_MS = 20_000;
 /** A palette that was opened too early is opened again after this. */
 const LISTED_TIMEOUT_MS = 3_000;
+/** Rows that the keyboard goes down at most. */
+const MAX_STEPS = 60;
 
 export class Workbench {
   constructor(readonly page: Page) {}
@@ -131,6 +133,34 @@ export class Workbench {
     await this.page.locator('.monaco-menu .action-item').getByText(entry, { exact: true }).hover();
     await this.page.keyboard.press('Enter');
     await this.page.locator('.monaco-menu').waitFor({ state: 'detached' });
+  }
+
+  /** With the keyboard, in the tree that has it: goes from its first row down, or from its last row up, to one that holds the text. */
+  async goToRow(text: string, from: 'first' | 'last' = 'first'): Promise<void> {
+    await this.page.keyboard.press(from === 'first' ? 'Home' : 'End');
+    await this.#go(this.page.locator('.pane-body .monaco-list-row.focused'), text, from === 'first' ? 'Down' : 'Up');
+  }
+
+  /** With the keyboard, in the menu that is open. */
+  async goToMenuEntry(text: string): Promise<void> {
+    await this.page.locator('.monaco-menu').waitFor({ timeout: SHOWN_TIMEOUT_MS });
+    await this.#go(this.page.locator('.monaco-menu .action-item.focused'), text, 'Down');
+  }
+
+  async #go(focused: Locator, text: string, way: 'Down' | 'Up'): Promise<void> {
+    const passed: string[] = [];
+    for (let step = 0; step < MAX_STEPS; step++) {
+      const [shown = ''] = await focused.allInnerTexts();
+      if (shown.includes(text)) return;
+      passed.push(shown);
+      await this.page.keyboard.press(`Arrow${way}`);
+    }
+    throw new Error(`${text} is not among ${passed.join(' | ')}`);
+  }
+
+  /** A row of text of the terminal that is shown. */
+  terminalRow(text: RegExp): Locator {
+    return this.page.locator('.terminal-wrapper .xterm-rows > div').filter({ hasText: text });
   }
 
   /** Counts the marks before the lines of the editor that are drawn by this file of the extension. */

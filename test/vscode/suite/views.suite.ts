@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import type { Fact } from '../../../extension/views/facts.js';
 import type { ObjectsNode } from '../../../extension/views/object-nodes.js';
@@ -80,6 +81,13 @@ async function facts(view: 'target' | 'driver'): Promise<Map<string, Fact>> {
   };
   await take();
   return found;
+}
+
+/** Runs actions of the workbench in turn in the list that is shown, until what asked with it has ended. */
+async function pressUntil(actions: readonly string[], ended: Thenable<unknown>): Promise<void> {
+  await delay(500);
+  for (const action of actions) await vscode.commands.executeCommand(`workbench.action.${action}`);
+  await ended;
 }
 
 describe('views', () => {
@@ -188,6 +196,65 @@ describe('views', () => {
     assert.equal(labelOf((await objectItems())[0]?.item ?? new vscode.TreeItem('')), '\\BaseNamedObjects');
   });
 
+  it('a favorite that is not there now says so, and what stands beside it has its state', async () => {
+    const { objects } = await views();
+    const gone = { name: 'Gone', typeName: 'Event', path: '\\BaseNamedObjects\\Gone' };
+    await objects.favorites.add(gone);
+    await run('object.addFavorite', (await event()).node);
+    const [list] = await objectItems();
+    assert.equal(list === undefined ? '' : labelOf(list.item), 'Favorites');
+    assert.match(
+      String((await find('Gone', list?.node)).item.description),
+      /^cannot be opened: STATUS_OBJECT_NAME_NOT_FOUND/,
+    );
+    const there = await find(EVENT, list?.node);
+    assert.match(String(there.item.description), /signaled/);
+    await objects.favorites.remove(gone);
+    await run('object.removeFavorite', there.node);
+  });
+
+  it('the KD link of a launch configuration is shown, without its key', async () => {
+    const launch = file('.vscode', 'launch.json');
+    const kernel = { type: 'eventscope', request: 'attach', name: 'Kernel', kd: { connect: 'net:50000,key=1.2.3.4' } };
+    await vscode.workspace.fs.writeFile(
+      launch,
+      Buffer.from(JSON.stringify({ version: '0.2.0', configurations: [kernel] })),
+    );
+    try {
+      // Facts that are there are told at once: without a pause nothing else in the host would have its turn.
+      while ((await facts('target')).get('kd')?.value !== 'net:50000') await delay(50);
+    } finally {
+      await vscode.workspace.fs.delete(launch);
+    }
+  });
+
+  it('Filter Objects by Type offers the types, and what is chosen is shown alone', async () => {
+    const { objects } = await views();
+    const asked = run('objects.filterByType');
+    const keys = ['quickOpenSelectNext', 'quickPickManyToggle', 'acceptSelectedQuickOpenItem'];
+    await pressUntil(keys, asked);
+    const [only] = objects.filter.types;
+    assert.deepEqual([objects.filter.types.size, objects.filter.message], [1, `Only ${only ?? ''}`]);
+    const shown = (await objectItems((await find('\\BaseNamedObjects')).node)).flatMap(({ node }) =>
+      node.kind === 'object' ? [node.entry.typeName] : [],
+    );
+    assert.deepEqual(
+      [...new Set(shown)].filter((type) => type !== 'Directory'),
+      [only],
+    );
+    await run('objects.clearFilter');
+    assert.equal(objects.filter.message, undefined);
+  });
+
+  it('Toggle Automatic Refresh turns the setting, and back', async () => {
+    const isOn = () => vscode.workspace.getConfiguration('eventscope').get<boolean>('objects.autoRefresh');
+    const before = isOn();
+    await withoutError(async () => run('objects.toggleAutoRefresh'));
+    assert.equal(isOn(), before !== true);
+    await withoutError(async () => run('objects.toggleAutoRefresh'));
+    assert.equal(isOn(), before);
+  });
+
   it('an object that vanished between listing and asking is shown as such', async () => {
     const gone = { name: 'Gone', typeName: 'Event', path: '\\BaseNamedObjects\\Gone' };
     const errors = await shownErrors(async () => run('object.signal', { object: gone }));
@@ -286,6 +353,31 @@ describe('views', () => {
       await run('views.refresh');
       await vscode.commands.executeCommand('workbench.action.files.revert');
     }
+  });
+
+  it('Toggle Breakpoint at Point sets one at the line and takes it away, and the CodeLens says which', async () => {
+    const uri = file('driver', 'sys', 'events.c');
+    const { sources } = await views();
+    const document = await vscode.workspace.openTextDocument(uri);
+    const [point] = await sources.ofDocument(document);
+    assert.ok(point !== undefined);
+    const places = () =>
+      vscode.debug.breakpoints.flatMap((breakpoint) =>
+        breakpoint instanceof vscode.SourceBreakpoint && breakpoint.location.uri.toString() === uri.toString()
+          ? [breakpoint.location.range.start.line]
+          : [],
+      );
+    const lens = async (): Promise<string | undefined> =>
+      (await vscode.commands.executeCommand<vscode.CodeLens[]>('vscode.executeCodeLensProvider', uri)).find(
+        ({ range, command }) =>
+          range.start.line === point.line && command?.command === 'eventscope.point.toggleBreakpoint',
+      )?.command?.title;
+    assert.equal(await lens(), 'break here');
+    await run('point.toggleBreakpoint', uri, point.line);
+    await until('the breakpoint', () => places().includes(point.line));
+    assert.equal(await lens(), 'remove breakpoint');
+    await run('point.toggleBreakpoint', uri, point.line);
+    await until('no breakpoint', () => places().length === 0);
   });
 
   it('without an agent the trees are empty, and say so by their welcome', async () => {

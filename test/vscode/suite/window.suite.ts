@@ -78,6 +78,18 @@ describe('window', () => {
     }
   });
 
+  it('Open Log shows what the extension did', async () => {
+    await vscode.commands.executeCommand('workbench.action.closePanel');
+    await run('log.open');
+    const log = await until('the log', () =>
+      vscode.window.visibleTextEditors.find(
+        ({ document: { uri } }) =>
+          uri.scheme === 'output' && /Eventscope/.test(uri.path) && !/DbgPrint/.test(decodeURIComponent(uri.path)),
+      ),
+    );
+    assert.match(log.document.getText(), /\[info\]/);
+  });
+
   it('an agent that is killed is said, and the next one who asks gets another', async () => {
     const own = await services();
     assert.ok((await killAgents(prefix())) > 0);
