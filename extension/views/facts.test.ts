@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventsysMethod, EventsysSource, EventsysType, type EventsysState } from '../../protocol/eventsys-ioctl.js';
 import type { ServiceStatus } from '../../protocol/agent-rpc.js';
 import { type DriverAccount, driverFacts } from './driver-facts.js';
-import type { Fact } from './facts.js';
+import { type Fact, inEnglish } from './facts.js';
 import { ListNode, ObjectNode, contextOf, isOpen } from './object-nodes.js';
 import { objectIcon } from './object-icons.js';
 import { targetFacts, type TargetAccount } from './target-facts.js';
@@ -36,12 +36,12 @@ const valueOf = (facts: readonly Fact[], id: string) => all(facts).find((fact) =
 
 describe('the Driver view', () => {
   it('has nothing to say of a driver that is not there', () => {
-    assert.deepEqual(driverFacts({ ...ACCOUNT, service: undefined }), []);
+    assert.deepEqual(driverFacts({ ...ACCOUNT, service: undefined }, inEnglish), []);
   });
 
   it('says why a stopped driver ended, and nothing of what only a running one has', () => {
     const stopped = { ...SERVICE, state: 'stopped' as const, win32ExitCode: 1275 };
-    const facts = driverFacts({ ...ACCOUNT, service: stopped });
+    const facts = driverFacts({ ...ACCOUNT, service: stopped }, inEnglish);
     assert.deepEqual(
       facts.map(({ id }) => id),
       ['service'],
@@ -50,7 +50,10 @@ describe('the Driver view', () => {
   });
 
   it('tells what a target cannot tell, with why', () => {
-    const facts = driverFacts({ ...ACCOUNT, image: { process: 0, base: { unavailable: 'not elevated' }, size: 0 } });
+    const facts = driverFacts(
+      { ...ACCOUNT, image: { process: 0, base: { unavailable: 'not elevated' }, size: 0 } },
+      inEnglish,
+    );
     for (const id of ['image', 'dispatch', 'state']) {
       const fact = facts.find((candidate) => candidate.id === id);
       assert.equal(fact?.value, 'not available on this target');
@@ -59,7 +62,10 @@ describe('the Driver view', () => {
   });
 
   it('warns of a link that is not there', () => {
-    assert.equal(valueOf(driverFacts({ ...ACCOUNT, linkTarget: undefined }), 'link'), '\\??\\EventSys is not there');
+    assert.equal(
+      valueOf(driverFacts({ ...ACCOUNT, linkTarget: undefined }, inEnglish), 'link'),
+      '\\??\\EventSys is not there',
+    );
   });
 
   it('shows a shared event with its method and counters; one without a name has no object behind it', () => {
@@ -83,10 +89,13 @@ describe('the Driver view', () => {
       trace: { enabled: false, written: 0n, lost: 0n },
     };
     // The totals that the view does not read are left out.
-    const facts = driverFacts({
-      ...ACCOUNT,
-      state: { ...state, totals: withRefused(state.totals) } as unknown as EventsysState,
-    });
+    const facts = driverFacts(
+      {
+        ...ACCOUNT,
+        state: { ...state, totals: withRefused(state.totals) } as unknown as EventsysState,
+      },
+      inEnglish,
+    );
     assert.equal(valueOf(facts, 'events'), '2');
     assert.equal(valueOf(facts, 'event-4'), "application's handle · notification · 7 signals");
     assert.equal(valueOf(facts, 'event-4-signals'), '7, of which 2 found it signaled already');
@@ -114,7 +123,7 @@ describe('the Target view', () => {
   };
 
   it('offers the start of a target without an agent, and tells who uses it', () => {
-    const facts = targetFacts({ ...account, holders: [{ role: 'tracer', holder: 'process 5' }] });
+    const facts = targetFacts({ ...account, holders: [{ role: 'tracer', holder: 'process 5' }] }, inEnglish);
     assert.match(facts[0]?.context ?? '', /\bstartable\b/);
     assert.equal(valueOf(facts, 'held-tracer'), 'process 5');
     assert.match(facts.find(({ id }) => id === 'kd')?.tooltip ?? '', /not available on this target/);
@@ -123,7 +132,7 @@ describe('the Target view', () => {
   it('names the debugging links of the launch configurations, or how one is configured', () => {
     const ssh = { name: 'lab', kind: 'ssh', host: 'lab', user: 'me' } as TargetAccount['settings'];
     const kdOf = (kernelLinks: TargetAccount['kernelLinks']) =>
-      targetFacts({ ...account, settings: ssh, kernelLinks }).find(({ id }) => id === 'kd');
+      targetFacts({ ...account, settings: ssh, kernelLinks }, inEnglish).find(({ id }) => id === 'kd');
     assert.equal(kdOf([])?.value, 'not configured');
     assert.match(kdOf([])?.tooltip ?? '', /launch\.json/);
     const link = kdOf([{ name: 'Kernel', connect: 'pipe:com1' }]);
@@ -132,7 +141,10 @@ describe('the Target view', () => {
   });
 
   it('tells a fault in place of the health', () => {
-    assert.equal(valueOf(targetFacts({ ...account, problem: 'The agent is gone' }), 'health'), 'The agent is gone');
+    assert.equal(
+      valueOf(targetFacts({ ...account, problem: 'The agent is gone' }, inEnglish), 'health'),
+      'The agent is gone',
+    );
   });
 });
 

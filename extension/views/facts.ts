@@ -15,13 +15,20 @@ export interface Fact {
   readonly object?: { readonly name: string; readonly typeName: string; readonly path: string };
 }
 
-/** What a target cannot tell, and why. */
-export const unavailableFact = (id: string, label: string, icon: string, why: string): Fact => ({
+/** Puts a text into the editor's language, values for {0}, {1} and so on: `vscode.l10n.t`, or English as it stands. */
+export type Localize = (text: string, ...values: (string | number)[]) => string;
+
+/** As it stands: where no editor is. */
+export const inEnglish: Localize = (text, ...values) =>
+  text.replace(/\{(\d+)\}/g, (placeholder, index: string) => String(values[Number(index)] ?? placeholder));
+
+/** What a target cannot tell, and why. Label and reason are in the editor's language already. */
+export const unavailableFact = (t: Localize, id: string, label: string, icon: string, why: string): Fact => ({
   id,
   label,
   icon,
-  value: 'not available on this target',
-  tooltip: `${label} is not available on this target: ${why}`,
+  value: t('not available on this target'),
+  tooltip: t('{0} is not available on this target: {1}', label, why),
 });
 
 export const describeFact = ({ label, value }: Fact): string => (value === undefined ? label : `${label}: ${value}`);

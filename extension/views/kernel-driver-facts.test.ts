@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { driverFacts } from './driver-facts.js';
+import { inEnglish } from './facts.js';
 import { kernelDriverFacts } from './kernel-driver-facts.js';
 
 const code = (address: string, symbol?: string) => ({ address, ...(symbol === undefined ? {} : { symbol }) });
@@ -17,14 +18,14 @@ const DRIVER = {
 
 describe('the Driver view of a stopped kernel', () => {
   it('shows image, routines, devices and the dispatch table by IRP_MJ code', () => {
-    const facts = kernelDriverFacts('eventsys', DRIVER);
+    const facts = kernelDriverFacts('eventsys', DRIVER, inEnglish);
     const of = (id: string) => facts.find((fact) => fact.id === id);
     assert.equal(of('image')?.value, 'at 0xfffff80320000000 in the kernel, 20480 bytes');
     assert.equal(of('entry')?.value, 'eventsys!DriverEntry');
     assert.equal(of('unload')?.value, 'none: it cannot be unloaded');
     assert.equal(of('devices')?.children?.[0]?.object?.path, '\\Device\\EventSys');
     const dispatch = of('dispatch');
-    assert.equal(dispatch?.value, '28, 2 functions');
+    assert.equal(dispatch?.value, '28, functions: 2');
     assert.equal(dispatch.children?.length, 28);
     assert.deepEqual(
       dispatch.children
@@ -44,7 +45,7 @@ describe('the Driver view of a stopped kernel', () => {
       stoppedKernel: { driver: undefined },
     };
     assert.deepEqual(
-      driverFacts(account).map(({ value }) => value),
+      driverFacts(account, inEnglish).map(({ value }) => value),
       ['not loaded in the stopped kernel'],
     );
   });

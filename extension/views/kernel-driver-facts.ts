@@ -1,6 +1,6 @@
 /** The Driver view of a machine that is stopped in the kernel debugger: what its driver object says. */
 import type { DriverObject } from '../../protocol/kernel-views.js';
-import type { Fact } from './facts.js';
+import type { Fact, Localize } from './facts.js';
 
 /** IRP_MJ_*, by number (wdm.h). */
 const MAJOR_FUNCTIONS: readonly string[] = [
@@ -14,40 +14,46 @@ const MAJOR_FUNCTIONS: readonly string[] = [
 const codeText = ({ address, symbol }: DriverObject['entry']): string => symbol ?? address;
 
 /** @param driver undefined: it is not loaded */
-export function kernelDriverFacts(name: string, driver: DriverObject | undefined): Fact[] {
+export function kernelDriverFacts(name: string, driver: DriverObject | undefined, t: Localize): Fact[] {
   if (driver === undefined) {
-    return [{ id: 'service', label: name, value: 'not loaded in the stopped kernel', icon: 'circle-outline' }];
+    return [{ id: 'service', label: name, value: t('not loaded in the stopped kernel'), icon: 'circle-outline' }];
   }
   const { address, imageBase, imageBytes, entry, unload, majorFunctions, devices } = driver;
   return [
-    { id: 'service', label: driver.name, value: `driver object at ${address}`, icon: 'debug-pause' },
-    { id: 'image', label: 'Image', value: `at ${imageBase} in the kernel, ${imageBytes} bytes`, icon: 'package' },
-    { id: 'entry', label: 'Entry', value: codeText(entry), icon: 'play' },
+    { id: 'service', label: driver.name, value: t('driver object at {0}', address), icon: 'debug-pause' },
+    {
+      id: 'image',
+      label: t('Image'),
+      value: t('{0}, {1} bytes', t('at {0} in the kernel', imageBase), imageBytes),
+      icon: 'package',
+    },
+    { id: 'entry', label: t('Entry'), value: codeText(entry), icon: 'play' },
     {
       id: 'unload',
-      label: 'Unload',
-      value: unload === undefined ? 'none: it cannot be unloaded' : codeText(unload),
+      label: t('Unload'),
+      value: unload === undefined ? t('none: it cannot be unloaded') : codeText(unload),
       icon: 'debug-stop',
     },
     {
       id: 'devices',
-      label: 'Devices',
+      label: t('Devices'),
       value: String(devices.length),
       icon: 'circuit-board',
-      children: devices.map(deviceFact),
+      children: devices.map((device) => deviceFact(device, t)),
       expanded: true,
     },
-    dispatchFact(majorFunctions),
+    dispatchFact(majorFunctions, t),
   ];
 }
 
-function deviceFact({ address, name, deviceType, flags, attached }: DriverObject['devices'][number]): Fact {
-  const above = attached === undefined ? '' : `, below the device at ${attached}`;
+function deviceFact(device: DriverObject['devices'][number], t: Localize): Fact {
+  const { address, name, deviceType, flags, attached } = device;
+  const words = t('type {0}, flags {1}', `0x${deviceType.toString(16)}`, `0x${flags.toString(16)}`);
   return {
     id: `device-${address}`,
     label: name ?? address,
-    value: `type 0x${deviceType.toString(16)}, flags 0x${flags.toString(16)}${above}`,
-    tooltip: `Device object at ${address}`,
+    value: attached === undefined ? words : t('{0}, below the device at {1}', words, attached),
+    tooltip: t('Device object at {0}', address),
     icon: 'circuit-board',
     ...(name === undefined
       ? {}
@@ -59,7 +65,7 @@ function deviceFact({ address, name, deviceType, flags, attached }: DriverObject
 }
 
 /** What most entries lead to is the default, and is told once. */
-function dispatchFact(entries: DriverObject['majorFunctions']): Fact {
+function dispatchFact(entries: DriverObject['majorFunctions'], t: Localize): Fact {
   const children = entries.map((entry, index): Fact => ({
     id: `dispatch-${index}`,
     label: `IRP_MJ_${MAJOR_FUNCTIONS[index] ?? index}`,
@@ -70,8 +76,8 @@ function dispatchFact(entries: DriverObject['majorFunctions']): Fact {
   const distinct = new Set(entries.map(({ address }) => address)).size;
   return {
     id: 'dispatch',
-    label: 'Dispatch entries',
-    value: `${entries.length}, ${distinct} function${distinct === 1 ? '' : 's'}`,
+    label: t('Dispatch entries'),
+    value: t('{0}, functions: {1}', entries.length, distinct),
     icon: 'list-selection',
     children,
   };

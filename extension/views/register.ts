@@ -10,7 +10,7 @@ import { breakOnObject } from '../debug/flow-commands.js';
 import { registerPointEditors } from '../source/point-lenses.js';
 import { WorkspacePoints } from '../source/workspace-points.js';
 import { DriverWatch } from './driver-watch.js';
-import type { Fact } from './facts.js';
+import type { Fact, Localize } from './facts.js';
 import { FactsView } from './facts-view.js';
 import { kernelLinksOf } from './kernel-links.js';
 import type { ObjectCommandName } from './object-commands.js';
@@ -20,6 +20,8 @@ import { ObjectsView } from './objects-view.js';
 import { type ObjectChoiceNode, openPoint, PointsView } from './points-view.js';
 import type { ViewServices } from './services.js';
 import { targetFacts } from './target-facts.js';
+
+const localize: Localize = (text, ...values) => vscode.l10n.t(text, ...values);
 
 /** What the tests of the views look at. */
 export interface Views {
@@ -101,7 +103,7 @@ async function loadTarget(services: ViewServices, operation: Operation): Promise
   const problem = services.problem?.message;
   const kernelLinks = kernelLinksOf(vscode.Uri.file(project.folder));
   if (connection === undefined) {
-    return targetFacts({ settings, health: undefined, agent: undefined, problem, holders: [], kernelLinks });
+    return targetFacts({ settings, health: undefined, agent: undefined, problem, holders: [], kernelLinks }, localize);
   }
   const { client } = connection;
   const roles: readonly LockRole[] = ['tracer', 'deployer', 'debugger'];
@@ -116,7 +118,7 @@ async function loadTarget(services: ViewServices, operation: Operation): Promise
     const role = roles[index];
     return holder === undefined || role === undefined ? [] : [{ role, holder }];
   });
-  return targetFacts({ settings, health, agent, problem, holders, kernelLinks });
+  return targetFacts({ settings, health, agent, problem, holders, kernelLinks }, localize);
 }
 
 async function loadDriver(services: ViewServices, watch: DriverWatch, operation: Operation): Promise<readonly Fact[]> {
@@ -126,14 +128,9 @@ async function loadDriver(services: ViewServices, watch: DriverWatch, operation:
   if (snapshot === undefined) return [];
   const { project, target } = snapshot.connection;
   const { driverFacts } = await import('./driver-facts.js');
-  return driverFacts({
-    ...snapshot,
-    name: project.driver.name,
-    serviceName: project.driver.service,
-    device: project.driver.device,
-    onWine: target.kind === 'wine',
-    lines: services.dbgPrint.lines,
-  });
+  const { name, service: serviceName, device } = project.driver;
+  const onWine = target.kind === 'wine';
+  return driverFacts({ ...snapshot, name, serviceName, device, onWine, lines: services.dbgPrint.lines }, localize);
 }
 
 const OBJECT_COMMAND_NAMES: readonly ObjectCommandName[] = [

@@ -2,7 +2,7 @@
 import type { RequestResult } from '../../protocol/agent-rpc.js';
 import type { TargetSettings } from '../../target/project.js';
 import type { TargetHealth } from '../../target/target.js';
-import type { Fact } from './facts.js';
+import { type Fact, type Localize, unavailableFact } from './facts.js';
 
 export interface TargetAccount {
   readonly settings: TargetSettings;
@@ -31,9 +31,9 @@ const HEALTH_ICONS: Readonly<Record<TargetHealth['state'], string>> = {
   broken: 'error',
 };
 
-export function targetFacts(account: TargetAccount): Fact[] {
+export function targetFacts(account: TargetAccount, t: Localize): Fact[] {
   const { settings, health, agent, holders } = account;
-  const place = settings.kind === 'ssh' ? `${settings.user}@${settings.host}` : 'Wine on this machine';
+  const place = settings.kind === 'ssh' ? `${settings.user}@${settings.host}` : t('Wine on this machine');
   const facts: Fact[] = [
     {
       id: 'target',
@@ -43,92 +43,112 @@ export function targetFacts(account: TargetAccount): Fact[] {
       context: `target ${agent === undefined ? 'startable' : 'stoppable'}`,
       tooltip: `${settings.name}: ${place}`,
     },
-    healthFact(health, account.problem),
-    agentFact(agent),
+    healthFact(health, account.problem, t),
+    agentFact(agent, t),
   ];
   facts.push(
     ...holders.map(({ role, holder }) => ({
       id: `held-${role}`,
-      label: `In use: ${role}`,
+      label: t('In use: {0}', role),
       value: holder,
       icon: 'person',
     })),
   );
-  facts.push(vmFact(settings), kdFact(settings, account.kernelLinks));
+  facts.push(vmFact(settings, t), kdFact(settings, account.kernelLinks, t));
   return facts;
 }
 
-function healthFact(health: TargetHealth | undefined, problem: string | undefined): Fact {
-  if (problem !== undefined) return { id: 'health', label: 'Health', value: problem, tooltip: problem, icon: 'error' };
-  if (health === undefined) return { id: 'health', label: 'Health', value: 'not known', icon: 'question' };
+function healthFact(health: TargetHealth | undefined, problem: string | undefined, t: Localize): Fact {
+  const fact = { id: 'health', label: t('Health') };
+  if (problem !== undefined) return { ...fact, value: problem, tooltip: problem, icon: 'error' };
+  if (health === undefined) return { ...fact, value: t('not known'), icon: 'question' };
   const { state, detail } = health;
-  return { id: 'health', label: 'Health', value: state, tooltip: detail, icon: HEALTH_ICONS[state] };
+  return { ...fact, value: healthWords(state, t), tooltip: detail, icon: HEALTH_ICONS[state] };
 }
 
-function agentFact(agent: TargetAccount['agent']): Fact {
-  if (agent === undefined) {
-    return {
-      id: 'agent',
-      label: 'Agent',
-      value: 'not running',
-      icon: 'debug-disconnect',
-      tooltip: 'Start Target starts one',
-    };
+function healthWords(state: TargetHealth['state'], t: Localize): string {
+  switch (state) {
+    case 'missing':
+      return t('missing');
+    case 'stopped':
+      return t('stopped');
+    case 'running':
+      return t('running');
+    case 'broken':
+      return t('broken');
   }
-  const system = agent.wineVersion === undefined ? 'Windows' : `Wine ${agent.wineVersion}, as Windows`;
-  const refused = agent.privileges?.filter(({ enabled }) => !enabled) ?? [];
+}
+
+function agentFact(agent: TargetAccount['agent'], t: Localize): Fact {
+  const fact = { id: 'agent', label: t('Agent') };
+  if (agent === undefined) {
+    const tooltip = t('Start Target starts one');
+    return { ...fact, value: t('not running'), icon: 'debug-disconnect', tooltip };
+  }
+  const { wineVersion, windowsVersion, processId, sessionId } = agent;
+  const system =
+    wineVersion === undefined
+      ? `Windows ${windowsVersion}`
+      : t('Wine {0}, as Windows {1}', wineVersion, windowsVersion);
   return {
-    id: 'agent',
-    label: 'Agent',
-    value: `process ${agent.processId}, session ${agent.sessionId}`,
+    ...fact,
+    value: t('process {0}, session {1}', processId, sessionId),
     icon: 'plug',
     children: [
-      { id: 'agent-system', label: 'System', value: `${system} ${agent.windowsVersion}`, icon: 'server' },
-      { id: 'agent-computer', label: 'Computer', value: agent.computerName, icon: 'device-desktop' },
-      { id: 'agent-processors', label: 'Processors', value: String(agent.processorCount), icon: 'circuit-board' },
+      { id: 'agent-system', label: t('System'), value: system, icon: 'server' },
+      { id: 'agent-computer', label: t('Computer'), value: agent.computerName, icon: 'device-desktop' },
+      { id: 'agent-processors', label: t('Processors'), value: String(agent.processorCount), icon: 'circuit-board' },
       { id: 'agent-node', label: 'Node', value: agent.nodeVersion, icon: 'versions' },
-      {
-        id: 'agent-rights',
-        label: 'Rights',
-        value: agent.elevated ? 'elevated' : 'not elevated',
-        icon: 'shield',
-        tooltip:
-          refused.length === 0
-            ? 'Every privilege that was asked for is enabled'
-            : refused.map(({ name, reason }) => `${name} is not enabled: ${reason ?? 'refused'}`).join('\n'),
-      },
+      rightsFact(agent, t),
     ],
   };
 }
 
-function vmFact({ kind }: TargetSettings): Fact {
+function rightsFact({ elevated, privileges }: RequestResult<'agent/info'>, t: Localize): Fact {
+  const refused = privileges?.filter(({ enabled }) => !enabled) ?? [];
+  const reasons = refused.map(({ name, reason }) => t('{0} is not enabled: {1}', name, reason ?? t('refused')));
+  return {
+    id: 'agent-rights',
+    label: t('Rights'),
+    value: elevated ? t('elevated') : t('not elevated'),
+    icon: 'shield',
+    tooltip: reasons.length === 0 ? t('Every privilege that was asked for is enabled') : reasons.join('\n'),
+  };
+}
+
+function vmFact({ kind }: TargetSettings, t: Localize): Fact {
   const why =
     kind === 'wine'
-      ? 'Wine runs on this machine itself'
-      : 'Eventscope starts and stops no virtual machines; this one is reached over SSH while it runs';
+      ? t('Wine runs on this machine itself')
+      : t('Eventscope starts and stops no virtual machines; this one is reached over SSH while it runs');
   return {
     id: 'vm',
     label: 'VM',
-    value: kind === 'wine' ? 'none' : 'not managed',
+    value: kind === 'wine' ? t('none') : t('not managed'),
     tooltip: `VM: ${why}`,
     icon: 'vm-outline',
   };
 }
 
 /** A link is configured where it is used, in launch.json; it may lead to another machine than the target. */
-function kdFact({ kind }: TargetSettings, links: readonly KernelLink[]): Fact {
-  const fact = { id: 'kd', label: 'KD link', icon: 'debug-alt-small' };
+function kdFact({ kind }: TargetSettings, links: readonly KernelLink[], t: Localize): Fact {
+  const fact = { id: 'kd', label: t('KD link'), icon: 'debug-alt-small' };
   if (links.length > 0) {
     return {
       ...fact,
       value: links.map(({ connect }) => connect).join(', '),
-      tooltip: links.map(({ name, connect }) => `KD link: ${connect} (launch configuration "${name}")`).join('\n'),
+      tooltip: links
+        .map(({ name, connect }) => t('KD link: {0} (launch configuration "{1}")', connect, name))
+        .join('\n'),
     };
   }
   if (kind === 'wine') {
-    const why = 'Wine has no kernel debugger; its driver host is debugged through the agent';
-    return { ...fact, value: 'not available on this target', tooltip: `KD link: not available on this target: ${why}` };
+    const why = t('Wine has no kernel debugger; its driver host is debugged through the agent');
+    return unavailableFact(t, fact.id, fact.label, fact.icon, why);
   }
-  const next = 'add an attach configuration with "kd" to launch.json to debug its kernel';
-  return { ...fact, value: 'not configured', tooltip: `KD link: not configured: ${next}` };
+  return {
+    ...fact,
+    value: t('not configured'),
+    tooltip: t('KD link: not configured: add an attach configuration with "kd" to launch.json to debug its kernel'),
+  };
 }
