@@ -7,7 +7,7 @@ import { EventscopeError } from '../../protocol/errors.js';
 import { requireRoom, tellingFullDisk, type DiskUse } from '../disk-full.js';
 import type { Operation } from '../target.js';
 import { runTool } from '../toolchain/tool.js';
-import type { WineTools } from './host-tools.js';
+import { wineCommand, type WineTools } from './host-tools.js';
 import { exists } from './prefix-files.js';
 import { runDetached } from './run-detached.js';
 
@@ -64,7 +64,8 @@ async function runWine(prefix: PrefixToMake, args: string[], signal: AbortSignal
   // To a file and not to a pipe: the services it starts keep a pipe open after it has ended.
   const log = await open(prefix.log, 'a');
   try {
-    const code = await runDetached(prefix.tools.wine, args, prefix.environment, log.fd, MAKE_TIMEOUT_MS, signal);
+    const command = await wineCommand(prefix.tools, false, prefix.tools.wine, args);
+    const code = await runDetached(command.program, command.args, prefix.environment, log.fd, MAKE_TIMEOUT_MS, signal);
     if (code === 0) return;
     const lines = (await readFile(prefix.log, 'utf8')).trim().split('\n');
     throw notMade(prefix.target, `wine ${args.join(' ')} ended with ${code}: ${lines.slice(-3).join(' ')}`);

@@ -14,7 +14,7 @@ import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import { acquireHostLock, isAlive, startTimeOf } from '../host-lock.js';
 import type { Operation, TargetHealth } from '../target.js';
 import { runTool } from '../toolchain/tool.js';
-import { onOneProcessor, wineVersion, type WineTools } from './host-tools.js';
+import { wineCommand, wineVersion, type WineTools } from './host-tools.js';
 import { makePrefix } from './make-prefix.js';
 import {
   exists,
@@ -148,7 +148,7 @@ export class WinePrefix {
 
   /** A command line for a process of the prefix, on its processor. */
   command(program: string, args: readonly string[]): Promise<{ program: string; args: readonly string[] }> {
-    return onOneProcessor(this.#oneProcessor ? this.#tools.taskset : undefined, program, args);
+    return wineCommand(this.#tools, this.#oneProcessor, program, args);
   }
 
   get #stampPath(): string {
