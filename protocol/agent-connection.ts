@@ -161,7 +161,7 @@ export class AgentConnection {
     handler: (params: RequestParams<N>, signal: AbortSignal) => Promise<RequestResult<N>>,
   ): void {
     const schema = requests[name].params as unknown as v.GenericSchema<RequestParams<N>, RequestParams<N>>;
-    this.#rpc.onRequest(name, async (received: unknown, token: CancellationToken) => {
+    this.#rpc.onRequest<unknown, unknown>(name, async (received: unknown, token: CancellationToken) => {
       const checked = v.safeParse(schema, received);
       if (!checked.success) {
         return new ResponseError(ErrorCodes.InvalidParams, `${name}: ${complaint(checked.issues)}`);

@@ -28,7 +28,11 @@ const PACKAGES = [
   { name: 'mingw-w64', for: EVERYTHING, why: 'Windows headers and import libraries' },
   { name: 'osslsigncode', for: EVERYTHING, why: 'signs the driver with a test certificate' },
   { name: 'openssl', for: EVERYTHING, why: 'makes that certificate' },
-  { name: 'util-linux', for: EVERYTHING, why: 'taskset and setarch: the prefix on one processor, at addresses that are not random' },
+  {
+    name: 'util-linux',
+    for: EVERYTHING,
+    why: 'taskset and setarch: the prefix on one processor, at addresses that are not random',
+  },
   {
     name: 'openssh-server',
     for: ['test'],
