@@ -172,24 +172,43 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ERROR_INVALID_USER_BUFFER: "the caller's buffer is not valid",
 };
 
-function readTable(lines: string, radix: number): ReadonlyMap<number, string> {
-  const table = new Map<number, string>();
-  for (const line of lines.trim().split('\n')) {
-    const [code, name] = line.split(' ');
-    if (code !== undefined && name !== undefined) {
-      table.set(Number.parseInt(code, radix), name);
-    }
+/** Codes and names, made when the first is asked for: a window that starts asks for none. */
+class CodeTable {
+  #names: Map<number, string> | undefined;
+  #codes: Map<string, number> | undefined;
+
+  constructor(
+    readonly lines: string,
+    readonly radix: 10 | 16,
+  ) {}
+
+  nameOf(code: number): string | undefined {
+    return this.#read().get(code);
   }
-  return table;
+
+  codeOf(name: string): number | undefined {
+    this.#codes ??= new Map([...this.#read()].map(([code, known]) => [known, code]));
+    return this.#codes.get(name);
+  }
+
+  #read(): Map<number, string> {
+    if (this.#names !== undefined) return this.#names;
+    this.#names = new Map();
+    for (const line of this.lines.trim().split('\n')) {
+      const [code, name] = line.split(' ');
+      if (code !== undefined && name !== undefined) this.#names.set(Number.parseInt(code, this.radix), name);
+    }
+    return this.#names;
+  }
 }
 
-const ntstatusNames = readTable(NTSTATUS_LINES, 16);
-const win32Names = readTable(WIN32_LINES, 10);
+const ntstatus = new CodeTable(NTSTATUS_LINES, 16);
+const win32 = new CodeTable(WIN32_LINES, 10);
 
 /** Name of an NTSTATUS (signed or unsigned), or undefined. */
 export function ntstatusName(status: number): string | undefined {
   const code = status >>> 0;
-  const known = ntstatusNames.get(code);
+  const known = ntstatus.nameOf(code);
   if (known !== undefined) {
     return known;
   }
@@ -199,18 +218,16 @@ export function ntstatusName(status: number): string | undefined {
   return code >= 0x80 && code < 0xc0 ? `STATUS_ABANDONED_WAIT_${code - 0x80}` : undefined;
 }
 
-const ntstatusCodes: ReadonlyMap<string, number> = new Map([...ntstatusNames].map(([code, name]) => [name, code]));
-
 /** Unsigned NTSTATUS of a name such as STATUS_TIMEOUT, or undefined. */
 export function ntstatusOf(name: string): number | undefined {
   const wait = /^STATUS_(ABANDONED_)?WAIT_(\d{1,2})$/.exec(name);
   if (wait !== null && Number(wait[2]) < 64) return Number(wait[2]) + (wait[1] === undefined ? 0 : 0x80);
-  return ntstatusCodes.get(name);
+  return ntstatus.codeOf(name);
 }
 
 /** Name of a Win32 error, or undefined. */
 export function win32ErrorName(error: number): string | undefined {
-  return win32Names.get(error >>> 0);
+  return win32.nameOf(error >>> 0);
 }
 
 /** What a name means, or undefined. */

@@ -4,14 +4,7 @@ import * as v from 'valibot';
 import type { FilePoint } from '../../debug-adapter/source-points/source-point-index.js';
 import type { PointSetting, PointStatus } from '../../protocol/debug-requests.js';
 import type { WorkspacePoints } from '../source/workspace-points.js';
-import {
-  joinStatuses,
-  objectKey,
-  type ObjectChoice,
-  pointKeys,
-  settingsOfObject,
-  settingsOfPoints,
-} from './point-choices.js';
+import { joinStatuses, objectKey, type ObjectChoice, pointKeys } from './point-choices.js';
 
 const POINTS_KEY = 'points.chosen';
 const OBJECTS_KEY = 'points.objects';
@@ -92,6 +85,8 @@ export class ChosenPoints implements vscode.Disposable {
 
   /** What a session is told. Places need the sources, which are searched for it when something is chosen. */
   async settings(): Promise<PointSetting[]> {
+    if (this.#chosen.size === 0 && this.#objects.length === 0) return [];
+    const { settingsOfObject, settingsOfPoints } = await import('./point-settings.js');
     if (this.#chosen.size > 0) await this.#sources.searched();
     const files = new Set([...this.#chosen].map((key) => key.slice(0, key.indexOf('|'))));
     const places = [...files].flatMap((file) =>

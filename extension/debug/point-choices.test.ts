@@ -3,7 +3,8 @@ import type { FilePoint } from '../../debug-adapter/source-points/source-point-i
 import { parseFilter } from '../../machine/conditions.js';
 import { pointNamed } from '../../machine/points.js';
 import type { PointStatus } from '../../protocol/debug-requests.js';
-import { joinStatuses, pointKeys, settingsOfObject, settingsOfPoints } from './point-choices.js';
+import { joinStatuses, pointKeys } from './point-choices.js';
+import { settingsOfObject, settingsOfPoints } from './point-settings.js';
 
 function at(inFunction: string, called: string, line: number): FilePoint {
   const point = pointNamed(called);
