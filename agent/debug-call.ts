@@ -1,4 +1,5 @@
 /** A call of a point, read from its first instruction: the objects that it is about, and its timeout. Runs on the debug thread. */
+import { FILETIME_OF_1970 } from '../machine/filetime.js';
 import { INFINITE_TIMEOUT } from '../machine/conditions.js';
 import { argumentPlace, parameterBits, parameterPosition, type Point, type PointParameter } from '../machine/points.js';
 import type { X64Context } from '../machine/x64-context.js';
@@ -7,8 +8,6 @@ import type { DebuggedProcess } from './debug-process.js';
 const MAXIMUM_WAIT_OBJECTS = 64;
 const INFINITE_MILLISECONDS = 0xffff_ffffn;
 const TICKS_PER_MS = 10_000n;
-/** 1970 in 100 ns units since 1601. */
-const UNIX_EPOCH = 116_444_736_000_000_000n;
 /** Of OBJECT_ATTRIBUTES: RootDirectory, ObjectName. */
 const ROOT_DIRECTORY = 8n;
 const OBJECT_NAME = 0x10n;
@@ -120,7 +119,7 @@ export class PointCall {
     if (time === undefined || time <= 0n) {
       return time === undefined ? undefined : -time / TICKS_PER_MS;
     }
-    const now = BigInt(Date.now()) * TICKS_PER_MS + UNIX_EPOCH;
+    const now = BigInt(Date.now()) * TICKS_PER_MS + FILETIME_OF_1970;
     return time <= now ? 0n : (time - now) / TICKS_PER_MS;
   }
 }

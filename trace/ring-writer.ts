@@ -1,4 +1,5 @@
-/** Writes records into slots, as the recorders in C do: for generated recordings and for tests. */
+/** Writes records into slots, as the recorders in C do: for a target without a recorder of ours, for generated recordings, for tests. */
+import { RECORD_OFFSET } from '../protocol/trace-layout.js';
 import { UNKNOWN_BYTE } from './model/records.js';
 import { SLOT_BYTES } from './recording.js';
 
@@ -88,28 +89,38 @@ export class RingWriter {
     }
     const view = new DataView(this.#bytes.buffer);
     const at = first * SLOT_BYTES;
-    view.setBigUint64(at, fields.tsc, true);
-    view.setBigUint64(at + 8, BigInt.asUintN(64, fields.object ?? 0n), true);
-    view.setBigUint64(at + 16, fields.caller ?? 0n, true);
-    view.setBigUint64(at + 24, BigInt.asUintN(64, fields.argument ?? 0n), true);
-    view.setUint32(at + 32, fields.process, true);
-    view.setUint32(at + 36, fields.thread, true);
-    view.setUint32(at + 40, fields.status ?? 0, true);
-    view.setUint32(at + 44, Math.min(fields.duration ?? 0, 0xffff_ffff), true);
-    view.setUint32(at + 48, this.lost, true);
-    view.setUint16(at + 52, fields.kind, true);
-    view.setUint16(at + 54, fields.processor ?? 0xffff, true);
-    view.setUint8(at + 56, UNKNOWN_BYTE);
-    view.setUint8(at + 57, fields.previous ?? UNKNOWN_BYTE);
-    view.setUint8(at + 58, count);
-    view.setUint8(at + 59, fields.flags ?? 0);
+    putRecord(view, at, fields, count, this.lost);
     for (let slot = 0; slot < count; slot += 1) {
       if (slot > 0) this.#bytes.set(payload.subarray((slot - 1) * 60, slot * 60), at + slot * SLOT_BYTES);
-      view.setUint32(at + slot * SLOT_BYTES + 60, (first + slot + 1) % 0x1_0000_0000, true);
+      putSequence(view, at + slot * SLOT_BYTES, first + slot);
     }
     this.#slots += count;
     return first;
   }
+}
+
+/** All of a record's first slot but its sequence. at: of the slot, in bytes; slots: how many the record takes. */
+export function putRecord(view: DataView, at: number, fields: RecordFields, slots: number, lost: number): void {
+  view.setBigUint64(at + RECORD_OFFSET.tsc, fields.tsc, true);
+  view.setBigUint64(at + RECORD_OFFSET.object, BigInt.asUintN(64, fields.object ?? 0n), true);
+  view.setBigUint64(at + RECORD_OFFSET.caller, fields.caller ?? 0n, true);
+  view.setBigUint64(at + RECORD_OFFSET.argument, BigInt.asUintN(64, fields.argument ?? 0n), true);
+  view.setUint32(at + RECORD_OFFSET.process, fields.process, true);
+  view.setUint32(at + RECORD_OFFSET.thread, fields.thread, true);
+  view.setUint32(at + RECORD_OFFSET.status, fields.status ?? 0, true);
+  view.setUint32(at + RECORD_OFFSET.duration, Math.min(fields.duration ?? 0, 0xffff_ffff), true);
+  view.setUint32(at + RECORD_OFFSET.lost, lost, true);
+  view.setUint16(at + RECORD_OFFSET.kind, fields.kind, true);
+  view.setUint16(at + RECORD_OFFSET.processor, fields.processor ?? 0xffff, true);
+  view.setUint8(at + RECORD_OFFSET.irql, UNKNOWN_BYTE);
+  view.setUint8(at + RECORD_OFFSET.previous, fields.previous ?? UNKNOWN_BYTE);
+  view.setUint8(at + RECORD_OFFSET.slots, slots);
+  view.setUint8(at + RECORD_OFFSET.flags, fields.flags ?? 0);
+}
+
+/** Makes a slot readable. slot: its number since the ring began. */
+export function putSequence(view: DataView, at: number, slot: number): void {
+  view.setUint32(at + RECORD_OFFSET.sequence, (slot + 1) % 0x1_0000_0000, true);
 }
 
 function payloadOf({ text, list }: RecordFields): Uint8Array {

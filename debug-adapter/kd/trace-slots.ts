@@ -1,17 +1,11 @@
 /** Records in the trace's own layout (protocol/trace-layout.ts), written by the host for a target that has no recorder of ours in it. */
-import {
-  ES_TRACE_IRQL_UNKNOWN,
-  ES_TRACE_PREVIOUS_UNKNOWN,
-  ES_TRACE_SLOT_BYTES,
-  RECORD_OFFSET,
-  TraceKind,
-} from '../../protocol/trace-layout.js';
+import { FILETIME_OF_1970 } from '../../machine/filetime.js';
+import { ES_TRACE_SLOT_BYTES, TraceKind } from '../../protocol/trace-layout.js';
 import type { TraceSink } from '../../target/run.js';
+import { putRecord, putSequence } from '../../trace/ring-writer.js';
 
 /** Host time in nanoseconds stands for TSC and performance counter: when the host heard of a call. */
 const TICKS_PER_SECOND = 1_000_000_000n;
-/** 1970 in units of 100 ns since 1601. */
-const FILETIME_OF_1970 = 116_444_736_000_000_000n;
 const MAX_PREVIOUS = 0xfe;
 
 export interface HostRecord {
@@ -57,24 +51,12 @@ export class TraceSlots {
   }
 
   write(record: HostRecord): void {
-    const slot = Buffer.alloc(ES_TRACE_SLOT_BYTES);
-    slot.writeBigUInt64LE(record.time, RECORD_OFFSET.tsc);
-    slot.writeBigUInt64LE(record.object, RECORD_OFFSET.object);
-    slot.writeBigUInt64LE(record.caller, RECORD_OFFSET.caller);
-    slot.writeBigUInt64LE(BigInt.asUintN(64, record.argument), RECORD_OFFSET.argument);
-    slot.writeUInt32LE(record.process, RECORD_OFFSET.process);
-    slot.writeUInt32LE(record.thread, RECORD_OFFSET.thread);
-    slot.writeUInt32LE(record.status >>> 0, RECORD_OFFSET.status);
-    slot.writeUInt32LE(Number(record.duration > 0xffff_ffffn ? 0xffff_ffffn : record.duration), RECORD_OFFSET.duration);
-    slot.writeUInt16LE(record.kind, RECORD_OFFSET.kind);
-    slot.writeUInt16LE(record.processor, RECORD_OFFSET.processor);
-    slot.writeUInt8(ES_TRACE_IRQL_UNKNOWN, RECORD_OFFSET.irql);
-    const previous =
-      record.previous === undefined ? ES_TRACE_PREVIOUS_UNKNOWN : Math.min(record.previous, MAX_PREVIOUS);
-    slot.writeUInt8(previous, RECORD_OFFSET.previous);
-    slot.writeUInt8(1, RECORD_OFFSET.slots);
-    slot.writeUInt8(record.flags, RECORD_OFFSET.flags);
-    slot.writeUInt32LE(Number(BigInt.asUintN(32, this.#next + 1n)), RECORD_OFFSET.sequence);
+    const { time, duration, previous, ...fields } = record;
+    const slot = new Uint8Array(ES_TRACE_SLOT_BYTES);
+    const view = new DataView(slot.buffer);
+    const known = previous === undefined ? {} : { previous: Math.min(previous, MAX_PREVIOUS) };
+    putRecord(view, 0, { ...fields, ...known, tsc: time, duration: Number(duration) }, 1, 0);
+    putSequence(view, 0, Number(this.#next));
     this.#sink.slots(this.source, 0, this.#next, 0n, slot);
     this.#next += 1n;
   }

@@ -1,11 +1,10 @@
 /** Numbers that mean more than their digits: NTSTATUS, I/O control codes, times. */
+import { FILETIME_OF_1970 } from '../../machine/filetime.js';
 import { ntstatusName } from '../../machine/status.js';
 import { EVENTSYS_IOCTL } from '../../protocol/eventsys-ioctl.js';
 
 const TICKS_PER_MS = 10_000n;
-/** 100 ns units between 1601 and 1970. */
-const UNIX_EPOCH = 116_444_736_000_000_000n;
-const LATEST = UNIX_EPOCH + 10_000_000n * 4_102_444_800n;
+const LATEST = FILETIME_OF_1970 + 10_000_000n * 4_102_444_800n;
 
 const milliseconds = (ticks: bigint): string => {
   const whole = Number(ticks) / Number(TICKS_PER_MS);
@@ -16,8 +15,8 @@ const milliseconds = (ticks: bigint): string => {
 export function describeDueTime(ticks: bigint): string {
   if (ticks === 0n) return 'at once';
   if (ticks < 0n) return `in ${milliseconds(-ticks)}`;
-  if (ticks >= UNIX_EPOCH && ticks <= LATEST) {
-    return `at ${new Date(Number((ticks - UNIX_EPOCH) / TICKS_PER_MS)).toISOString()}`;
+  if (ticks >= FILETIME_OF_1970 && ticks <= LATEST) {
+    return `at ${new Date(Number((ticks - FILETIME_OF_1970) / TICKS_PER_MS)).toISOString()}`;
   }
   return `at ${ticks} (100 ns units since boot or 1601)`;
 }
@@ -26,7 +25,7 @@ export function describeDueTime(ticks: bigint): string {
 export function largeIntegerMeaning(value: bigint): string | undefined {
   // A relative time of at least 1 us and at most 30 days, or a date between 1970 and 2100.
   const isRelative = value <= -10n && value >= -10_000_000n * 86_400n * 30n;
-  return isRelative || (value >= UNIX_EPOCH && value <= LATEST) ? describeDueTime(value) : undefined;
+  return isRelative || (value >= FILETIME_OF_1970 && value <= LATEST) ? describeDueTime(value) : undefined;
 }
 
 /** NTSTATUS for a person, without its meaning: `STATUS_PENDING (0x00000103)`. */

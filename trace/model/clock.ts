@@ -6,11 +6,9 @@
  * one fit, and times of the two compare exactly. Otherwise each source has a fit of its own, and its times carry an
  * uncertainty that every later decision widens its intervals by.
  */
+import { FILETIME_OF_1970 } from '../../machine/filetime.js';
 import type { RecordingSource } from '../recording.js';
 import { Kind, type RecordTable } from './records.js';
-
-/** 100 ns units between 1601 and 1970. */
-const FILETIME_OF_1970 = 116_444_736_000_000_000n;
 
 export interface SourceClock {
   readonly basis: 'shared' | 'own' | 'utc' | 'none';
