@@ -69,7 +69,7 @@ describe('points of the kernel engine', () => {
     const filtered = (): number => made.engine.hitCounts([id]).get(id)?.filtered ?? 0;
     await made.engine.resume();
     await until('the first hits', () => filtered() > 4);
-    const [requests, resumed] = await costOf(made, filtered, 10);
+    const [requests, resumed] = await costOf(made, filtered, 40);
     assert.ok(requests <= 2.2, `${requests} requests a hit`);
     assert.ok(resumed <= 1.05, `${resumed} stops a hit`);
   });
