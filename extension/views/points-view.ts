@@ -107,6 +107,8 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
     if (node === undefined) {
       // The first look at the view is what makes the workspace be searched.
       await this.#points.searched();
+      // Only now can it be said that there are none.
+      void vscode.commands.executeCommand('setContext', 'eventscope.pointsSearched', true);
       const named: PointsNode[] = this.#chosen.objects.length > 0 ? [{ kind: 'objectChoices' }] : [];
       if (this.#grouping === 'object') {
         return [...named, ...this.#points.byObject().map((group) => groupNode('object', group))];
