@@ -37,6 +37,9 @@ export interface KdRequestOptions {
 
 /** Sends of a packet that lets the target run, until it is taken for received: a running target does not answer. */
 const CONTINUE_ATTEMPTS = 12;
+/** A target that may have stopped unheard is asked so often, the first time after so long. */
+const ASK_ROUNDS = 5;
+const ASK_AFTER_MS = 500;
 /** A break-in byte is lost when the target looks at it together with others, so it comes again soon. */
 const BREAK_IN_WAIT_MS = 500;
 /** From a print until the target looks for a break-in again. */
@@ -222,8 +225,26 @@ export class KdClient {
     this.#state = 'running';
     this.#stop = undefined;
     const payload = encodeManipulate(request.api, request.processor, request.fields);
+    const { retransmitted } = this.link.statistics;
     await this.link.send(PacketType.StateManipulate, payload, { anyDataAnswers: true, attempts: CONTINUE_ATTEMPTS });
+    if (this.link.statistics.retransmitted > retransmitted) this.#askWhetherStopped(1);
   }
+
+  /**
+   * For a target that was told more than once to go on. Data counts as an acknowledgement for it (reference, 2.5): the repeat may have
+   * acknowledged the report of its next stop, which we then never saw and which is not sent again.
+   */
+  #askWhetherStopped(round: number): void {
+    this.#cancelAsking();
+    if (round > ASK_ROUNDS) return;
+    const wait = Math.max(ASK_AFTER_MS, 4 * this.link.timeout) * round;
+    this.#cancelAsking = this.#clock.after(wait, () => {
+      if (this.#state !== 'running') return;
+      if (this.link.up) this.link.probe();
+      this.#askWhetherStopped(round + 1);
+    });
+  }
+  #cancelAsking: () => void = () => undefined;
 
   #receive(type: PacketType, payload: Uint8Array): void {
     switch (type) {
@@ -256,6 +277,7 @@ export class KdClient {
       this.#odd(`a state change of ${payload.length} bytes`);
       return;
     }
+    this.#cancelAsking();
     const again = this.#state === 'stopped' && this.#isReported(stop);
     this.#state = 'stopped';
     if (!again) {
@@ -316,6 +338,7 @@ export class KdClient {
 
   #ended(error: Error | undefined): void {
     if (this.#state === 'closed') return;
+    this.#cancelAsking();
     this.#state = 'closed';
     const why = error ?? linkClosed(this.link.description);
     this.#exchange.fail(why);

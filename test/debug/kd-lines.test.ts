@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { KdnetTarget } from '../kd-target/kdnet-target.js';
+import { PacketType } from '../kd-target/target-link.js';
 import { EngineUnderTest, KdBench, until } from './kd-fixture.js';
 
+/** The first bytes of packets. */
+const DATA = 0x30;
+const CONTROL = 0x69;
+const CONTINUE2_BYTES = Buffer.of(0x3c, 0x31, 0, 0);
 const KEY = '1a2b3c.4d5e6f.7g8h9i.jklmno';
 
 async function freePort(): Promise<number> {
@@ -35,6 +40,35 @@ describe('the kernel engine on lines that misbehave', function () {
     const id = await made.breakAt(bench.at('eventsys.sys', 'EsTimerDpc'));
     const { reason } = await made.resumeToStop();
     assert.deepEqual(reason, { kind: 'breakpoint', breakpoints: [id] });
+  });
+
+  it('hears of a stop whose report never came, because the repeat of a request has acknowledged it', async () => {
+    let line: 'whole' | 'until let go' | 'acknowledgement' | 'reports' = 'whole';
+    const isPacket = (bytes: Uint8Array, leader: number, type: number): boolean =>
+      bytes[0] === leader && bytes[4] === type;
+    const swallowsOfHost = (bytes: Uint8Array): boolean => {
+      if (line === 'until let go' && Buffer.from(bytes).includes(CONTINUE2_BYTES)) line = 'acknowledgement';
+      if (line === 'reports' && isPacket(bytes, CONTROL, PacketType.Reset)) line = 'whole';
+      return false;
+    };
+    const swallowsOfTarget = (bytes: Uint8Array): boolean => {
+      if (line === 'acknowledgement' && isPacket(bytes, CONTROL, PacketType.Acknowledge)) {
+        line = 'reports';
+        return true;
+      }
+      return line === 'reports' && isPacket(bytes, DATA, PacketType.StateChange64);
+    };
+    bench = await KdBench.make(
+      { booted: true, retransmitMs: 100 },
+      { toHost: { seed: 4, swallows: swallowsOfTarget }, toTarget: { seed: 5, swallows: swallowsOfHost } },
+    );
+    const made = await bench.attached();
+    const id = await made.breakAt(bench.at('ntoskrnl.exe', 'KeSetEvent'));
+    line = 'until let go';
+    assert.deepEqual((await made.resumeToStop()).reason, { kind: 'breakpoint', breakpoints: [id] });
+    assert.equal(line, 'whole', 'it was asked');
+    // Both sides count their packets alike afterwards.
+    assert.deepEqual((await made.resumeToStop()).reason, { kind: 'breakpoint', breakpoints: [id] });
   });
 
   it('takes bytes one by one', async () => {

@@ -9,6 +9,8 @@ export interface Misbehaviour {
   readonly pieces?: number;
   /** Milliseconds that each piece may be late; order is kept. */
   readonly delayMs?: number;
+  /** Asked for each send: one that does not arrive at all. */
+  readonly swallows?: (bytes: Uint8Array) => boolean;
 }
 
 /** mulberry32: small, seeded. */
@@ -27,6 +29,7 @@ export function misbehave(send: (bytes: Uint8Array) => void, how: Misbehaviour):
   const random = seededRandom(how.seed);
   let line: Promise<void> = Promise.resolve();
   return (bytes) => {
+    if (how.swallows?.(bytes) === true) return;
     const changed: number[] = [];
     for (const byte of bytes) {
       if (random() < (how.lost ?? 0)) continue;

@@ -185,13 +185,20 @@ export class PacketLink {
 
   /** Brings the ids of both sides together; a stopped target sends its last packet again. */
   reset(): void {
-    this.statistics.resets++;
-    // KDNET: the target adopts the id that our RESET carries.
-    const id = this.#carrier.dialect === 'kdnet' ? this.#nextId : 0;
     if (this.#carrier.dialect === 'kdcom') this.#restartIds();
+    this.probe();
+  }
+
+  /**
+   * Asks a target that is thought to run whether it has stopped: it then sends its last packet again. One that runs does not hear it, so
+   * that ids begin anew with the answer alone.
+   */
+  probe(): void {
+    this.statistics.resets++;
     this.#awaitingReset = true;
     this.#peerId = undefined;
-    this.#carrier.send(controlPacket(PacketType.Reset, id));
+    // KDNET: the target adopts the id that our RESET carries.
+    this.#carrier.send(controlPacket(PacketType.Reset, this.#carrier.dialect === 'kdnet' ? this.#nextId : 0));
   }
 
   breakIn(): void {
