@@ -74,8 +74,10 @@ async function stackTrace(state: SessionState, given: unknown, signal: AbortSign
   const frames = wokenBy === undefined ? own : [...own, wokenBy.label, ...wokenBy.frames];
   const end = levels === 0 ? frames.length : startFrame + levels;
   const shown: DebugProtocol.StackFrame[] = [];
+  // Editors fold frames that are subtle: of a stack without any source nothing would be left to see.
+  const anySource = frames.some((frame) => typeof frame !== 'string' && isUsers(frame));
   for (const frame of frames.slice(startFrame, end)) {
-    shown.push(typeof frame === 'string' ? labelFrame(frame) : await dapFrame(state, frame));
+    shown.push(typeof frame === 'string' ? labelFrame(frame) : await dapFrame(state, frame, anySource));
   }
   return { stackFrames: shown, totalFrames: frames.length };
 }
@@ -83,15 +85,20 @@ async function stackTrace(state: SessionState, given: unknown, signal: AbortSign
 /** Begins a section of the stack: no frame, and no place. */
 const labelFrame = (name: string): DebugProtocol.StackFrame => ({ id: 0, name, line: 0, column: 0, presentationHint: 'label' }); // prettier-ignore
 
-async function dapFrame(state: SessionState, frame: Frame): Promise<DebugProtocol.StackFrame> {
+/** It stands in a line of the user's own. */
+const isUsers = ({ source }: Frame): boolean => source?.source !== undefined && !isTraceHeader(source.source.file);
+
+async function dapFrame(state: SessionState, frame: Frame, foldsOthers: boolean): Promise<DebugProtocol.StackFrame> {
   const { source, module, context, thread, rva } = frame;
   const { engine, space } = thread;
   const place = formatReference(state.engines, { engine, space, address: context.rip });
   const line = source?.source;
   const moduleName = module?.module.name.replace(/\.[^.]*$/, '');
-  const symbol = source?.functionName ?? (await state.inventory.symbolize(engine, space, context.rip));
-  const name =
-    source === undefined ? (symbol ?? '0x' + context.rip.toString(16)) : `${moduleName ?? '?'}!${source.functionName}`;
+  // The nearest export before it need not be the function that it is in: the offset says so.
+  const isExact = source !== undefined && (line !== undefined || module?.symbols.source === 'pdb');
+  const name = isExact
+    ? `${moduleName ?? '?'}!${source.functionName}`
+    : ((await state.inventory.symbolize(engine, space, context.rip)) ?? `0x${context.rip.toString(16)}`);
   return {
     id: state.inspector.frameId(frame),
     name: source?.inlined === true ? `[inlined] ${name}` : name,
@@ -101,7 +108,9 @@ async function dapFrame(state: SessionState, frame: Frame): Promise<DebugProtoco
     canRestart: false,
     ...(module === undefined ? {} : { moduleId: module.id }),
     ...(line === undefined || module === undefined
-      ? { presentationHint: 'subtle' as const }
+      ? foldsOthers
+        ? { presentationHint: 'subtle' as const }
+        : {}
       : isTraceHeader(line.file)
         ? {
             presentationHint: 'subtle' as const,

@@ -64,6 +64,8 @@ describe('the debug adapter on a kernel debugging link', function () {
     );
     assert.match(frames[0]?.name ?? '', /^ntoskrnl!NtWaitForSingleObject$/);
     assert.match(frames[2]?.name ?? '', /^ntdll!NtWaitForSingleObject/);
+    // None has a source: an editor would fold them all if they were subtle.
+    assert.ok(frames.every(({ presentationHint }) => presentationHint === undefined));
     const { threads } = await dap.request<{ threads: DebugProtocol.Thread[] }>('threads');
     assert.match(threads.find(({ id }) => id === threadId)?.name ?? '', /^user: eventapp\.exe \d+$/);
   });
