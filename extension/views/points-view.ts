@@ -50,6 +50,8 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
   readonly #chosen: ChosenPoints;
   readonly #subscriptions: vscode.Disposable[];
   #grouping: PointsGrouping;
+  /** Something changed while nobody looked: the editor keeps what it had drawn before. */
+  #isStale = false;
 
   constructor(points: WorkspacePoints, memento: vscode.Memento, chosen: ChosenPoints) {
     this.#points = points;
@@ -65,6 +67,9 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
       points.onDidChange(() => this.#draw()),
       chosen.onDidChange(() => this.#draw()),
       chosen.onDidChangeStatus(() => this.#draw()),
+      this.tree.onDidChangeVisibility(({ visible }) => {
+        if (visible && this.#isStale) this.#draw();
+      }),
       this.tree.onDidChangeCheckboxState(({ items }) => void this.#takeChecks(items)),
     ];
     this.#setContext();
@@ -97,7 +102,8 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
   }
 
   #draw(): void {
-    if (!this.tree.visible) return;
+    this.#isStale = !this.tree.visible;
+    if (this.#isStale) return;
     // Empty: none. Deleting the property would take away the setter with it.
     this.tree.message = this.#points.message ?? '';
     this.#changed.fire(undefined);
