@@ -23,6 +23,14 @@ describe('objects in words', () => {
     assert.equal(describeEntry(undefined), '');
   });
 
+  it('tells who waits before all else, which a narrow list would cut', () => {
+    const waited = object({ type: 'Event', kind: 'notification', signaled: false });
+    assert.equal(
+      describeEntry({ ...waited, waiters: ['thread 12 of process 1204, UserRequest'] }),
+      '1 waiter · not signaled, notification · 2 handles',
+    );
+  });
+
   it('names the owner of a mutant where the target tells it, and why not where it does not', () => {
     const held = (owner: Extract<ObjectState, { type: 'Mutant' }>['owner']) =>
       object({ type: 'Mutant', count: 0, abandoned: false, owner });

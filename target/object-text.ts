@@ -55,7 +55,8 @@ export function describeEntry(object: QueriedObject | undefined): string {
     object.state === undefined || isUnavailable(object.handleCount) ? '' : plural(object.handleCount, 'handle');
   const waiting = object.waiters?.length ?? 0;
   const waiters = waiting === 0 ? '' : plural(waiting, 'waiter');
-  return [describeObject(object), describeOwner(object), waiters, handles].filter((part) => part !== '').join(' · ');
+  // Who waits goes first: a narrow list cuts what is last.
+  return [waiters, describeObject(object), describeOwner(object), handles].filter((part) => part !== '').join(' · ');
 }
 
 const orWhy = (value: string | number | Unavailable): string =>
