@@ -287,6 +287,17 @@ async function showActions(services: ExtensionServices): Promise<void> {
     if (found === undefined) return [];
     return [{ command: found.command, label: `${found.icon ?? ''} ${found.title}`.trim() }];
   });
+  const kernel = services.kernelSessions.at(-1)?.state;
+  if (kernel === 'stopped') {
+    const label = `$(debug-continue) ${vscode.l10n.t('Let the Kernel Go On')}`;
+    items.unshift({ command: 'workbench.action.debug.continue', label });
+  }
+  if (kernel === 'running') {
+    items.unshift({
+      command: 'workbench.action.debug.pause',
+      label: `$(debug-pause) ${vscode.l10n.t('Stop the Kernel')}`,
+    });
+  }
   if (folder !== undefined && services.jobs.current(folder.folder.uri) !== undefined) {
     items.unshift({ command: '', label: `$(stop-circle) ${vscode.l10n.t('Cancel What Is Going On')}` });
   }

@@ -10,7 +10,7 @@ import { showFailure } from './failure.js';
 import { Jobs } from './jobs.js';
 import { createLog, DbgPrintOutput } from './output.js';
 import { Problems } from './problems.js';
-import type { Connection, ViewServices } from './views/services.js';
+import type { Connection, KernelSession, ViewServices } from './views/services.js';
 
 const CHOSEN_FOLDER = 'folder';
 
@@ -142,13 +142,24 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
   }
 
   #stopped: Connection | undefined;
+  #kernels: readonly KernelSession[] = [];
   #silences: (() => void)[] = [];
 
+  get kernelSessions(): readonly KernelSession[] {
+    return this.#kernels;
+  }
+
   /**
-   * A kernel debugger holds the machine (undefined: no longer): views are filled from its memory, and agents that stand still with it are
-   * not called lost. Which of the targets it is nobody can tell, so none is.
+   * What goes on over the links of kernels. While a debugger holds a machine, which has a client then, views are filled from its memory, and
+   * agents that stand still with it are not called lost. Which of the targets it is nobody can tell, so none is.
    */
-  holdKernel(client: StoppedKernelClient | undefined): void {
+  takeKernels(sessions: readonly KernelSession[], client: StoppedKernelClient | undefined): void {
+    this.#kernels = sessions;
+    if (client !== this.#stopped?.client) this.#hold(client);
+    this.#changed.fire();
+  }
+
+  #hold(client: StoppedKernelClient | undefined): void {
     for (const end of this.#silences.splice(0)) end();
     const { project, target } = this;
     this.#stopped =
@@ -158,7 +169,6 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
     if (client !== undefined) {
       this.#silences = this.folders.flatMap(({ connection }) => connection?.client.expectSilence() ?? []);
     }
-    this.#changed.fire();
   }
 
   async connect(): Promise<Connection> {
@@ -216,6 +226,7 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
     const { folder } = this;
     this.#setContext('hasProject', folder?.project !== undefined);
     this.#setContext('connection', folder?.state ?? 'stopped');
+    this.#setContext('kernel', this.#kernels.at(-1)?.state);
     this.#setContext('busy', folder !== undefined && this.jobs.current(folder.folder.uri) !== undefined);
   }
 

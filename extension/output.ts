@@ -13,6 +13,8 @@ const NEWEST_LINES = 300;
 const KEPT_LINES = 20_000;
 /** A driver may print thousands of lines a second: they go to the channel together. */
 const FLUSH_MS = 50;
+/** A line that does not end is shown as it is when it is as long as this. */
+const LINE_CHARACTERS = 4_096;
 
 export function createLog(): vscode.LogOutputChannel {
   return vscode.window.createOutputChannel('Eventscope', { log: true });
@@ -27,6 +29,7 @@ export class DbgPrintOutput implements vscode.Disposable {
   readonly #subscription: vscode.Disposable;
   #lines: DbgPrintLine[] = [];
   #waiting: string[] = [];
+  #begun = '';
   #flush: NodeJS.Timeout | undefined;
   #filter = currentFilter();
 
@@ -70,6 +73,17 @@ export class DbgPrintOutput implements vscode.Disposable {
       if (this.#waiting.length > 0) this.#channel.append(this.#waiting.splice(0).join(''));
       this.#appended.fire();
     }, FLUSH_MS);
+  }
+
+  /** Text as a kernel prints it over its link: what has no line end yet waits for the rest. */
+  appendText(text: string): void {
+    const lines = (this.#begun + text).split(/\r?\n/);
+    this.#begun = lines.pop() ?? '';
+    if (this.#begun.length > LINE_CHARACTERS) {
+      lines.push(this.#begun);
+      this.#begun = '';
+    }
+    for (const line of lines) this.append({ utcMs: Date.now(), text: line });
   }
 
   #refilter(): void {

@@ -54,6 +54,11 @@ function describe(services: ExtensionServices): Shown {
   if (!vscode.workspace.isTrusted) {
     return { text: '$(shield) Eventscope', detail: vscode.l10n.t('This workspace is not trusted: nothing runs.') };
   }
+  const held = services.kernelSessions.find(({ state }) => state === 'stopped');
+  if (held !== undefined) {
+    const detail = vscode.l10n.t('{0}: the machine is stopped in the kernel debugger', held.name);
+    return { text: `$(debug-pause) ${vscode.l10n.t('Kernel stopped')}`, detail };
+  }
   const name = folder?.target?.name ?? 'Eventscope';
   const problem = folder?.problem;
   switch (folder?.state) {

@@ -38,7 +38,12 @@ export const DebugEventName = {
   tracepointsEnded: 'eventscope/tracepointsEnded',
   /** Body {@link DispatcherObjectsBody}: told after each stop at which something of it is new. */
   dispatcherObjectsChanged: 'eventscope/dispatcherObjectsChanged',
+  /** Body {@link dbgPrintBody}: printed by a kernel that is debugged over its link, where no agent tells it. */
+  dbgPrint: 'eventscope/dbgPrint',
 } as const;
+
+/** As it was printed: with line ends, or a part of a line. */
+export const dbgPrintBody = v.object({ text: v.string() });
 
 /** How a point is served. `none`: it is not, see the message. */
 export const pointMechanism = v.picklist([

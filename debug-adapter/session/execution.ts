@@ -5,6 +5,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { setMaxListeners } from 'node:events';
 import { describeBugcheck } from '../../machine/bugchecks.js';
+import { DebugEventName } from '../../protocol/debug-requests.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { Engine, EngineEvent, Stop, StopReason } from '../engine.js';
 import { hexAddress } from '../variables/value.js';
@@ -170,6 +171,9 @@ export class Execution {
   #take(engine: Engine, event: EngineEvent): void {
     switch (event.type) {
       case 'output':
+        if (event.category === 'debug' && engine.kind === 'kd') {
+          this.#listener.event(DebugEventName.dbgPrint, { text: event.text });
+        }
         this.#listener.event('output', {
           category: event.category === 'debug' ? 'console' : event.category,
           output: event.text.endsWith('\n') || event.category !== 'debug' ? event.text : `${event.text}\n`,

@@ -107,7 +107,8 @@ class KernelDebuggee implements Debuggee {
     if (this.#link.files !== undefined) await access(this.#link.files);
     operation.progress(`Waiting for the kernel at ${this.#engine.target}`);
     await this.#engine.attach(operation.signal);
-    const { kernelBase } = this.#engine.inventory.version ?? {};
+    const { kernelBase, buildNumber } = this.#engine.inventory.version ?? {};
+    operation.output(`Connected to the kernel, build ${buildNumber ?? 'not known'}`);
     if (this.#engine.modules(KERNEL_SPACE).some(({ base }) => base === kernelBase)) {
       // The offsets in its PDB decide before the tables do.
       await Promise.race([this.symbols.kernelLoaded, aborted(operation.signal)]);

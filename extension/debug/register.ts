@@ -9,7 +9,7 @@ import { DispatcherObjectsView } from './dispatcher-objects-view.js';
 import { registerFlowCommands } from './flow-commands.js';
 import { InlineAdapterFactory } from './inline-adapter.js';
 import { InlineValues } from './inline-values.js';
-import { StoppedKernels } from './stopped-kernels.js';
+import { KernelSessions } from './kernel-sessions.js';
 
 /** What the tests of debugging look at. */
 export interface Debugging {
@@ -28,13 +28,13 @@ export function registerDebugging(services: ExtensionServices, { sources, chosen
   const provider = new ConfigurationProvider(services);
   const sessions = new DebugSessions(services.log, chosen, sources.onDidChange);
   const objects = new DispatcherObjectsView(sessions);
-  const stopped = new StoppedKernels();
+  const kernels = new KernelSessions((text) => services.dbgPrint.appendText(text));
   const { Initial, Dynamic } = vscode.DebugConfigurationProviderTriggerKind;
   const subscriptions = vscode.Disposable.from(
     objects,
     sessions,
-    stopped,
-    stopped.onDidChange(() => services.holdKernel(stopped.client)),
+    kernels,
+    kernels.onDidChange(() => services.takeKernels(kernels.all, kernels.client)),
     registerFlowCommands({ services, sessions, chosen, sources }),
     vscode.languages.registerInlineValuesProvider(SOURCES, new InlineValues(sources)),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, Initial),

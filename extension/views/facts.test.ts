@@ -138,6 +138,8 @@ describe('the Target view', () => {
     const link = kdOf([{ name: 'Kernel', connect: 'pipe:com1' }]);
     assert.equal(link?.value, 'pipe:com1');
     assert.match(link.tooltip ?? '', /launch configuration "Kernel"/);
+    const held = kdOf([{ name: 'Kernel', connect: 'pipe:com1', state: 'stopped' }]);
+    assert.deepEqual([held?.value, held?.icon], ['connected, stopped · pipe:com1', 'debug-pause']);
   });
 
   it('tells a fault in place of the health', () => {

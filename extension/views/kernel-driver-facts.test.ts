@@ -25,7 +25,7 @@ describe('the Driver view of a stopped kernel', () => {
     assert.equal(of('unload')?.value, 'none: it cannot be unloaded');
     assert.equal(of('devices')?.children?.[0]?.object?.path, '\\Device\\EventSys');
     const dispatch = of('dispatch');
-    assert.equal(dispatch?.value, '28, functions: 2');
+    assert.equal(dispatch?.value, '28 to 2 functions');
     assert.equal(dispatch.children?.length, 28);
     assert.deepEqual(
       dispatch.children

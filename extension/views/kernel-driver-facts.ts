@@ -27,12 +27,12 @@ export function kernelDriverFacts(name: string, driver: DriverObject | undefined
       value: t('{0}, {1} bytes', t('at {0} in the kernel', imageBase), imageBytes),
       icon: 'package',
     },
-    { id: 'entry', label: t('Entry'), value: codeText(entry), icon: 'play' },
+    { id: 'entry', label: t('Entry'), value: codeText(entry), icon: 'sign-in' },
     {
       id: 'unload',
       label: t('Unload'),
       value: unload === undefined ? t('none: it cannot be unloaded') : codeText(unload),
-      icon: 'debug-stop',
+      icon: 'sign-out',
     },
     {
       id: 'devices',
@@ -77,7 +77,10 @@ function dispatchFact(entries: DriverObject['majorFunctions'], t: Localize): Fac
   return {
     id: 'dispatch',
     label: t('Dispatch entries'),
-    value: t('{0}, functions: {1}', entries.length, distinct),
+    value:
+      distinct === 1
+        ? t('{0}, all to one function', entries.length)
+        : t('{0} to {1} functions', entries.length, distinct),
     icon: 'list-selection',
     children,
   };

@@ -1,6 +1,7 @@
-/** Debugging links to kernels that the folder's launch configurations name. */
+/** Debugging links to kernels: those that the folder's launch configurations name, and those that are in use. */
 import * as vscode from 'vscode';
 import * as v from 'valibot';
+import type { KernelSession } from './services.js';
 import type { KernelLink } from './target-facts.js';
 
 const configuration = v.object({
@@ -10,13 +11,12 @@ const configuration = v.object({
 });
 
 /** Of launch.json and of every other place that VS Code takes launch configurations from. The key of a KDNET link stays where it is. */
-export function kernelLinksOf(folder: vscode.Uri | undefined): KernelLink[] {
+export function kernelLinksOf(folder: vscode.Uri | undefined, sessions: readonly KernelSession[]): KernelLink[] {
   const all: unknown = vscode.workspace.getConfiguration('launch', folder ?? null).get('configurations');
-  if (!Array.isArray(all)) return [];
-  return all.flatMap((given): KernelLink[] => {
-    const parsed = v.safeParse(configuration, given);
-    if (!parsed.success) return [];
-    const { name, kd } = parsed.output;
-    return [{ name, connect: kd.connect.replace(/,?key=[^,]*/, '') }];
+  const given = (Array.isArray(all) ? all : []).flatMap((candidate: unknown) => {
+    const parsed = v.safeParse(configuration, candidate);
+    return parsed.success ? [{ name: parsed.output.name, connect: parsed.output.kd.connect }] : [];
   });
+  const unused = given.filter(({ name }) => !sessions.some((session) => session.name === name));
+  return [...sessions, ...unused].map((link) => ({ ...link, connect: link.connect.replace(/,?key=[^,]*/, '') }));
 }

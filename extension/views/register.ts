@@ -18,8 +18,8 @@ import { ObjectNode } from './object-nodes.js';
 import { ObjectsRefresh } from './objects-refresh.js';
 import { ObjectsView } from './objects-view.js';
 import { type ObjectChoiceNode, openPoint, PointsView } from './points-view.js';
-import type { ViewServices } from './services.js';
-import { targetFacts } from './target-facts.js';
+import type { Connection, ViewServices } from './services.js';
+import { type TargetAccount, targetFacts } from './target-facts.js';
 
 const localize: Localize = (text, ...values) => vscode.l10n.t(text, ...values);
 
@@ -37,7 +37,7 @@ export interface Views {
 
 export function registerViews(services: ViewServices): Views {
   const watch = new DriverWatch(services);
-  const target = new FactsView('eventscope.target', services, (operation) => loadTarget(services, operation));
+  const target = new FactsView('eventscope.target', services, targetLoader(services));
   const objects = new ObjectsView(services, watch);
   const driver = new FactsView('eventscope.driver', services, (operation) => loadDriver(services, watch, operation));
   const objectsRefresh = new ObjectsRefresh(services, objects, watch);
@@ -59,6 +59,9 @@ export function registerViews(services: ViewServices): Views {
       if (event.affectsConfiguration('launch')) target.refresh();
     }),
     services.onDidChangeTarget(() => {
+      const source = services.connection?.stoppedKernel === undefined ? '' : vscode.l10n.t('stopped kernel');
+      objects.tree.description = source;
+      driver.tree.description = source;
       target.refresh();
       watchAgain(services, watch, objects);
     }),
@@ -96,16 +99,24 @@ function watchAgain(services: ViewServices, watch: DriverWatch, objects: Objects
   });
 }
 
-async function loadTarget(services: ViewServices, operation: Operation): Promise<readonly Fact[]> {
-  const { project, target, connection } = services;
-  const settings = project?.targets.find(({ name }) => name === target?.name);
-  if (project === undefined || target === undefined || settings === undefined) return [];
-  const problem = services.problem?.message;
-  const kernelLinks = kernelLinksOf(vscode.Uri.file(project.folder));
-  if (connection === undefined) {
-    return targetFacts({ settings, health: undefined, agent: undefined, problem, holders: [], kernelLinks }, localize);
-  }
-  const { client } = connection;
+type AgentAccount = Pick<TargetAccount, 'health' | 'agent' | 'holders'>;
+const NO_AGENT: AgentAccount = { health: undefined, agent: undefined, holders: [] };
+
+function targetLoader(services: ViewServices): (operation: Operation) => Promise<readonly Fact[]> {
+  let known = NO_AGENT;
+  return async (operation) => {
+    const { project, target, connection } = services;
+    const settings = project?.targets.find(({ name }) => name === target?.name);
+    if (project === undefined || target === undefined || settings === undefined) return [];
+    if (connection === undefined) known = NO_AGENT;
+    // The agent may stand still with a machine that a kernel debugger holds: what it told last is shown meanwhile.
+    else if (connection.stoppedKernel === undefined) known = await askAgent(connection, operation);
+    const kernelLinks = kernelLinksOf(vscode.Uri.file(project.folder), services.kernelSessions);
+    return targetFacts({ settings, ...known, problem: services.problem?.message, kernelLinks }, localize);
+  };
+}
+
+async function askAgent({ project, target, client }: Connection, operation: Operation): Promise<AgentAccount> {
   const roles: readonly LockRole[] = ['tracer', 'deployer', 'debugger'];
   const [health, agent, ...held] = await Promise.all([
     target.health(operation),
@@ -118,7 +129,7 @@ async function loadTarget(services: ViewServices, operation: Operation): Promise
     const role = roles[index];
     return holder === undefined || role === undefined ? [] : [{ role, holder }];
   });
-  return targetFacts({ settings, health, agent, problem, holders, kernelLinks }, localize);
+  return { health, agent, holders };
 }
 
 async function loadDriver(services: ViewServices, watch: DriverWatch, operation: Operation): Promise<readonly Fact[]> {

@@ -14,6 +14,15 @@ export interface Connection {
   readonly stoppedKernel?: { driver(name: string): Promise<DriverObject | undefined> };
 }
 
+/** A debug session of this window over the link of a kernel. */
+export interface KernelSession {
+  /** Of its launch configuration. */
+  readonly name: string;
+  readonly connect: string;
+  /** waiting: for the kernel to answer. */
+  readonly state: 'waiting' | 'running' | 'stopped';
+}
+
 export interface ViewServices {
   readonly context: vscode.ExtensionContext;
   readonly log: vscode.LogOutputChannel;
@@ -25,7 +34,8 @@ export interface ViewServices {
   readonly problem: Error | undefined;
   /** The agent of this window; undefined until a command has connected, and after the agent has gone. */
   readonly connection: Connection | undefined;
-  /** Project, target, problem or connection changed, or a command changed the driver (deployed, started, stopped). */
+  readonly kernelSessions: readonly KernelSession[];
+  /** Project, target, problem, connection or a kernel's session changed, or a command changed the driver (deployed, started, stopped). */
   readonly onDidChangeTarget: vscode.Event<void>;
   /** Starts the target and connects, with progress that can be cancelled; the connection that is there otherwise. */
   connect(): Promise<Connection>;

@@ -3,6 +3,7 @@ import type { RequestResult } from '../../protocol/agent-rpc.js';
 import type { TargetSettings } from '../../target/project.js';
 import type { TargetHealth } from '../../target/target.js';
 import { type Fact, type Localize, unavailableFact } from './facts.js';
+import type { KernelSession } from './services.js';
 
 export interface TargetAccount {
   readonly settings: TargetSettings;
@@ -22,6 +23,8 @@ export interface KernelLink {
   readonly name: string;
   /** As launch.json has it, without a key. */
   readonly connect: string;
+  /** Of the debug session over it; undefined: there is none. */
+  readonly state?: KernelSession['state'];
 }
 
 const HEALTH_ICONS: Readonly<Record<TargetHealth['state'], string>> = {
@@ -136,10 +139,12 @@ function kdFact({ kind }: TargetSettings, links: readonly KernelLink[], t: Local
   if (links.length > 0) {
     return {
       ...fact,
-      value: links.map(({ connect }) => connect).join(', '),
-      tooltip: links
-        .map(({ name, connect }) => t('KD link: {0} (launch configuration "{1}")', connect, name))
-        .join('\n'),
+      // What happens now goes before the address, which a narrow side bar cuts.
+      value: links
+        .map(({ connect, state }) => (state === undefined ? connect : `${linkWords(state, t)} · ${connect}`))
+        .join(', '),
+      tooltip: links.map((link) => linkDetail(link, t)).join('\n'),
+      icon: links.some(({ state }) => state === 'stopped') ? 'debug-pause' : fact.icon,
     };
   }
   if (kind === 'wine') {
@@ -151,4 +156,20 @@ function kdFact({ kind }: TargetSettings, links: readonly KernelLink[], t: Local
     value: t('not configured'),
     tooltip: t('KD link: not configured: add an attach configuration with "kd" to launch.json to debug its kernel'),
   };
+}
+
+function linkDetail({ name, connect, state }: KernelLink, t: Localize): string {
+  const link = t('KD link: {0} (launch configuration "{1}")', connect, name);
+  return state === undefined ? link : `${link}: ${linkWords(state, t)}`;
+}
+
+function linkWords(state: KernelSession['state'], t: Localize): string {
+  switch (state) {
+    case 'waiting':
+      return t('waiting for the kernel');
+    case 'running':
+      return t('connected, running');
+    case 'stopped':
+      return t('connected, stopped');
+  }
 }
