@@ -16,6 +16,8 @@ const NOT_STARTED = 'The target is not started.';
 const RUNS = 'The kernel debugger lets the machine run.';
 /** Of the thread whose call has met the point. */
 const SIGNALED = /KeSetEvent on \\BaseNamedObjects\\SharedEvent: .*1 waiter/i;
+/** What the row of the point says once it was met. */
+const HIT_POINT = /[1-9]\d* hits? ·/;
 const STOPPED = 'stopped kernel';
 
 describe('a kernel over its debugging link', function () {
@@ -125,8 +127,10 @@ describe('a kernel over its debugging link', function () {
     for (const title of ['Target', 'Named Objects', 'Driver']) await workbench.closePane(title);
     await workbench.openPane('Signal and Wait Points');
     const point = workbench.treeItem('Signals of SharedEvent');
-    await point.locator('.custom-view-tree-node-item-checkbox').click();
+    await point.filter({ hasText: HIT_POINT }).locator('.custom-view-tree-node-item-checkbox').click();
     await point.locator('[aria-checked=false]').waitFor();
+    // The session has taken it away.
+    await point.filter({ hasText: HIT_POINT }).waitFor({ state: 'detached' });
     await workbench.closePane('Signal and Wait Points');
     await workbench.openPane('Target');
     await workbench.page.keyboard.press('F5');
