@@ -145,8 +145,14 @@ export class KernelInventory {
     return [kernel, ...[...this.#processes].map(([space, { process }]) => engineProcess(space, process))];
   }
 
+  /** Of the kernel's threads the one that stopped is called by its processor: where the others are by now is not known. */
   threads(): readonly EngineThread[] {
-    return [...this.#threads.values()];
+    const { stop } = this.#client;
+    return [...this.#threads].map(([address, thread]) =>
+      address === stop?.thread && thread.space === KERNEL_SPACE
+        ? { ...thread, name: `processor ${stop.processor}` }
+        : thread,
+    );
   }
 
   modules(space: SpaceId): readonly EngineModule[] {
@@ -219,7 +225,7 @@ export class KernelInventory {
   async stoppedThread(stop: StateChange): Promise<ThreadId> {
     const id = this.threadIdOf(stop.thread);
     if (!this.#threads.has(stop.thread)) {
-      const thread = await this.#describeThread(stop.thread, stop.processor);
+      const thread = await this.#describeThread(stop.thread);
       this.#threads.set(stop.thread, thread);
       this.#emit({ type: 'threadStarted', thread });
     }
@@ -229,7 +235,7 @@ export class KernelInventory {
   /** A thread that is known by its KTHREAD alone; told as started when it was not known. */
   async waitingThread(address: bigint): Promise<ThreadId> {
     if (!this.#threads.has(address)) {
-      const thread = await this.#describeThread(address, undefined);
+      const thread = await this.#describeThread(address);
       this.#threads.set(address, thread);
       this.#emit({ type: 'threadStarted', thread });
     }
@@ -319,10 +325,10 @@ export class KernelInventory {
     return modules.find(({ base, size }) => address >= base && address < base + BigInt(size));
   }
 
-  /** Why it waits is of the moment of this stop. */
+  /** Why it waits is of the moment of this stop. One that stopped before its process was opened belongs to it from now on. */
   #addThread(space: SpaceId, process: NtProcess, { address, threadId, state, waitReason }: NtThread): void {
     this.#owners.set(address, process.address);
-    if (this.#threads.has(address)) return;
+    if (this.#threads.get(address)?.space === space) return;
     const words = waitReason === undefined ? state : `${state}: ${waitReason}`;
     const thread: EngineThread = { thread: this.threadIdOf(address), space, threadId, state: words };
     this.#threads.set(address, thread);
@@ -375,19 +381,18 @@ export class KernelInventory {
     return owner;
   }
 
-  async #describeThread(address: bigint, processor: number | undefined): Promise<EngineThread> {
+  async #describeThread(address: bigint): Promise<EngineThread> {
     const thread = this.threadIdOf(address);
-    const named = processor === undefined ? {} : { name: `processor ${processor}` };
     // One request for its id and one for its process: a stop should be on the screen soon.
     const cid =
       address !== 0n && this.layout.has('ETHREAD.Cid')
         ? await readStructure(this.reader, address + BigInt(this.layout.offset('ETHREAD.Cid')), 16)
         : undefined;
-    if (cid === undefined) return { thread, space: KERNEL_SPACE, threadId: 0, ...named };
+    if (cid === undefined) return { thread, space: KERNEL_SPACE, threadId: 0 };
     const owner = await this.#owner(address);
     const space = owner === undefined ? KERNEL_SPACE : spaceOfProcess(owner);
     const threadId = Number(cid.u64(8) & 0xffffffffn);
-    return { thread, space: this.#processes.has(space) ? space : KERNEL_SPACE, threadId, ...named };
+    return { thread, space: this.#processes.has(space) ? space : KERNEL_SPACE, threadId };
   }
 
   #noDebuggerData(what: string): EventscopeError {

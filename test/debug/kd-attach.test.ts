@@ -111,6 +111,29 @@ describe('the kernel engine attaches', () => {
     await assert.rejects(attached, CancelledError);
   });
 
+  it('in the middle of an application’s thread, which is the application’s once that is opened; a processor is told of the one that stopped', async () => {
+    bench = await KdBench.make();
+    const made = await bench.attached();
+    const { engine } = made;
+    const wait = await made.breakAt(bench.at('ntoskrnl.exe', 'NtWaitForSingleObject'));
+    const { thread } = await made.resumeToStop();
+    const told = () => engine.threads().find((each) => each.thread === thread);
+    assert.equal(told()?.space, KERNEL_SPACE);
+    assert.match(told()?.name ?? '', /^processor \d$/);
+    const process = (await engine.inventory.listProcesses()).find(({ name }) => name === 'eventapp.exe');
+    assert.ok(process !== undefined);
+    const space = await engine.inventory.openProcess(process);
+    assert.deepEqual([told()?.space, told()?.name], [space, undefined]);
+    await engine.removeBreakpoints([wait]);
+    await made.breakAt(bench.at('eventsys.sys', 'EsTimerDpc'));
+    const timer = (await made.resumeToStop()).thread;
+    const named = engine.threads().filter(({ name }) => name !== undefined);
+    assert.deepEqual(
+      named.map((each) => each.thread),
+      [timer],
+    );
+  });
+
   it('again after the target has restarted: its breakpoints are told as lost, its modules anew', async () => {
     bench = await KdBench.make({});
     const made = bench.engine({ breakIn: false });
