@@ -125,7 +125,7 @@ describe('first steps', function () {
       await workbench.command('Eventscope: Focus on Named Objects View');
       await workbench.command('Eventscope: Refresh');
       await workbench.goToRow('FirstSteps');
-      await workbench.page.keyboard.press('ArrowRight');
+      await workbench.openRow('FirstSteps');
       await workbench.treeItem('Event00000').waitFor();
       await workbench.goToRow('Event00000');
       await workbench.page.keyboard.press('Shift+F10');

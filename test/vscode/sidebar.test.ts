@@ -83,7 +83,7 @@ describe('side bar', function () {
       await workbench.treeItem('Long').waitFor();
       await workbench.command('Eventscope: Focus on Named Objects View');
       await workbench.goToRow('Long');
-      await keyboard.press('ArrowRight');
+      await workbench.openRow('Long');
       await workbench.treeItem('Event00000').waitFor();
       await workbench.goToRow('Show More', 'last');
       // To a screen reader this row is a button.

@@ -137,8 +137,29 @@ export class Workbench {
 
   /** With the keyboard, in the tree that has it: goes from its first row down, or from its last row up, to one that holds the text. */
   async goToRow(text: string, from: 'first' | 'last' = 'first'): Promise<void> {
+    // Each tree remembers a row; the one with the keyboard's focus is meant, which a palette that closes gives back a moment later.
+    const tree = this.page.locator('.pane-body .monaco-list:focus');
+    await tree.waitFor({ timeout: SHOWN_TIMEOUT_MS });
     await this.page.keyboard.press(from === 'first' ? 'Home' : 'End');
-    await this.#go(this.page.locator('.pane-body .monaco-list-row.focused'), text, from === 'first' ? 'Down' : 'Up');
+    // The key's command runs, and what it moved is drawn.
+    await this.page.evaluate('new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))');
+    await this.#go(tree.locator('.monaco-list-row.focused'), text, from === 'first' ? 'Down' : 'Up');
+  }
+
+  /**
+   * With the keyboard, opens the row that has the focus and holds the text. A key that comes while the tree is being drawn anew has no effect:
+   * then it is pressed again, as a person would.
+   */
+  async openRow(text: string): Promise<void> {
+    const row = this.page.locator('.pane-body .monaco-list:focus .monaco-list-row.focused').filter({ hasText: text });
+    const opened = this.page.locator('.pane-body .monaco-list-row[aria-expanded="true"]').filter({ hasText: text });
+    await becomes(async () => {
+      if ((await row.getAttribute('aria-expanded')) !== 'true') await this.page.keyboard.press('ArrowRight');
+      return opened.waitFor({ timeout: LISTED_TIMEOUT_MS }).then(
+        () => true,
+        () => false,
+      );
+    }, true);
   }
 
   /** With the keyboard, in the menu that is open. */
@@ -147,13 +168,19 @@ export class Workbench {
     await this.#go(this.page.locator('.monaco-menu .action-item.focused'), text, 'Down');
   }
 
+  /** A key moves the focus some time after it was pressed: the next one waits for that. */
   async #go(focused: Locator, text: string, way: 'Down' | 'Up'): Promise<void> {
     const passed: string[] = [];
+    // At first nothing may have the focus.
+    const place = async (): Promise<string> => (await focused.allInnerTexts()).join();
     for (let step = 0; step < MAX_STEPS; step++) {
       const [shown = ''] = await focused.allInnerTexts();
       if (shown.includes(text)) return;
       passed.push(shown);
+      const before = await place();
       await this.page.keyboard.press(`Arrow${way}`);
+      const end = performance.now() + LISTED_TIMEOUT_MS;
+      while ((await place()) === before && performance.now() < end) await new Promise((next) => setTimeout(next, 10));
     }
     throw new Error(`${text} is not among ${passed.join(' | ')}`);
   }
