@@ -164,8 +164,7 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
       tooltip: isChecked ? vscode.l10n.t('Stops here') : vscode.l10n.t('Does not stop here'),
       accessibilityInformation: { label: vscode.l10n.t('Stop at {0}', name) },
     };
-    // One that was unchecked is still met until the session has taken it away.
-    const status = this.#chosen.status(key);
+    const status = isChecked ? this.#chosen.status(key) : undefined;
     if (status === undefined) return item;
     const words = statusWords(status);
     item.description = [words, typeof item.description === 'string' ? item.description : ''].join(' · ');
