@@ -61,7 +61,7 @@ describe('execution', () => {
     });
     execution.follow(mock as unknown as Engine);
     const stops = () => events.filter(({ name }) => name === 'stopped').map(({ body }) => body as { description: string }); // prettier-ignore
-    return { mock, execution, defects, stops };
+    return { mock, execution, defects, stops, state };
   };
 
   it('tells of a stop that a defect of ours kept from being decided, and goes on when it is told to', async () => {
@@ -75,6 +75,20 @@ describe('execution', () => {
     );
     assert.deepEqual(defects, [defect]);
     await execution.continue();
+    assert.equal(mock.resumed, 1);
+  });
+
+  it('goes on once the points are as they were wished for before', async () => {
+    const { mock, execution, state } = setUp(new TypeError('a defect'));
+    mock.stopAtBreakpoint();
+    await execution.settled();
+    let pointsSettled: () => void = () => undefined;
+    state.points.settled = () => new Promise((resolve) => (pointsSettled = resolve));
+    const goesOn = execution.continue();
+    await new Promise(setImmediate);
+    assert.equal(mock.resumed, 0);
+    pointsSettled();
+    await goesOn;
     assert.equal(mock.resumed, 1);
   });
 

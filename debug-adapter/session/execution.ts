@@ -421,6 +421,8 @@ export class Execution {
     this.#reported = undefined;
     await this.#enqueue(async () => {
       try {
+        // What was asked of breakpoints before is done first: one that was taken away does not stop it once more.
+        await Promise.all([this.#parts.breakpoints.settled(), this.#parts.points.settled()]);
         await work();
       } catch (error) {
         // It did not go on: the client still looks at the same stop.

@@ -26,6 +26,8 @@ export class DebugSessions implements vscode.Disposable {
   readonly onDidChangeObjects = this.#objectsChanged.event;
   readonly #subscriptions: vscode.Disposable[];
   #tell: NodeJS.Timeout | undefined;
+  /** One after the other: what was chosen last is told last. */
+  #telling: Promise<void> = Promise.resolve();
 
   constructor(log: vscode.LogOutputChannel, chosen: ChosenPoints, onDidChangeSources: vscode.Event<void>) {
     this.#log = log;
@@ -83,15 +85,33 @@ export class DebugSessions implements vscode.Disposable {
   #see(session: vscode.DebugSession, message: unknown): void {
     if (!v.is(initializedEvent, message)) return;
     this.#sessions.set(session.id, session);
-    if (!this.#chosen.isEmpty) this.#inBackground(this.#tellPoints(session));
+    if (!this.#chosen.isEmpty) this.#tellNow([session]);
   }
 
   #tellSoon(): void {
     if (this.#sessions.size === 0) return;
     clearTimeout(this.#tell);
-    this.#tell = setTimeout(() => {
-      for (const session of this.#sessions.values()) this.#inBackground(this.#tellPoints(session));
-    }, TELL_PAUSE_MS);
+    this.#tell = setTimeout(() => this.#tellAll(), TELL_PAUSE_MS);
+  }
+
+  #tellAll(): void {
+    clearTimeout(this.#tell);
+    this.#tell = undefined;
+    this.#tellNow([...this.#sessions.values()]);
+  }
+
+  #tellNow(sessions: readonly vscode.DebugSession[]): void {
+    this.#telling = this.#telling.then(async () => {
+      for (const told of await Promise.allSettled(sessions.map((session) => this.#tellPoints(session)))) {
+        if (told.status === 'rejected') this.#log.warn(`Debug session: ${asError(told.reason).message}`);
+      }
+    });
+  }
+
+  /** Settles when the sessions know what is chosen now: a target that went on before would stop at what was unchecked. */
+  async told(): Promise<void> {
+    if (this.#tell !== undefined) this.#tellAll();
+    await this.#telling;
   }
 
   async #tellPoints(session: vscode.DebugSession): Promise<void> {
@@ -133,10 +153,6 @@ export class DebugSessions implements vscode.Disposable {
       this.setRecording(false);
     }
     this.#objectsChanged.fire();
-  }
-
-  #inBackground(work: Promise<unknown>): void {
-    work.catch((error: unknown) => this.#log.warn(`Debug session: ${asError(error).message}`));
   }
 
   dispose(): void {

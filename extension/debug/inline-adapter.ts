@@ -1,14 +1,17 @@
 /** The debug adapter inside the extension: the session of the stand-alone one, without a process and a transport of its own. */
 import * as vscode from 'vscode';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import * as v from 'valibot';
 import type { Configuration } from '../../debug-adapter/session/configuration.js';
 import type { Debuggee, DebuggeeStarter, StartOperation } from '../../debug-adapter/session/debuggee.js';
 import type { DebugSession } from '../../debug-adapter/session/debug-session.js';
+import { DebugRequest } from '../../protocol/debug-requests.js';
 import { requireTrust } from '../connection.js';
 import type { ExtensionServices } from '../context.js';
 import type { RecordingWatcher } from '../../debug-adapter/session/session-recording.js';
 import type { WatchedRecording } from '../context.js';
 import { builtIdentities, diagnosticsOf, extensionVersion } from '../driver-actions.js';
+import type { DebugSessions } from './debug-sessions.js';
 
 /** Loaded with the first session: the disassembler and the engines take longer to load than all the rest. */
 async function loadAdapter(): Promise<{
@@ -27,9 +30,11 @@ async function loadAdapter(): Promise<{
 
 export class InlineAdapterFactory implements vscode.DebugAdapterDescriptorFactory {
   readonly #services: ExtensionServices;
+  readonly #sessions: DebugSessions;
 
-  constructor(services: ExtensionServices) {
+  constructor(services: ExtensionServices, sessions: DebugSessions) {
     this.#services = services;
+    this.#sessions = sessions;
   }
 
   async createDebugAdapterDescriptor({
@@ -39,7 +44,7 @@ export class InlineAdapterFactory implements vscode.DebugAdapterDescriptorFactor
     requireTrust();
     const { newSession, newStarter } = await loadAdapter();
     const starter = new WindowStarter(this.#services, id, newStarter());
-    const adapter = new InlineAdapter(this.#services, (send) =>
+    const adapter = new InlineAdapter(this.#services, this.#sessions, (send) =>
       newSession({
         starter,
         send,
@@ -85,21 +90,39 @@ class WindowRecordings implements RecordingWatcher {
   }
 }
 
+/** What lets the target go on: what is chosen is told before. */
+const goingOn = v.object({
+  type: v.literal('request'),
+  command: v.picklist([
+    ...(['continue', 'next', 'stepIn', 'stepOut'] as const),
+    ...([DebugRequest.followSignal, DebugRequest.runToNextSignal] as const),
+    ...([DebugRequest.runToNextWait, DebugRequest.whoSignals] as const),
+  ]),
+});
+
 class InlineAdapter extends vscode.Disposable implements vscode.DebugAdapter {
   readonly #messages = new vscode.EventEmitter<vscode.DebugProtocolMessage>();
   readonly onDidSendMessage = this.#messages.event;
+  readonly #services: ExtensionServices;
+  readonly #sessions: DebugSessions;
   readonly #session: DebugSession;
 
   constructor(
     services: ExtensionServices,
+    sessions: DebugSessions,
     newSession: (send: (message: DebugProtocol.ProtocolMessage) => void) => DebugSession,
   ) {
     super(() => services.inBackground(this.#session.dispose().finally(() => this.#messages.dispose())));
+    this.#services = services;
+    this.#sessions = sessions;
     this.#session = newSession((message) => this.#messages.fire(message));
   }
 
   handleMessage(message: vscode.DebugProtocolMessage): void {
-    this.#session.handleMessage(message as DebugProtocol.ProtocolMessage);
+    const given = message as DebugProtocol.ProtocolMessage;
+    const take = (): void => this.#session.handleMessage(given);
+    if (v.is(goingOn, given)) this.#services.inBackground(this.#sessions.told().then(take));
+    else take();
   }
 }
 

@@ -44,7 +44,7 @@ export function registerDebugging(services: ExtensionServices, { sources, chosen
       { provideDebugConfigurations: (folder) => provider.provideDebugConfigurations(folder) },
       Dynamic,
     ),
-    vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, new InlineAdapterFactory(services)),
+    vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, new InlineAdapterFactory(services, sessions)),
   );
   return { provider, sessions, objects, dispose: () => void subscriptions.dispose() };
 }

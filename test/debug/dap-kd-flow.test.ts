@@ -145,6 +145,21 @@ describe('signals over a kernel debugging link', function () {
     assert.equal(again.description, stop.description);
   });
 
+  it('a point that is unchecked does not stop once more, however soon the machine goes on, and nothing is told of it', async () => {
+    // The one that is met at once is the last to be taken away.
+    const functions = ['KeWaitForSingleObject', 'KeResetEvent', 'KeReleaseMutex', 'NtSetEvent', 'KeSetEvent'];
+    await attach(() => points(functions.map((point) => ({ id: point, point, condition: on('SharedEvent') }))));
+    const { description } = await dap.stop();
+    assert.match(description ?? '', /^KeSetEvent on .*SharedEvent/);
+    const [left] = await Promise.all([points([]), dap.continue()]);
+    assert.deepEqual(left, { points: [] });
+    const told = dap.eventsOf('eventscope/pointsChanged').length;
+    const rounds = bench.counter(0);
+    await until('rounds of the driver', () => bench.counter(0) > rounds + 20n);
+    assert.equal(dap.hasUnreadStop, false);
+    assert.equal(dap.eventsOf('eventscope/pointsChanged').length, told);
+  });
+
   it('stops where a wait of a driver has been satisfied', async () => {
     await attach(() => dap.request('setExceptionBreakpoints', { filters: ['waitSatisfied.kernel'] }));
     const stop = await dap.stop();

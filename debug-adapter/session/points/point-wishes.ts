@@ -146,6 +146,11 @@ export class PointWishes {
     }
   }
 
+  /** When all that goes on is done. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
   hitBy(engine: Engine, ids: readonly BreakpointId[]): { readonly wish: PointWish; readonly site: PointSite }[] {
     return this.all().flatMap((wish) =>
       wish.sites

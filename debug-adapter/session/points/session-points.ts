@@ -127,6 +127,11 @@ export class SessionPoints {
     }
   }
 
+  /** When all that goes on is done. */
+  async settled(): Promise<void> {
+    await this.wishes.settled();
+  }
+
   clear(): void {
     this.objects.clear();
   }
