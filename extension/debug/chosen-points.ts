@@ -48,6 +48,10 @@ export class ChosenPoints implements vscode.Disposable {
     return this.#chosen.has(key);
   }
 
+  isObjectChosen(choice: Pick<ObjectChoice, 'role' | 'path'>): boolean {
+    return this.#objects.some((each) => each.checked && objectKey(each) === objectKey(choice));
+  }
+
   keyOf(point: FilePoint): string {
     const all = this.#ofFile(point.file);
     const index = all.findIndex(({ at }) => at.line === point.at.line && at.column === point.at.column);
@@ -67,10 +71,12 @@ export class ChosenPoints implements vscode.Disposable {
     await this.#memento.update(POINTS_KEY, [...this.#chosen]);
   }
 
-  /** Adds it, or replaces what there is of the same object and role. */
+  /** Adds it, or replaces what there is of the same object and role where that stands. */
   async putObject(choice: ObjectChoice): Promise<void> {
-    const others = this.#objects.filter((each) => objectKey(each) !== objectKey(choice));
-    await this.#setObjects([...others, choice].slice(-MAX_OBJECTS));
+    const key = objectKey(choice);
+    const isThere = this.#objects.some((each) => objectKey(each) === key);
+    const replaced = this.#objects.map((each) => (objectKey(each) === key ? choice : each));
+    await this.#setObjects(isThere ? replaced : [...replaced, choice].slice(-MAX_OBJECTS));
   }
 
   async removeObject(choice: ObjectChoice): Promise<void> {

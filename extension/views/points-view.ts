@@ -21,7 +21,6 @@ interface GroupNode {
 interface PointNode {
   readonly kind: 'point';
   readonly id: string;
-  /** By which the choice of it is kept. */
   readonly key: string;
   readonly point: FilePoint;
 }
@@ -44,14 +43,21 @@ export const ROLE_ICONS: Readonly<Record<PointRole, string>> = {
 export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.Disposable {
   readonly #points: WorkspacePoints;
   readonly #memento: vscode.Memento;
-  readonly #changed = new vscode.EventEmitter<undefined>();
+  readonly #changed = new vscode.EventEmitter<PointsNode[] | undefined>();
   readonly onDidChangeTreeData = this.#changed.event;
   readonly tree: vscode.TreeView<PointsNode>;
   readonly #chosen: ChosenPoints;
   readonly #subscriptions: vscode.Disposable[];
   #grouping: PointsGrouping;
-  /** Something changed while nobody looked: the editor keeps what it had drawn before. */
-  #isStale = false;
+  /** Rows with a check box as the editor has them: id to the row's node, and what its box and its session said. */
+  readonly #drawn = new Map<string, { readonly node: PointsNode; readonly look: string }>();
+  /** Which named objects the editor has rows of. */
+  #drawnObjects = '';
+  /** The first rows are being looked for. */
+  #searching = 0;
+  #hasSearched = false;
+  /** What changed while nobody looked: the editor keeps what it had drawn before. */
+  #stale: 'rows' | 'checks' | undefined;
 
   constructor(points: WorkspacePoints, memento: vscode.Memento, chosen: ChosenPoints) {
     this.#points = points;
@@ -64,11 +70,11 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
       manageCheckboxStateManually: true,
     });
     this.#subscriptions = [
-      points.onDidChange(() => this.#draw()),
-      chosen.onDidChange(() => this.#draw()),
-      chosen.onDidChangeStatus(() => this.#draw()),
+      points.onDidChange(() => this.#draw('rows')),
+      chosen.onDidChange(() => this.#draw(this.#drawnObjects === this.#objects() ? 'checks' : 'rows')),
+      chosen.onDidChangeStatus(() => this.#draw('checks')),
       this.tree.onDidChangeVisibility(({ visible }) => {
-        if (visible && this.#isStale) this.#draw();
+        if (visible && this.#stale !== undefined) this.#draw(this.#stale);
       }),
       this.tree.onDidChangeCheckboxState(({ items }) => void this.#takeChecks(items)),
     ];
@@ -101,20 +107,47 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
     }
   }
 
-  #draw(): void {
-    this.#isStale = !this.tree.visible;
-    if (this.#isStale) return;
+  /**
+   * While the editor draws all rows anew it loses each click on a check box without a word: rows are drawn one by one where others do not
+   * come or go.
+   */
+  #draw(what: 'rows' | 'checks'): void {
+    if (!this.tree.visible) {
+      this.#stale = what === 'rows' ? what : (this.#stale ?? what);
+      return;
+    }
+    this.#stale = undefined;
     // Empty: none. Deleting the property would take away the setter with it.
     this.tree.message = this.#points.message ?? '';
-    this.#changed.fire(undefined);
+    // Who waits for the search is given what it found.
+    if (this.#searching > 0) return;
+    if (what === 'rows') {
+      this.#changed.fire(undefined);
+      return;
+    }
+    const others = [...this.#drawn.values()].filter(({ node, look }) => this.#look(node) !== look);
+    if (others.length > 0) this.#changed.fire(others.map(({ node }) => node));
+  }
+
+  #objects(): string {
+    return this.#chosen.objects.map(objectKey).join('\n');
+  }
+
+  #isChecked(node: PointNode | ObjectChoiceNode): boolean {
+    return node.kind === 'point' ? this.#chosen.isChosen(node.key) : this.#chosen.isObjectChosen(node.choice);
+  }
+
+  /** What may change of a row while it stays. */
+  #look(node: PointsNode): string {
+    if (node.kind !== 'point' && node.kind !== 'objectChoice') return '';
+    return JSON.stringify([this.#isChecked(node), this.#chosen.status(keyOf(node))]);
   }
 
   async getChildren(node?: PointsNode): Promise<PointsNode[]> {
     if (node === undefined) {
-      // The first look at the view is what makes the workspace be searched.
-      await this.#points.searched();
-      // Only now can it be said that there are none.
-      void vscode.commands.executeCommand('setContext', 'eventscope.pointsSearched', true);
+      await this.#search();
+      this.#drawn.clear();
+      this.#drawnObjects = this.#objects();
       const named: PointsNode[] = this.#chosen.objects.length > 0 ? [{ kind: 'objectChoices' }] : [];
       if (this.#grouping === 'object') {
         return [...named, ...this.#points.byObject().map((group) => groupNode('object', group))];
@@ -135,6 +168,16 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
     }
   }
 
+  /** The first look at the view is what makes the workspace be searched. */
+  async #search(): Promise<void> {
+    this.#searching++;
+    await this.#points.searched().finally(() => this.#searching--);
+    if (this.#hasSearched) return;
+    this.#hasSearched = true;
+    // Only now can it be said that there are none.
+    void vscode.commands.executeCommand('setContext', 'eventscope.pointsSearched', true);
+  }
+
   getTreeItem(node: PointsNode): vscode.TreeItem {
     switch (node.kind) {
       case 'side':
@@ -142,11 +185,11 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
       case 'group':
         return groupItem(node, this.#grouping);
       case 'point':
-        return this.#checked(pointItem(node, this.#grouping), node.key, this.#chosen.isChosen(node.key));
+        return this.#checked(pointItem(node, this.#grouping), node);
       case 'objectChoices':
         return objectChoicesItem();
       case 'objectChoice':
-        return this.#checked(objectChoiceItem(node.choice), objectKey(node.choice), node.choice.checked);
+        return this.#checked(objectChoiceItem(node.choice), node);
     }
   }
 
@@ -156,7 +199,9 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
   }
 
   /** With its check box, and what the session says of it. */
-  #checked(item: vscode.TreeItem, key: string, isChecked: boolean): vscode.TreeItem {
+  #checked(item: vscode.TreeItem, node: PointNode | ObjectChoiceNode): vscode.TreeItem {
+    this.#drawn.set(item.id ?? '', { node, look: this.#look(node) });
+    const isChecked = this.#isChecked(node);
     const { Checked, Unchecked } = vscode.TreeItemCheckboxState;
     const name = item.accessibilityInformation?.label ?? '';
     item.checkboxState = {
@@ -164,7 +209,8 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
       tooltip: isChecked ? vscode.l10n.t('Stops here') : vscode.l10n.t('Does not stop here'),
       accessibilityInformation: { label: vscode.l10n.t('Stop at {0}', name) },
     };
-    const status = isChecked ? this.#chosen.status(key) : undefined;
+    // One that was unchecked is still met until the session has taken it away.
+    const status = this.#chosen.status(keyOf(node));
     if (status === undefined) return item;
     const words = statusWords(status);
     item.description = [words, typeof item.description === 'string' ? item.description : ''].join(' · ');
@@ -180,6 +226,10 @@ export class PointsView implements vscode.TreeDataProvider<PointsNode>, vscode.D
     this.#changed.dispose();
   }
 }
+
+/** By which the choice of it is kept. */
+const keyOf = (node: PointNode | ObjectChoiceNode): string =>
+  node.kind === 'point' ? node.key : objectKey(node.choice);
 
 const groupNode = (above: string, group: PointGroup): GroupNode => ({
   kind: 'group',

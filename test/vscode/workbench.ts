@@ -126,6 +126,19 @@ export class Workbench {
     await this.page.keyboard.press('ArrowRight');
   }
 
+  /** With the mouse: the tooltip of a row goes away when the row is drawn anew, and comes when the mouse comes again. */
+  async showTooltip(row: Locator, text: string): Promise<void> {
+    const tooltip = this.page.locator('.monaco-hover').filter({ hasText: text });
+    await becomes(async () => {
+      await this.page.mouse.move(0, 0);
+      await row.hover();
+      return tooltip.waitFor({ timeout: LISTED_TIMEOUT_MS }).then(
+        () => true,
+        () => false,
+      );
+    }, true);
+  }
+
   /** Chooses an entry of a row's context menu. */
   async chooseInMenu(row: Locator, entry: string): Promise<void> {
     await row.click({ button: 'right' });
@@ -174,10 +187,9 @@ export class Workbench {
     // At first nothing may have the focus.
     const place = async (): Promise<string> => (await focused.allInnerTexts()).join();
     for (let step = 0; step < MAX_STEPS; step++) {
-      const [shown = ''] = await focused.allInnerTexts();
-      if (shown.includes(text)) return;
-      passed.push(shown);
       const before = await place();
+      if (before.includes(text)) return;
+      passed.push(before);
       await this.page.keyboard.press(`Arrow${way}`);
       const end = performance.now() + LISTED_TIMEOUT_MS;
       while ((await place()) === before && performance.now() < end) await new Promise((next) => setTimeout(next, 10));
