@@ -116,7 +116,10 @@ function measureMany(bench: Bench): Promise<ManyTimes> {
     bench.operation.progress(`Making ${MANY_OBJECTS} objects: some minutes`);
     const held = await holdEvents(folder, `${DIRECTORY}Many`, MANY_OBJECTS, { limitMs: MAKING_LIMIT_MS });
     try {
-      return { firstPage: await openDirectory(workbench, `${NAME}Many`), slices: await longestSlices(folder, bench) };
+      bench.operation.progress('Opening their directory');
+      const firstPage = await openDirectory(workbench, `${NAME}Many`);
+      bench.operation.progress(`Listing them with an agent of our own: first page after ${firstPage.toFixed(0)} ms`);
+      return { firstPage, slices: await longestSlices(folder, bench) };
     } finally {
       await held.end();
     }
