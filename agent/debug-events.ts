@@ -12,8 +12,8 @@ import {
   DbgUiGetThreadDebugObject,
   DbgUiSetThreadDebugObject,
   DebugSetProcessKillOnExit,
+  GetSystemTimePreciseAsFileTime,
   GetThreadDescription,
-  QueryPerformanceCounter,
   WaitForDebugEvent,
 } from './debug-native.js';
 
@@ -158,10 +158,12 @@ export function closeHandle(handle: Handle): void {
   }
 }
 
-const counter = new BigUint64Array(1);
-export function queryPerformanceCounter(): bigint {
-  QueryPerformanceCounter(counter);
-  return counter[0] ?? 0n;
+const FILETIME_OF_1970 = 116_444_736_000_000_000n;
+const fileTime = new BigUint64Array(1);
+/** ms since 1970 with their fractions, on the clock that trace records are calibrated with. */
+export function systemUtcMs(): number {
+  GetSystemTimePreciseAsFileTime(fileTime);
+  return Number((fileTime[0] ?? 0n) - FILETIME_OF_1970) / 10_000;
 }
 
 const MAX_DESCRIPTION_BYTES = 512;

@@ -25,9 +25,9 @@ import {
   type ExceptionEvent,
   isFault,
   type NativeDebugEvent,
-  queryPerformanceCounter,
   STATUS_BREAKPOINT,
   STATUS_SINGLE_STEP,
+  systemUtcMs,
   threadDescription,
 } from './debug-events.js';
 import { CODE_CONTEXT, DebuggedProcess, DebuggedThread } from './debug-process.js';
@@ -47,7 +47,7 @@ interface Stopped {
   readonly thread: DebuggedThread;
   /** Not continued yet; undefined after a pause. */
   event: NativeDebugEvent | undefined;
-  readonly from: bigint;
+  readonly fromUtcMs: number;
 }
 
 export class DebugLoop {
@@ -553,8 +553,8 @@ export class DebugLoop {
     this.#userSteps.end();
     this.#pauseWanted = false;
     this.#lastStopped = thread;
-    const from = queryPerformanceCounter();
-    this.#stopped = { thread, event, from };
+    const fromUtcMs = systemUtcMs();
+    this.#stopped = { thread, event, fromUtcMs };
     if (this.freezeOthers) {
       for (const process of this.#processes.values()) {
         if (process !== thread.process || event === undefined) {
@@ -570,7 +570,7 @@ export class DebugLoop {
       registers: registers.bytes,
       memory: memoryAround(thread.process, registers),
       allStopped: this.freezeOthers || this.#processes.size === 1,
-      qpc: from,
+      utcMs: fromUtcMs,
     });
     this.#refreshNames();
   }
@@ -588,7 +588,7 @@ export class DebugLoop {
     if (stopped === undefined) {
       return undefined;
     }
-    this.emit({ type: 'resumed', from: stopped.from, until: queryPerformanceCounter() });
+    this.emit({ type: 'resumed', fromUtcMs: stopped.fromUtcMs, untilUtcMs: systemUtcMs() });
     return stopped;
   }
 

@@ -83,9 +83,10 @@ export const GetFinalPathNameByHandleW = kernel32.func(
   'uint32_t __stdcall GetFinalPathNameByHandleW(intptr_t file, void *name, uint32_t units, uint32_t flags)',
 ) as (file: Handle, name: Buffer, units: number, flags: number) => number;
 
-export const QueryPerformanceCounter = kernel32.func('int32_t __stdcall QueryPerformanceCounter(void *out)') as (
-  out: BigUint64Array,
-) => number;
+/** out: a FILETIME, UTC. */
+export const GetSystemTimePreciseAsFileTime = kernel32.func(
+  'void __stdcall GetSystemTimePreciseAsFileTime(void *out)',
+) as (out: BigUint64Array) => void;
 
 /** startup: STARTUPINFOW; information: PROCESS_INFORMATION. */
 export const CreateProcessW = kernel32.func(

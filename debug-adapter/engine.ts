@@ -184,8 +184,15 @@ export interface Stop {
   readonly memory: readonly { readonly address: bigint; readonly data: Uint8Array }[];
   /** Whether every debugged process is held until resume. */
   readonly allStopped: boolean;
+  /** When it stopped by the target's own clock, ms since 1970, where that is known. */
+  readonly utcMs?: number;
   /** Requests on the wire since the target said that it stopped; for the UI and the bench. */
   readonly roundTrips: number;
+}
+
+export interface FrozenTime {
+  readonly fromUtcMs: number;
+  readonly untilUtcMs: number;
 }
 
 export type EngineEvent =
@@ -199,10 +206,10 @@ export type EngineEvent =
   | { readonly type: 'moduleUnloaded'; readonly module: EngineModule }
   | { readonly type: 'stopped'; readonly stop: Stop }
   /**
-   * The target went on, by us or by itself (a reboot). frozen: from when to when it stood still, in ticks of its performance counter,
-   * where that is known; it is no latency of the program's.
+   * The target went on, by us or by itself (a reboot). frozen: from when to when it stood still by its own clock, ms since 1970, where
+   * that is known; it is no latency of the program's.
    */
-  | { readonly type: 'resumed'; readonly frozen?: { readonly from: bigint; readonly until: bigint } }
+  | { readonly type: 'resumed'; readonly frozen?: FrozenTime }
   | {
       readonly type: 'output';
       readonly category: 'debug' | 'stdout' | 'stderr' | 'console';

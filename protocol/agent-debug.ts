@@ -83,7 +83,7 @@ export type DebugStopReason = v.InferOutput<typeof debugStopReason>;
 
 const memoryPiece = v.strictObject({ address: u64, data: bytes });
 
-/** In the order in which they happened. qpc: QueryPerformanceCounter of the target. */
+/** In the order in which they happened. Times are ms since 1970 by the target's clock. */
 export const debugEvent = v.variant('type', [
   v.strictObject({ type: v.literal('processStarted'), space, process: u32, name: text }),
   v.strictObject({ type: v.literal('processExited'), space, exitCode: u32 }),
@@ -107,10 +107,10 @@ export const debugEvent = v.variant('type', [
     registers,
     memory: v.array(memoryPiece),
     allStopped: v.boolean(),
-    qpc: u64,
+    utcMs: v.number(),
   }),
-  /** The stop is over: everything stood still from..until. */
-  v.strictObject({ type: v.literal('resumed'), from: u64, until: u64 }),
+  /** The stop is over: everything stood still in between. */
+  v.strictObject({ type: v.literal('resumed'), fromUtcMs: v.number(), untilUtcMs: v.number() }),
   v.strictObject({ type: v.literal('output'), space, text }),
   v.strictObject({
     type: v.literal('hits'),

@@ -6,7 +6,17 @@ import { FATE_WORDS, Fate } from './model/transitions.js';
 import { OUTCOME_WORDS, Outcome } from './model/waits.js';
 import { EVIDENCE_WORDS, Evidence, Meeting } from './model/wakes.js';
 import { leafName } from '../machine/object-names.js';
-import { aligned, counted, duration, moment, objectKind, objectName, programName, threadName } from './wording.js';
+import {
+  aligned,
+  counted,
+  duration,
+  heldText,
+  moment,
+  objectKind,
+  objectName,
+  programName,
+  threadName,
+} from './wording.js';
 
 export interface FlowStep {
   /** ns since the start. */
@@ -30,9 +40,12 @@ export interface FlowWake {
   readonly released: boolean | undefined;
   /** From the signal's call to the wait's return, ns. */
   readonly latency: number | undefined;
+  /** ns of that in which the debugger held the target. */
+  readonly held: number;
   readonly signal: FlowEnd | undefined;
   readonly candidates: readonly FlowEnd[];
-  readonly wait: FlowEnd & { readonly end: number; readonly status: number };
+  /** held: ns of it in which the debugger held the target. */
+  readonly wait: FlowEnd & { readonly end: number; readonly held: number; readonly status: number };
 }
 
 export interface FlowEnd {
@@ -223,10 +236,17 @@ function edgeText(model: TraceModel, edge: number): string {
   const latency = wakes.latency[edge] ?? NaN;
   const sure = wakes.evidence[edge] === Evidence.Inferred ? ' (inferred)' : '';
   if (wakes.meeting[edge] === Meeting.FoundSignaled) return `${thread} found it signaled${sure}`;
-  const after = Number.isNaN(latency) ? '' : ` after ${duration(latency)}`;
   const wait = wakes.wait[edge] ?? 0;
+  const after = Number.isNaN(latency) ? '' : ` after ${duration(latency)}${heldText(heldOfWake(model, edge))}`;
   if (waits.all[wait] === 1 && wakes.last[edge] !== 1) return `${thread} still waits for others${sure}`;
   return `released ${thread}${after}${sure}`;
+}
+
+/** ns of a wake's latency in which the debugger held the target. */
+function heldOfWake({ wakes, waits, held }: TraceModel, edge: number): number {
+  const end = waits.end[wakes.wait[edge] ?? 0] ?? 0;
+  const latency = wakes.latency[edge] ?? NaN;
+  return Number.isNaN(latency) ? 0 : held.within(end - latency, end);
 }
 
 /** Waits that a known signal released are told with the signal. */
@@ -235,7 +255,8 @@ function waitText(model: TraceModel, record: number): string | undefined {
   if (wait === undefined) return undefined;
   const { waits, wakes } = model;
   const outcome = waits.outcome[wait] ?? 0;
-  const took = duration((waits.end[wait] ?? 0) - (waits.begin[wait] ?? 0));
+  const [begin, end] = [waits.begin[wait] ?? 0, waits.end[wait] ?? 0];
+  const took = `${duration(end - begin)}${heldText(model.held.within(begin, end))}`;
   const first = waits.first[wait] ?? 0;
   const names = [...model.waitObjects.subarray(first, first + (waits.objectCount[wait] ?? 0))].map((id) =>
     objectName(model.objects[id]),
@@ -360,6 +381,7 @@ export function flowToJson(model: TraceModel): Record<string, unknown> {
       ...{ time, who, side, action, object, text },
     })),
     wakes,
+    stops: model.stops,
     gaps: model.gaps.map(({ source, ring, count, unit, reason, from, until }) => ({
       ...{ source, ring, count, unit, reason, from, until },
     })),
@@ -388,6 +410,7 @@ export function flowWakes(model: TraceModel, limit = Infinity): FlowWake[] {
       evidence: EVIDENCE_WORDS[wakes.evidence[edge] ?? 0] ?? 'seen',
       released: meeting === Meeting.Unknown ? undefined : meeting === Meeting.Released,
       latency: Number.isNaN(latency) ? undefined : latency,
+      held: heldOfWake(model, edge),
       signal: signal < 0 ? undefined : flowEnd(model, signal),
       candidates: [...candidates].map((record) => flowEnd(model, record)),
       wait: {
@@ -396,6 +419,7 @@ export function flowWakes(model: TraceModel, limit = Infinity): FlowWake[] {
           action: 'wait',
           time: waits.begin[wait] ?? 0,
           end: waits.end[wait] ?? 0,
+          held: model.held.within(waits.begin[wait] ?? 0, waits.end[wait] ?? 0),
           status: records.status[end] ?? 0,
         },
       },

@@ -22,6 +22,10 @@ export function duration(ns: number): string {
 export const counted = (count: number, one: string, several = `${one}s`): string =>
   `${count} ${count === 1 ? one : several}`;
 
+/** ", of which the debugger held the target 301 ms" after a time; ns. Empty when it did not. */
+export const heldText = (held: number): string =>
+  held > 0 ? `, of which the debugger held the target ${duration(held)}` : '';
+
 /** "+201.312 ms" since the start. */
 export const moment = (ns: number): string => `+${(ns / 1e6).toFixed(3)} ms`;
 

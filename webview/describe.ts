@@ -2,7 +2,7 @@
 import { TRANSITION_WORDS } from '../trace/model/transitions.js';
 import { OUTCOME_WORDS } from '../trace/model/waits.js';
 import { Evidence, Meeting } from '../trace/model/wakes.js';
-import { counted, duration, moment } from '../trace/wording.js';
+import { counted, duration, heldText, moment } from '../trace/wording.js';
 import type { PathStep } from './navigation.js';
 import { exactNs } from './time-scale.js';
 import type { Selection, ViewIndex } from './view-index.js';
@@ -61,7 +61,8 @@ function waitText(view: ViewIndex, { at, index }: Selection): string {
   const begin = lane.begin[index] ?? 0;
   const end = lane.end[index] ?? 0;
   const outcome = OUTCOME_WORDS[lane.outcome[index] ?? 0] ?? '';
-  return `${moment(begin)} to ${moment(end)} (${exactNs(end - begin)})  ${lane.head.label} waited for ${objectLabel(view, lane.object[index])}: ${outcome}`;
+  const held = heldText(view.held.within(begin, end));
+  return `${moment(begin)} to ${moment(end)} (${exactNs(end - begin)}${held})  ${lane.head.label} waited for ${objectLabel(view, lane.object[index])}: ${outcome}`;
 }
 
 export function describeEdge(view: ViewIndex, edge: number): string {
@@ -79,7 +80,8 @@ export function describeEdge(view: ViewIndex, edge: number): string {
   const latency = edges.latency[edge] ?? NaN;
   const how = Number.isNaN(latency) ? 'satisfied, without blocking,' : 'released';
   const by = threadLabel(view, view.object(signal.at)?.thread[signal.index]);
-  const after = Number.isNaN(latency) ? '' : ` after ${duration(latency)}${partsText(view, edge, signal, end)}`;
+  const held = Number.isNaN(latency) ? '' : heldText(view.held.within(end - latency, end));
+  const after = Number.isNaN(latency) ? '' : ` after ${duration(latency)}${held}${partsText(view, edge, signal, end)}`;
   return `${by} ${how} ${wait}${after}${evidence === Evidence.Inferred ? ' (inferred)' : ''}`;
 }
 

@@ -1,6 +1,7 @@
 /** Looking up: lanes by their place, wake edges by their two ends. */
 import { lowerBound } from '../trace/columns/columns.js';
 import { keyOfTransition, keyOfWait, transitionOfKey, waitOfKey, type RowKey } from '../trace/columns/row-keys.js';
+import { HeldTime } from '../trace/model/held-time.js';
 import { Transition } from '../trace/model/transitions.js';
 import type { ObjectLane, ThreadLane, ViewData } from './view-data.js';
 
@@ -26,7 +27,12 @@ export const sameLane = (a: LaneKey | undefined, b: LaneKey | undefined): boolea
 const NO_TIMES = new Float64Array();
 
 export class ViewIndex {
-  constructor(readonly data: ViewData) {}
+  /** When a debugger held the target. */
+  readonly held: HeldTime;
+
+  constructor(readonly data: ViewData) {
+    this.held = new HeldTime(data.columns.stops);
+  }
 
   object(at: number | undefined): ObjectLane | undefined {
     return at === undefined ? undefined : this.data.objects[at];

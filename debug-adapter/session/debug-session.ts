@@ -203,7 +203,8 @@ export class DebugSession {
       },
       {
         event: (name, body) => this.#server.event(name, body),
-        held: (reason) => this.#recording.held(reason),
+        held: (...stop) => this.#recording.held(...stop),
+        wentOn: (...resumed) => this.#recording.wentOn(...resumed),
         cancelInspections: () => {
           this.#recording.goesOn();
           this.#server.cancelInspections();

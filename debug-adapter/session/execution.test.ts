@@ -54,6 +54,7 @@ describe('execution', () => {
     const execution = new Execution(parts, {
       event,
       held: () => undefined,
+      wentOn: () => undefined,
       cancelInspections: () => undefined,
       processExited: () => undefined,
       ended: () => undefined,

@@ -7,7 +7,7 @@ import { setMaxListeners } from 'node:events';
 import { describeBugcheck } from '../../machine/bugchecks.js';
 import { DebugEventName } from '../../protocol/debug-requests.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
-import type { Engine, EngineEvent, Stop, StopReason } from '../engine.js';
+import type { Engine, EngineEvent, FrozenTime, Stop, StopReason } from '../engine.js';
 import { hexAddress } from '../variables/value.js';
 import type { SessionBreakpoint } from './breakpoint.js';
 import type { BreakpointJudge } from './breakpoint-judge.js';
@@ -28,7 +28,9 @@ import { tellBreakpoints, tellUndecided, type ToldStop } from './told-stop.js';
 export interface ExecutionListener {
   event(name: string, body?: object): void;
   /** The client is told of a stop. */
-  held(reason: string): void;
+  held(engine: Engine, stop: Stop, reason: string): void;
+  /** An engine's target goes on, from a stop that the client was told of or not. */
+  wentOn(engine: Engine, frozen: FrozenTime | undefined): void;
   /** The target goes on: questions about the last stop are stale. */
   cancelInspections(): void;
   /** A process has ended; the session decides whether it ends too. */
@@ -249,6 +251,7 @@ export class Execution {
         points.lost(engine, event.breakpoint, event.why);
         return;
       case 'resumed':
+        this.#listener.wentOn(engine, event.frozen);
         this.#resumedByItself(engine);
         return;
       case 'ended':
@@ -284,7 +287,7 @@ export class Execution {
     await this.#orDefect(this.#parts.points.reported());
     if (this.#parts.freezeOtherSide) await this.#holdOthers(engine);
     this.#tellFirstStop();
-    this.#listener.held(told.description ?? told.reason);
+    this.#listener.held(engine, stop, told.description ?? told.reason);
     this.#listener.event('stopped', {
       reason: told.reason,
       ...(told.description === undefined ? {} : { description: told.description }),

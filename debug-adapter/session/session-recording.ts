@@ -7,7 +7,7 @@ import { asError } from '../../target/operation.js';
 import type { RunSource } from '../../target/run.js';
 import { newTraceFile, writeTrace } from '../../target/trace-file.js';
 import { RecordingBuilder, type Recording, type RecordingStop } from '../../trace/recording.js';
-import type { Engine, RunningTracepoints, TracepointRequest } from '../engine.js';
+import type { Engine, FrozenTime, RunningTracepoints, Stop, TracepointRequest } from '../engine.js';
 import type { RecordingIdentity } from './debuggee.js';
 import { pointOfCatalogue } from './points/point-wishes.js';
 
@@ -52,6 +52,9 @@ interface Running {
 
 /** More stops than a timeline draws. */
 const MAX_STOPS = 10_000;
+const MAX_REASON = 1_000;
+/** Of a stop that nobody was told of: a condition that did not hold, a log point, a module that was loaded. */
+const PASSED_BY = 'looked at, and let go on';
 /** Sources of one engine in a recording of several. */
 const SOURCES_PER_ENGINE = 64;
 
@@ -63,7 +66,10 @@ export class SessionRecording {
   #starting: AbortController | undefined;
   /** One start or stop at a time. */
   #last: Promise<unknown> = Promise.resolve();
-  #held: { readonly fromUtcMs: number; readonly reason: string } | undefined;
+  /** Stops that the client was told of and that last, by engine. */
+  readonly #held = new Map<Engine, { readonly fromUtcMs: number; readonly reason: string }>();
+  /** The client looks at a stop. */
+  #isHeld = false;
 
   constructor(watcher: RecordingWatcher | undefined, listener: RecordingListener) {
     this.#watcher = watcher;
@@ -89,7 +95,7 @@ export class SessionRecording {
     const started = this.#serial(() => this.#start(engines, identity, { ...request, wanted }, starting.signal)).finally(
       () => (this.#starting = undefined),
     );
-    if (this.#held === undefined) return started;
+    if (!this.#isHeld) return started;
     started.then(
       (body) => this.#listener.started(body),
       (error: unknown) => this.#listener.failed(error),
@@ -115,15 +121,29 @@ export class SessionRecording {
     });
   }
 
-  /** The target stands still from now on: no latency of the program's. */
-  held(reason: string): void {
-    this.#held ??= { fromUtcMs: Date.now(), reason: reason.slice(0, 1_000) };
+  /** The client is told of a stop: the time until the target goes on is no latency of the program's. */
+  held(engine: Engine, { utcMs = Date.now() }: Stop, reason: string): void {
+    this.#isHeld = true;
+    this.#held.set(engine, { fromUtcMs: utcMs, reason: reason.slice(0, MAX_REASON) });
   }
 
+  /** The client lets the target go on. */
   goesOn(): void {
-    if (this.#held !== undefined) this.#running?.stops.push({ ...this.#held, untilUtcMs: Date.now() });
-    if (this.#running !== undefined && this.#running.stops.length > MAX_STOPS) this.#running.stops.shift();
-    this.#held = undefined;
+    this.#isHeld = false;
+  }
+
+  /**
+   * The target of an engine has gone on. Stops that the client was never told of, because they were decided here, took time as well.
+   * @param frozen by the target's clock; undefined: the engine does not know, and only what the client was told of is noted
+   */
+  wentOn(engine: Engine, frozen: FrozenTime | undefined): void {
+    const told = this.#held.get(engine);
+    this.#held.delete(engine);
+    const span = frozen ?? (told === undefined ? undefined : { ...told, untilUtcMs: Date.now() });
+    if (this.#running === undefined || span === undefined) return;
+    const { stops } = this.#running;
+    stops.push({ ...span, reason: told?.reason ?? PASSED_BY });
+    if (stops.length > MAX_STOPS) stops.shift();
   }
 
   async #start(
@@ -203,9 +223,12 @@ export class SessionRecording {
     try {
       const failures = await this.#endSources(started, builder);
       const endUtcMs = Date.now();
-      const untold = this.#held === undefined ? [] : [{ ...this.#held, untilUtcMs: endUtcMs }];
+      const lasting = [...this.#held.values()].map((stop) => ({
+        ...stop,
+        untilUtcMs: Math.max(endUtcMs, stop.fromUtcMs),
+      }));
       const made = builder.finish(endUtcMs);
-      const recording = { ...made, metadata: { ...made.metadata, stops: [...stops, ...untold] } };
+      const recording = { ...made, metadata: { ...made.metadata, stops: [...stops, ...lasting].slice(-MAX_STOPS) } };
       const { startUtcMs } = made.metadata;
       const place = file ?? (await newTraceFile(identity.stateFolder, identity.title, new Date(startUtcMs)));
       await writeTrace(place, recording);

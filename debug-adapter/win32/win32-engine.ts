@@ -370,7 +370,7 @@ export class Win32Engine implements Engine {
         return;
       case 'resumed':
         this.#stopped = false;
-        this.#emit({ type: 'resumed', frozen: { from: event.from, until: event.until } });
+        this.#emit({ type: 'resumed', frozen: { fromUtcMs: event.fromUtcMs, untilUtcMs: event.untilUtcMs } });
         return;
       case 'output':
         this.#emit({ type: 'output', category: 'debug', text: event.text, space: `process-${event.space}` });
@@ -392,6 +392,7 @@ export class Win32Engine implements Engine {
       registers: event.registers,
       memory: event.memory,
       allStopped: event.allStopped,
+      utcMs: event.utcMs,
     };
     const trips = (): number => this.#roundTrips;
     this.#emit({

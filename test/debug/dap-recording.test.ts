@@ -1,9 +1,15 @@
 /** Points recorded from a debug session: by tracepoints in both sides, to a trace file that is whole when the session ends. */
 import assert from 'node:assert/strict';
+import { setTimeout } from 'node:timers/promises';
 import type { TracepointsBody } from '../../protocol/debug-requests.js';
 import { readTrace } from '../../target/trace-file.js';
+import { toColumns } from '../../trace/columns/from-model.js';
+import { flowWakes } from '../../trace/flow.js';
+import { buildModel } from '../../trace/model/model.js';
 import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc } from './dap-client.js';
 import { debugMachine } from './debug-machine.js';
+
+const HELD_MS = 350;
 
 describe('recording points from a debug session on the Wine target', function () {
   this.timeout(120_000);
@@ -34,7 +40,9 @@ describe('recording points from a debug session on the Wine target', function ()
     assert.equal(mechanisms.get('WaitForSingleObject'), 'importTracepoint', started.message);
     // From one signal to the next the wait for the first has been satisfied.
     await dap.breakAt('sys/events.c', line);
-    await dap.stop();
+    const stop = await dap.stop();
+    // The application waits for the signal before which its driver stands.
+    await setTimeout(HELD_MS);
     await dap.continueToStop();
     await dap.request('terminate');
     await dap.until('the end', () => dap.eventsOf('terminated').length > 0);
@@ -42,7 +50,13 @@ describe('recording points from a debug session on the Wine target', function ()
     assert.ok(ended.file !== undefined, ended.message);
     const { recording } = await readTrace(ended.file);
     assert.deepEqual(recording.sources.map(({ side }) => side).sort(), ['kernel', 'user']);
-    assert.ok((recording.metadata.stops ?? []).length > 0, 'the stop in which it began is told apart');
+    const held = (recording.metadata.stops ?? []).find((one) => one.untilUtcMs - one.fromUtcMs >= HELD_MS);
+    assert.equal(held?.reason, stop.description ?? stop.reason, 'the time that the target stood is told');
+    const model = buildModel(recording);
+    const drawn = toColumns(model).stops.filter(({ from, until }) => until - from >= HELD_MS * 1e6);
+    assert.ok(drawn.length > 0, 'the timeline hatches it');
+    const prolonged = flowWakes(model).filter(({ wait }) => wait.held >= HELD_MS * 1e6);
+    assert.ok(prolonged.length > 0, 'a wait that spanned it is told as such');
     // An object that was made known before the recording began has no identity across sides in it: calls of each side are told alone.
     const recorded = new Set(recording.chunks.filter(({ bytes }) => bytes.length > 0).map(({ source }) => source));
     assert.equal(recorded.size, 2, 'calls of both sides were recorded');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { EventscopeError } from '../../protocol/errors.js';
+import { flowSteps, flowWakes } from '../flow.js';
 import { generate, type GeneratorOptions } from '../generator.js';
 import { buildModel, type TraceModel } from '../model/model.js';
 import { State } from '../model/transitions.js';
@@ -50,6 +51,30 @@ describe('columns of a model', () => {
         [1_500, 2_000, 'within'],
       ],
     );
+  });
+
+  it('know what the debugger prolonged: it is told, and no latency', () => {
+    const [model] = models;
+    assert.ok(model !== undefined);
+    const { recording, clock, wakes, waits } = model;
+    const longest = wakes.latency.reduce((best, ns, edge) => (ns > (wakes.latency[best] ?? 0) ? edge : best), -1);
+    const latency = wakes.latency[longest] ?? 0;
+    const end = waits.end[wakes.wait[longest] ?? 0] ?? 0;
+    const moment = (ns: number): number => clock.startUtcMs + ns / 1e6;
+    const stops = [{ fromUtcMs: moment(end - latency / 2), untilUtcMs: moment(end + 1_000), reason: 'breakpoint' }];
+    const stopped = buildModel({ ...recording, metadata: { ...recording.metadata, stops } });
+    const told = flowWakes(stopped);
+    // A millisecond since 1970 has steps of 0.2 us in a double.
+    const held = told[longest]?.held ?? 0;
+    assert.ok(Math.abs(held - latency / 2) < 1_000, `${held} ns of ${latency} ns`);
+    const ofModel = stopped.transitions.counters[wakes.object[longest] ?? -1]?.latency;
+    const before = model.transitions.counters[wakes.object[longest] ?? -1]?.latency;
+    const prolonged = told.filter((wake) => wake.object === wakes.object[longest] && wake.held > 0).length;
+    assert.equal(ofModel?.count, (before?.count ?? 0) - prolonged);
+    const columns = toColumns(stopped);
+    const ofRange = rangeStatistics(columns, indexColumns(columns), -Infinity, Infinity);
+    assert.deepEqual(ofRange.objects.find(({ object }) => object === wakes.object[longest])?.latency, ofModel);
+    assert.ok(flowSteps(stopped).some(({ text }) => text.includes(', of which the debugger held the target')));
   });
 
   it('come back from bytes as they were', () => {

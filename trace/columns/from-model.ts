@@ -10,7 +10,6 @@ import type {
   GapMark,
   ObjectHead,
   RunMark,
-  StopMark,
   ThreadHead,
   TimelineColumns,
   TransitionColumns,
@@ -34,7 +33,7 @@ export function toColumns(model: TraceModel): TimelineColumns {
     objects: model.objects.map(({ id }) => objectHead(model, id, runs, runOf)),
     threads,
     gaps: model.gaps.map((gap) => gapMark(model, gap)),
-    stops: stopMarks(model),
+    stops: model.stops.map((stop) => ({ ...stop, reason: printable(stop.reason) })),
     ...{ callers: callers.list, transitions, waits: waits.columns, calls, edges: edgeColumns(model, waits, rowOf) },
   };
 }
@@ -56,20 +55,6 @@ function runMarks({ recording, end }: TraceModel, threads: readonly ThreadHead[]
     const from = Math.min(...heads.map(({ first }) => first));
     return { label: printable(title), from, until: Math.max(from, ...heads.map(({ last }) => last)) };
   });
-}
-
-/** When a debugger held the target: the recording tells it by the host's clock, in ms since 1970. */
-function stopMarks({ recording, clock, end }: TraceModel): readonly StopMark[] {
-  if (Number.isNaN(clock.startUtcMs)) return [];
-  const ns = (utcMs: number): number => Math.min(Math.max((utcMs - clock.startUtcMs) * 1e6, 0), end);
-  return (recording.metadata.stops ?? [])
-    .map(({ fromUtcMs, untilUtcMs, reason }) => ({
-      from: ns(fromUtcMs),
-      until: ns(untilUtcMs),
-      reason: printable(reason),
-    }))
-    .filter(({ from, until }) => until > from)
-    .sort((a, b) => a.from - b.from);
 }
 
 /** Neither signaled nor waited for, or a timer that only runs a procedure: of interest after all others. */

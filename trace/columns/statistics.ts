@@ -1,4 +1,5 @@
 /** What happened in a stretch of time: counts and latencies by object, and by who woke whom. */
+import { HeldTime } from '../model/held-time.js';
 import { Transition } from '../model/transitions.js';
 import { Outcome } from '../model/waits.js';
 import { Evidence } from '../model/wakes.js';
@@ -61,7 +62,7 @@ const SIGNALS: readonly number[] = [
 ];
 
 /**
- * Signals, resets and takes in [from, until), waits that ended in it, latencies of signals in it.
+ * Signals, resets and takes in [from, until), waits that ended in it, latencies of signals in it but for those that a debugger prolonged.
  * @param wanted objects by position; undefined: all
  */
 export function rangeStatistics(
@@ -72,6 +73,7 @@ export function rangeStatistics(
   wanted?: ReadonlySet<number>,
 ): RangeStatistics {
   const timeouts = timeoutsByObject(columns, from, until);
+  const held = new HeldTime(columns.stops);
   const all = new Latencies();
   const wakers = new Map<string, { waker: number; woken: number; object: number; latencies: Latencies }>();
   const objects: ObjectStatistics[] = [];
@@ -88,6 +90,8 @@ export function rangeStatistics(
     const taken = eachEdge(columns, index, low, high, (edge, row) => {
       const latency = columns.edges.latency[edge] ?? NaN;
       if (Number.isNaN(latency)) return;
+      const end = columns.waits.end[columns.edges.wait[edge] ?? 0] ?? 0;
+      if (held.within(end - latency, end) > 0) return;
       own.add(latency);
       all.add(latency);
       const waker = thread[row] ?? -1;

@@ -4,6 +4,7 @@
  */
 import type { Recording } from '../recording.js';
 import { applyClock, type Clock } from './clock.js';
+import { HeldTime, heldSpans, type HeldSpan } from './held-time.js';
 import { identify, type Identity } from './identity.js';
 import { collectObjects, type TraceObject } from './objects.js';
 import { ascending } from './order.js';
@@ -30,6 +31,9 @@ export interface TraceModel {
   readonly clock: Clock;
   /** ns of the last thing recorded. */
   readonly end: number;
+  /** When a debugger held the target. */
+  readonly stops: readonly HeldSpan[];
+  readonly held: HeldTime;
   readonly objects: readonly TraceObject[];
   /** Object of a record, -1 for none. */
   readonly objectOf: Int32Array;
@@ -57,6 +61,7 @@ export interface Parts {
   readonly identity: Identity;
   readonly gaps: readonly Gap[];
   readonly end: number;
+  readonly held: HeldTime;
 }
 
 export function buildModel(recording: Recording): TraceModel {
@@ -69,13 +74,15 @@ export function buildModel(recording: Recording): TraceModel {
   const waits = pairWaits(records, order, threads.of);
   const uncertainty = clock.sources.map((source) => source.uncertainty);
   const identity = identify({ table: records, sources: recording.sources, order, waits, gaps, uncertainty });
-  const parts: Parts = { recording, records, order, clock, threads, waits, identity, gaps, end };
+  const stops = heldSpans(recording, clock, end);
+  const held = new HeldTime(stops);
+  const parts: Parts = { recording, records, order, clock, threads, waits, identity, gaps, end, held };
   const catalogue = collectObjects(parts);
   const requests = linkRequests(parts, catalogue.objectOf);
   const wakes = findWakes(parts, catalogue, requests);
   const transitions = collectTransitions(parts, catalogue, wakes);
   return {
-    ...{ recording, records, order, clock, end, waits, wakes, transitions, requests, gaps },
+    ...{ recording, records, order, clock, end, stops, held, waits, wakes, transitions, requests, gaps },
     objects: catalogue.objects,
     objectOf: catalogue.objectOf,
     waitObjects: catalogue.waitObjects,

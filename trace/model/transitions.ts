@@ -107,7 +107,13 @@ export function collectTransitions(parts: Parts, catalogue: Catalogue, wakes: Wa
   const edgesOf = edgesByObject(catalogue, wakes);
   const steps = collectSteps(parts, catalogue, wakes, edgesOf, fate, new Set(wipedBy.values()));
   const counters = catalogue.objects.map(({ id }) =>
-    countObject(wakes.activity.of(id), edgesOf.list.subarray(edgesOf.first[id], edgesOf.first[id + 1]), wakes, fate),
+    countObject(
+      parts,
+      wakes.activity.of(id),
+      edgesOf.list.subarray(edgesOf.first[id], edgesOf.first[id + 1]),
+      wakes,
+      fate,
+    ),
   );
   return { ...steps, stateAfter: statesAfter(parts, catalogue, steps, wakes), fate, wipedBy, counters };
 }
@@ -328,7 +334,13 @@ function stateAfter(kind: Transition, before: number): number {
   }
 }
 
-function countObject(activity: ObjectActivity, edges: Uint32Array, wakes: Wakes, fate: Uint8Array): Counters {
+function countObject(
+  parts: Parts,
+  activity: ObjectActivity,
+  edges: Uint32Array,
+  wakes: Wakes,
+  fate: Uint8Array,
+): Counters {
   const { signals, takes, timeouts } = activity;
   const fates = new Uint32Array(FATE_WORDS.length);
   for (let row = 0; row < signals.count; row += 1) {
@@ -353,18 +365,24 @@ function countObject(activity: ObjectActivity, edges: Uint32Array, wakes: Wakes,
     satisfied: outcomes[Outcome.Satisfied] ?? 0,
     timedOut: timeouts.count,
     stillWaiting: outcomes[Outcome.Open] ?? 0,
-    latency: percentiles(latenciesOf(edges, wakes)),
+    latency: percentiles(latenciesOf(edges, wakes, parts)),
   };
 }
 
-/** Of decided edges, ascending. */
-function latenciesOf(edges: Uint32Array, { evidence, latency }: Wakes): Float64Array {
+/** Of decided edges, ascending. What a debugger has prolonged is no latency of the program's. */
+function latenciesOf(
+  edges: Uint32Array,
+  { evidence, latency, wait }: Wakes,
+  { held, waits }: Pick<Parts, 'held' | 'waits'>,
+): Float64Array {
   const values = new Float64Array(edges.length);
   let count = 0;
   for (let at = 0; at < edges.length; at += 1) {
     const edge = edges[at] ?? 0;
     const value = latency[edge] ?? NaN;
-    if (evidence[edge] !== Evidence.Ambiguous && !Number.isNaN(value)) values[count++] = value;
+    if (evidence[edge] === Evidence.Ambiguous || Number.isNaN(value)) continue;
+    const end = waits.end[wait[edge] ?? 0] ?? 0;
+    if (held.within(end - value, end) === 0) values[count++] = value;
   }
   return values.subarray(0, count).sort();
 }
