@@ -67,8 +67,8 @@ export class Exchange {
   }
 
   /** It reported a stop instead of answering: the one that holds, so that the request is made again, or another. */
-  interrupted(how: 'again' | Error): void {
-    this.#pending?.settle(how);
+  interrupted(how: () => 'again' | Error): void {
+    this.#pending?.settle(how());
   }
 
   receive(payload: Uint8Array): void {

@@ -285,7 +285,7 @@ export class KdClient {
       this.#reported = stop;
     }
     // The target answers a reset by reporting its stop again; a request that was under way is made again.
-    this.#exchange.interrupted(again ? 'again' : stoppedAnew(this.link.description));
+    this.#exchange.interrupted(() => (again ? 'again' : stoppedAnew(this.link.description)));
     this.#happenings.tell('stopped');
     if (!again) this.#options.onEvent({ type: 'stopped', stop });
   }

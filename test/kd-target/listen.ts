@@ -30,7 +30,12 @@ export async function listenKdTarget(
     client?.destroy();
     client = socket;
     socket.setNoDelay(true);
-    socket.on('data', received);
+    socket.on('data', (bytes) => {
+      // An acknowledgement and the answer behind it leave together, as over a wire.
+      socket.cork();
+      received(bytes);
+      socket.uncork();
+    });
     socket.on('error', () => undefined);
     socket.on('close', () => {
       if (client === socket) client = undefined;

@@ -12,6 +12,8 @@ const FRAME_MASK = 0x000f_ffff_ffff_f000n;
 export class PhysicalMemory {
   readonly #frames = new Map<number, Uint8Array>();
   #next = 1;
+  /** Counts what may have changed a page table. */
+  changes = 0;
 
   /** A fresh frame of zeros; its physical address. */
   allocateFrame(): bigint {
@@ -34,6 +36,7 @@ export class PhysicalMemory {
 
   /** Bytes written. */
   write(address: bigint, data: Uint8Array): number {
+    this.changes++;
     return scatter(data, (done) => {
       const at = address + BigInt(done);
       return { frame: this.frame(at), offset: Number(at % BigInt(PAGE_BYTES)) };
@@ -82,6 +85,9 @@ const indexAt = (address: bigint, level: number): bigint => (address >> BigInt(1
 export class AddressSpace {
   /** Physical address of the top table: what CR3 holds. */
   readonly cr3: bigint;
+  /** Pages to their frames, as a processor's translation buffer has them. Tables that nobody writes through a mapping of theirs. */
+  readonly #translated = new Map<bigint, Uint8Array>();
+  #translatedAt = 0;
 
   constructor(
     readonly physical: PhysicalMemory,
@@ -148,15 +154,30 @@ export class AddressSpace {
   }
 
   #piece(address: bigint): Piece {
-    const physical = this.translate(canonical(address));
-    return {
-      frame: physical === undefined ? undefined : this.physical.frame(physical),
-      offset: Number(address & 0xfffn),
-    };
+    return { frame: this.#frameOf(address), offset: Number(address & 0xfffn) };
+  }
+
+  #frameOf(address: bigint): Uint8Array | undefined {
+    const { physical } = this;
+    if (this.#translatedAt !== physical.changes) {
+      this.#translated.clear();
+      this.#translatedAt = physical.changes;
+    }
+    const page = canonical(address) >> 12n;
+    const known = this.#translated.get(page);
+    if (known !== undefined) return known;
+    const at = this.translate(page << 12n);
+    const frame = at === undefined ? undefined : physical.frame(at);
+    if (frame !== undefined) this.#translated.set(page, frame);
+    return frame;
   }
 
   /** @throws PageFault */
   unsigned(address: bigint, bytes: number): bigint {
+    const offset = Number(address & 0xfffn);
+    const frame = offset + bytes > PAGE_BYTES ? undefined : this.#frameOf(address);
+    if (frame !== undefined && bytes === 1) return BigInt(frame[offset] ?? 0);
+    if (frame !== undefined && bytes === 8) return new DataView(frame.buffer).getBigUint64(offset, true);
     const data = this.read(address, bytes);
     if (data.length < bytes) throw new PageFault(canonical(address + BigInt(data.length)));
     let value = 0n;
@@ -179,6 +200,7 @@ export class AddressSpace {
   }
 
   #setEntry(table: bigint, index: bigint, entry: bigint): void {
+    this.physical.changes++;
     const frame = this.physical.frame(table);
     if (frame !== undefined) new DataView(frame.buffer).setBigUint64(Number(index) * 8, entry, true);
   }

@@ -11,7 +11,8 @@ export interface ByteStreamEvents {
 
 export interface ByteStream {
   start(events: ByteStreamEvents): void;
-  write(bytes: Uint8Array): void;
+  /** What is written in one go leaves together, unless it is to stand alone: a break-in is lost among other bytes. */
+  write(bytes: Uint8Array, alone?: boolean): void;
   close(): void;
 }
 
@@ -20,6 +21,7 @@ export type OpenByteStream = (signal: AbortSignal) => Promise<ByteStream>;
 
 class SocketStream implements ByteStream {
   readonly #socket: Socket;
+  #gathers = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -35,8 +37,25 @@ class SocketStream implements ByteStream {
     if (this.#socket.destroyed) events.closed(undefined);
   }
 
-  write(bytes: Uint8Array): void {
-    if (this.#socket.writable) this.#socket.write(bytes);
+  write(bytes: Uint8Array, alone = false): void {
+    if (!this.#socket.writable) return;
+    if (alone) this.#send();
+    else if (!this.#gathers) this.#gather();
+    this.#socket.write(bytes);
+  }
+
+  /** An acknowledgement and the request that follows from what it acknowledges are one system call. */
+  #gather(): void {
+    this.#gathers = true;
+    this.#socket.cork();
+    // Behind all promises that are settled by now.
+    queueMicrotask(() => process.nextTick(() => this.#send()));
+  }
+
+  #send(): void {
+    if (!this.#gathers) return;
+    this.#gathers = false;
+    this.#socket.uncork();
   }
 
   close(): void {

@@ -65,7 +65,7 @@ export class KdcomCarrier implements PacketCarrier {
   }
 
   breakIn(): void {
-    this.#write(Uint8Array.of(BREAK_IN_BYTE));
+    this.#write(Uint8Array.of(BREAK_IN_BYTE), true);
   }
 
   setStallTime(milliseconds: number): void {
@@ -121,10 +121,10 @@ export class KdcomCarrier implements PacketCarrier {
     this.#cancelReopen = this.#clock.after(REOPEN_MS, () => void this.#open());
   }
 
-  #write(bytes: Uint8Array): void {
+  #write(bytes: Uint8Array, alone = false): void {
     if (this.#stream === undefined) return;
     this.#options.tap?.('host', bytes);
-    this.#stream.write(bytes);
+    this.#stream.write(bytes, alone);
   }
 
   #receive(bytes: Uint8Array): void {
