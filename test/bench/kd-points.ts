@@ -12,6 +12,11 @@ const RECORDS = 200;
 const WARM_UP = 20;
 const WAIT_MS = 60_000;
 
+interface Counted {
+  readonly requests: number;
+  readonly stops: number;
+}
+
 /** Round trips (requests that have an answer) and stops of each record of a kind, while calls of one point are recorded. */
 async function costOfRecording(place: number, name: string, kind: TraceKind): Promise<readonly [number, number]> {
   const made = new Measured(place);
@@ -19,31 +24,32 @@ async function costOfRecording(place: number, name: string, kind: TraceKind): Pr
   try {
     await made.attach();
     let records = 0;
+    /** Where the counters stood when so many were recorded: always at the same place of a hit. */
+    const at = (): Counted => ({ requests: engine.client.requests, stops: made.stateChanges });
+    const counted: Counted[] = [];
     const running = await engine.startTracepoints([{ space: KERNEL_SPACE, point: pointNamed(name)?.index ?? -1 }], {
       sink: {
         slots: (_source, _ring, first, _lost, bytes) =>
           decodeSlots(bytes, first, (record) => {
-            if (record.kind === kind) records++;
+            if (record.kind !== kind) return;
+            records++;
+            if (records === WARM_UP || records === WARM_UP + RECORDS) counted.push(at());
           }),
       },
       onSources: () => undefined,
     });
-    const until = async (count: number): Promise<void> => {
-      for (const end = performance.now() + WAIT_MS; records < count;) {
-        if (performance.now() > end) throw new Error(`${name} was recorded ${records} times in ${WAIT_MS} ms`);
-        await new Promise((resolve) => setTimeout(resolve, 2));
-      }
-    };
     await engine.resume();
-    await until(WARM_UP);
-    const from = { requests: engine.client.requests, stops: made.stateChanges, records };
-    await until(WARM_UP + RECORDS);
-    const stops = made.stateChanges - from.stops;
-    const trips = engine.client.requests - from.requests - stops;
-    const count = records - from.records;
+    for (const end = performance.now() + WAIT_MS; counted.length < 2;) {
+      if (performance.now() > end) throw new Error(`${name} was recorded ${records} times in ${WAIT_MS} ms`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const [from, to] = counted;
+    if (from === undefined || to === undefined) throw new Error('nothing was counted');
+    const stops = to.stops - from.stops;
+    const trips = to.requests - from.requests - stops;
     await running.stop();
     await engine.detach();
-    return [trips / count, stops / count];
+    return [trips / RECORDS, stops / RECORDS];
   } finally {
     await engine.client.close();
   }
