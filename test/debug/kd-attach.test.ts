@@ -7,7 +7,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledError } from '../../protocol/errors.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
-import { KdBench, until } from './kd-fixture.js';
+import { KdBench, openApplication, until } from './kd-fixture.js';
 
 describe('the kernel engine attaches', () => {
   let bench: KdBench;
@@ -120,9 +120,7 @@ describe('the kernel engine attaches', () => {
     const told = () => engine.threads().find((each) => each.thread === thread);
     assert.equal(told()?.space, KERNEL_SPACE);
     assert.match(told()?.name ?? '', /^processor \d$/);
-    const process = (await engine.inventory.listProcesses()).find(({ name }) => name === 'eventapp.exe');
-    assert.ok(process !== undefined);
-    const space = await engine.inventory.openProcess(process);
+    const space = await openApplication(made);
     assert.deepEqual([told()?.space, told()?.name], [space, undefined]);
     await engine.removeBreakpoints([wait]);
     await made.breakAt(bench.at('eventsys.sys', 'EsTimerDpc'));

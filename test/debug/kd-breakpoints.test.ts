@@ -6,20 +6,13 @@ import { join } from 'node:path';
 import { parseFilter } from '../../machine/conditions.js';
 import { X64Context } from '../../machine/x64-context.js';
 import type { Stop } from '../../debug-adapter/engine.js';
-import type { EngineUnderTest } from './kd-fixture.js';
-import { KdBench, until } from './kd-fixture.js';
+import { KdBench, openApplication, until } from './kd-fixture.js';
 
 const CONTINUE2 = 0x313c;
 
 const ripOf = (stop: Stop): bigint => new X64Context(stop.registers.slice()).rip;
 const idsOf = ({ reason }: Stop): readonly number[] =>
   reason.kind === 'breakpoint' || reason.kind === 'data' ? reason.breakpoints : [];
-
-async function openApplication({ engine }: EngineUnderTest): Promise<string> {
-  const process = (await engine.inventory.listProcesses()).find(({ name }) => name === 'eventapp.exe');
-  assert.ok(process !== undefined);
-  return engine.inventory.openProcess(process);
-}
 
 describe('breakpoints of the kernel engine', () => {
   let bench: KdBench;

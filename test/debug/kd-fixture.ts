@@ -84,6 +84,13 @@ export class EngineUnderTest {
   }
 }
 
+/** The application's address space, with its modules. */
+export async function openApplication({ engine }: EngineUnderTest): Promise<string> {
+  const process = (await engine.inventory.listProcesses()).find(({ name }) => name === 'eventapp.exe');
+  assert.ok(process !== undefined);
+  return engine.inventory.openProcess(process);
+}
+
 /** A target, the engines on it, and the folder for their journal; all of it ends together. */
 export class KdBench {
   readonly #engines: EngineUnderTest[] = [];

@@ -5,9 +5,11 @@ import { pointNamed } from '../../machine/points.js';
 import { decodeSlots, TraceKind, type TraceRecord } from '../../protocol/trace-layout.js';
 import type { RunSource } from '../../target/run.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
-import { type EngineUnderTest, KdBench, until } from './kd-fixture.js';
+import { type EngineUnderTest, KdBench, openApplication, until } from './kd-fixture.js';
 
 const CONTINUE2 = 0x313c;
+/** Of virtual and of physical memory. */
+const READS = [0x3130, 0x313d];
 /** Records of slots that follow each other from the ring's first on, from `firstSlot` on. */
 function recordsIn(slots: Uint8Array, firstSlot = 0n): TraceRecord[] {
   const records: TraceRecord[] = [];
@@ -59,6 +61,31 @@ describe('points of the kernel engine', () => {
     assert.deepEqual(reason, { kind: 'breakpoint', breakpoints: [id] });
     const rcx = new DataView(registers.buffer, registers.byteOffset).getBigUint64(0x80, true);
     assert.equal(rcx, bench.target.kernel.namespace.sharedEvent);
+  });
+
+  it('at a system call of a program are decided by the stop report alone: another process’s calls are never read', async () => {
+    const made = await bench.attached();
+    const { kernel } = bench.target;
+    const space = await openApplication(made);
+    kernel.startSecondApplication();
+    const second = kernel.threads.find(({ name }) => name === 'second main');
+    const id = await made.breakAt(bench.at('ntdll.dll', 'NtWaitForSingleObject'), {
+      ...{ space, point: indexOf('NtWaitForSingleObject') },
+      filter: parseFilter(
+        `object == "\\\\BaseNamedObjects\\\\SharedEvent" && process.id == ${second?.process.processId}`,
+      ),
+    });
+    const filtered = (): number => made.engine.hitCounts([id]).get(id)?.filtered ?? 0;
+    const reads = (): number => READS.reduce((sum, api) => sum + (bench.target.requests.get(api) ?? 0), 0);
+    await made.engine.resume();
+    // Whose a thread is is asked for once.
+    await until('the first hits', () => filtered() > 20);
+    const before = reads();
+    const [requests, resumed] = await costOf(made, filtered, 40);
+    assert.equal(reads(), before);
+    assert.ok(requests <= 3.1, `${requests} requests a hit`);
+    assert.ok(resumed <= 1.05, `${resumed} stops a hit`);
+    assert.equal(made.stops.length, 1);
   });
 
   it('filter writes that leave an object in the other state, with one stop and two requests a hit', async () => {
