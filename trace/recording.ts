@@ -81,6 +81,39 @@ export interface SlotChunk {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * The same slots in fewer chunks: those of one ring that follow each other become one, of at most `limit` bytes unless one of them is
+ * longer. Chunks of a ring keep their order, rings do not keep theirs to each other.
+ */
+export function joinChunks(chunks: readonly SlotChunk[], limit: number): SlotChunk[] {
+  const rings = new Map<string, SlotChunk[][]>();
+  for (const chunk of chunks) {
+    const key = `${chunk.source} ${chunk.ring}`;
+    const runs = rings.get(key) ?? [];
+    rings.set(key, runs);
+    const run = runs.at(-1);
+    const last = run?.at(-1);
+    const follows = last !== undefined && last.firstSlot + BigInt(last.bytes.length / SLOT_BYTES) === chunk.firstSlot;
+    const bytes = run?.reduce((sum, one) => sum + one.bytes.length, 0) ?? 0;
+    if (run !== undefined && follows && bytes + chunk.bytes.length <= limit) run.push(chunk);
+    else runs.push([chunk]);
+  }
+  return [...rings.values()].flat().map(joined);
+}
+
+function joined(run: readonly SlotChunk[]): SlotChunk {
+  const [first, last] = [run[0], run.at(-1)];
+  if (first === undefined || last === undefined) throw new RangeError('no chunk');
+  if (run.length === 1) return first;
+  const bytes = new Uint8Array(run.reduce((sum, one) => sum + one.bytes.length, 0));
+  let at = 0;
+  for (const one of run) {
+    bytes.set(one.bytes, at);
+    at += one.bytes.length;
+  }
+  return { ...last, firstSlot: first.firstSlot, bytes };
+}
+
 /** A line that the application or the driver printed itself: the independent witness beside the rings. */
 export interface LogLine {
   readonly utcMs: number;

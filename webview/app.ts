@@ -164,7 +164,7 @@ export class App {
 
   #show(picture: Picture, live: boolean): void {
     if (this.#timeline === undefined) {
-      this.#timeline = this.#begin(picture);
+      this.#timeline = this.#begin(picture, live);
     } else this.#timeline.show(picture, live);
     const { columns } = picture;
     this.#live = live;
@@ -201,7 +201,7 @@ export class App {
     ].join(', ');
   }
 
-  #begin(picture: Picture): Timeline {
+  #begin(picture: Picture, live: boolean): Timeline {
     const host = this.#host;
     const timeline = new Timeline(
       picture,
@@ -213,6 +213,7 @@ export class App {
         chosen: (chosen) => host.send({ type: 'chosen', ...chosen }),
       },
       host.readState(),
+      live,
     );
     new Input(timeline);
     return timeline;

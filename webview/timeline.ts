@@ -59,7 +59,8 @@ export class Timeline {
   #stopsCut = false;
   #currentStop: number | undefined;
 
-  constructor(picture: Picture, events: TimelineEvents, state: ViewState | undefined) {
+  /** @param live more is to come: the whole time is shown, so that it can be seen to grow */
+  constructor(picture: Picture, events: TimelineEvents, state: ViewState | undefined, live: boolean) {
     this.#events = events;
     this.#stage = new Stage(
       (pen, shades) => void this.drawOn(pen, shades, true),
@@ -70,8 +71,9 @@ export class Timeline {
     this.#scale = new TimeScale(0, end, 1, end);
     this.#layout = this.#laidOut();
     this.#resize();
-    if (state === undefined) this.#showFirst();
-    else this.#restore(state);
+    if (state !== undefined) this.#restore(state);
+    else if (live) this.showTime(0, end);
+    else this.#showFirst();
   }
 
   get view(): ViewIndex {

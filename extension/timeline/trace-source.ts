@@ -6,7 +6,7 @@ import * as vscode from 'vscode';
 import { EventscopeError } from '../../protocol/errors.js';
 import { MAX_RECORDING_BYTES, type HostMessageInput } from '../../protocol/webview.js';
 import { asError } from '../../target/operation.js';
-import type { Recording, RecordingSource, SlotChunk } from '../../trace/recording.js';
+import { joinChunks, type Recording, type RecordingSource, type SlotChunk } from '../../trace/recording.js';
 
 /** Bytes: a piece is copied some times on its way through VS Code. */
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -159,7 +159,12 @@ export class LiveTrace implements TraceSource {
       const grown = this.#grown(signal);
       const { sources, chunks } = this.#soFar();
       for (const source of sources) await tellSource(id, source, told, post);
-      for (; sent < chunks.length && !signal.aborted; sent += 1) await append(id, chunks[sent], post);
+      // Each message waits for the page: one for every drain of every ring would fall behind the target.
+      for (const chunk of joinChunks(chunks.slice(sent), PIECE_BYTES)) {
+        if (signal.aborted) break;
+        await append(id, chunk, post);
+      }
+      sent = chunks.length;
       if (over || signal.aborted) break;
       await grown;
       // What comes in many small pieces is sent in few.
@@ -191,8 +196,7 @@ async function tellSource(id: number, source: RecordingSource, told: Map<number,
   await post({ type: 'liveSource', id, source: known });
 }
 
-async function append(id: number, chunk: SlotChunk | undefined, post: Post): Promise<void> {
-  if (chunk === undefined) return;
+async function append(id: number, chunk: SlotChunk, post: Post): Promise<void> {
   const { source, ring, firstSlot, lost, bytes } = chunk;
   const counters = { firstSlot: String(firstSlot), lost: String(lost) };
   // A copy: VS Code sends the whole buffer that a view lies in, and knows no Buffer.

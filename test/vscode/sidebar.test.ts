@@ -9,7 +9,7 @@ import { loadProject } from '../../target/project.js';
 import { openTarget } from '../../target/targets.js';
 import { holdEvents } from './held-objects.js';
 import { OUT } from './host.js';
-import { killAgents } from './killed-agents.js';
+import { AGENTS, killProcesses } from './killed-processes.js';
 import { openTestWindow } from './test-window.js';
 import { type Workbench, WORK_TIMEOUT_MS } from './workbench.js';
 
@@ -128,7 +128,7 @@ describe('side bar', function () {
   });
 
   it('an agent that is killed is told in the views, and Start Target begins anew', async () => {
-    assert.ok((await killAgents(prefix())) > 0);
+    assert.ok((await killProcesses(prefix(), AGENTS)) > 0);
     const objects = await workbench.openPane('Named Objects');
     await objects.getByText('The connection to the target was lost.').waitFor();
     await workbench.openPane('Target');

@@ -2,8 +2,8 @@
 import type { FrameLocator, Locator, Page } from 'playwright-core';
 
 const SHOWN_TIMEOUT_MS = 60_000;
-/** Pixels between two places that are pointed at. */
-const STEP = { x: 6, y: 11 };
+/** Pixels between two places that are pointed at: a transition takes the pointer from 7 on either side. */
+const STEP = { x: 12, y: 11 };
 
 export class TimelinePanel {
   readonly frame: FrameLocator;
@@ -25,6 +25,25 @@ export class TimelinePanel {
   /** Transitions that it says it shows; 0 before there are any. */
   async transitions(): Promise<number> {
     return Number(/([\d,]+) transitions?/.exec(await this.summary.innerText())?.[1]?.replaceAll(',', '') ?? 0);
+  }
+
+  /** Opens the counts and latencies of what is in sight, or closes them. */
+  async toggleStatistics(): Promise<void> {
+    await this.frame.locator('#statistics-details summary').click();
+  }
+
+  /** Signals of an object in what is in sight, as the open statistics tell them; 0 before there are any. */
+  async signalsOf(object: string): Promise<number> {
+    const row = this.frame.locator('#statistics table').first().locator('tbody tr').filter({ hasText: object });
+    const [figure = '0'] = await row.locator('td.number').allInnerTexts();
+    return Number(figure);
+  }
+
+  /** Turns the wheel over a place until a fiftieth of the time is in sight there. */
+  async zoomIn({ x, y }: { readonly x: number; readonly y: number }): Promise<void> {
+    await this.#page.mouse.move(x, y);
+    for (let notch = 0; notch < 4; notch += 1) await this.#page.mouse.wheel(0, -250);
+    await this.drawn();
   }
 
   async drawn(): Promise<void> {

@@ -1,15 +1,18 @@
-/** From a run to the line that signaled and back, and over a reload of the window. */
+/** From a run that goes on to the line that signaled and back, and over a reload of the window. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { OUT } from './host.js';
+import { killProcesses } from './killed-processes.js';
 import { openTestWindow } from './test-window.js';
 import { TimelinePanel } from './timeline-panel.js';
 import { becomes, type Workbench, WORK_TIMEOUT_MS } from './workbench.js';
 
-/** Signals from a DPC and waits of the application. */
-const RUN = 'signals --type synchronization --from dpc --count 20 --period 50';
-/** A transition or wait of a wake whose caller is in the driver. */
-const WAKE_OF_DRIVER = /set.* at (eventsys\.sys\+0x[0-9a-f]+)[^]*released the wait/;
+/** Signals from a DPC to the application's wait, for longer than any test lasts. */
+const RUN = 'app-name --name SharedEvent --type synchronization --count 100000 --period 100';
+const APPLICATION = /eventapp\.exe/;
+/** A signal or wait of a wake whose caller is in the driver. */
+const WAKE_OF_DRIVER = /SharedEvent: set.* at eventsys\.sys\+0x[0-9a-f]+[^]*released the wait/;
 
 describe('timeline end to end', function () {
   this.timeout(WORK_TIMEOUT_MS + 60_000);
@@ -29,25 +32,37 @@ describe('timeline end to end', function () {
     await workbench.page.keyboard.press('Enter');
   }
 
-  it('shows what Run Application recorded', async () => {
+  it('the lane of an event grows while the application runs', async () => {
     await workbench.showViews();
     await (await workbench.openPane('Named Objects')).getByText('Build and Deploy').waitFor();
     await workbench.command('Eventscope: Build and Deploy');
     await workbench.said('Service eventsys is running.');
     await run(RUN);
-    await panel.summary
-      .filter({ hasText: /\d+ transitions, \d+ wakes in [^,]*$/ })
-      .waitFor({ timeout: WORK_TIMEOUT_MS });
-    await workbench.notification('Running eventapp').waitFor({ state: 'detached', timeout: WORK_TIMEOUT_MS });
-    await panel.drawn();
-    assert.ok((await panel.transitions()) > 0);
+    await panel.summary.filter({ hasText: /[1-9]\d* wakes? in .*, live$/ }).waitFor({ timeout: WORK_TIMEOUT_MS });
+    await panel.toggleStatistics();
+    const first = await panel.signalsOf('SharedEvent');
+    await becomes(async () => (await panel.signalsOf('SharedEvent')) > first + 5, true);
+    await panel.toggleStatistics();
+    await workbench.page.screenshot({ path: path.join(OUT, 'timeline-live.png') });
   });
 
-  it('a click on a wake opens the line that signaled', async () => {
+  it('Show on Timeline leads from the object in the tree to its lane', async () => {
+    for (const pane of ['Target', 'Driver', 'Signal and Wait Points']) await workbench.closePane(pane);
+    await workbench.expand('\\BaseNamedObjects');
+    await workbench.command('Eventscope: Refresh');
+    await workbench.chooseInMenu(workbench.treeItem('SharedEvent').first(), 'Show on Timeline');
+    await panel.detail.filter({ hasText: /SharedEvent: / }).waitFor();
+  });
+
+  it('a click on a wake of the run that goes on opens the line that signaled', async () => {
+    // What is in sight of a part of the time stays there while the rest grows.
+    await panel.zoomIn(await panel.find(WAKE_OF_DRIVER));
     const { x, y } = await panel.find(WAKE_OF_DRIVER);
     await workbench.page.mouse.click(x, y);
     const tab = workbench.page.locator('.tab[data-resource-name$=".c"]');
     await tab.waitFor();
+    await panel.summary.filter({ hasText: /, live$/ }).waitFor();
+    await workbench.page.screenshot({ path: path.join(OUT, 'timeline-wake.png') });
     const name = (await tab.getAttribute('data-resource-name')) ?? '';
     await tab.click();
     const position = workbench.page.locator('.statusbar-item[id="status.editor.selection"]');
@@ -57,9 +72,20 @@ describe('timeline end to end', function () {
     assert.match(text.split('\n')[line - 1] ?? '', /Ke(SetEvent|PulseEvent|SetTimer)/);
   });
 
+  it('an application that is killed leaves what was recorded until then', async () => {
+    const prefix = path.join(window().folder, '.eventscope', 'wine', 'prefix');
+    assert.equal(await killProcesses(prefix, APPLICATION), 1);
+    await panel.summary.filter({ hasText: /[1-9]\d* wakes in [^,]*$/ }).waitFor({ timeout: WORK_TIMEOUT_MS });
+    await workbench.notification('Running eventapp').waitFor({ state: 'detached', timeout: WORK_TIMEOUT_MS });
+    await panel.drawn();
+  });
+
   it('from the line the timeline is shown at a call from there', async () => {
+    const before = await panel.detail.innerText();
     await workbench.command('Eventscope: Show Line on Timeline');
-    await panel.detail.filter({ hasText: /at eventsys\.sys\+0x/ }).waitFor();
+    // The next call from there: the one that was clicked is from there as well.
+    await becomes(async () => (await panel.detail.innerText()) !== before, true);
+    assert.match(await panel.detail.innerText(), /at eventsys\.sys\+0x/);
   });
 
   it('is restored after a reload of the window, with the run and the very transition that was selected', async () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { killAgents } from '../killed-agents.js';
+import { AGENTS, killProcesses } from '../killed-processes.js';
 import { services, until, withoutError, workspace } from './host.js';
 
 const run = (name: string, ...args: unknown[]): Thenable<unknown> =>
@@ -92,7 +92,7 @@ describe('window', () => {
 
   it('an agent that is killed is said, and the next one who asks gets another', async () => {
     const own = await services();
-    assert.ok((await killAgents(prefix())) > 0);
+    assert.ok((await killProcesses(prefix(), AGENTS)) > 0);
     await until('the loss', () => own.folder?.state === 'broken');
     assert.match(own.problem?.message ?? '', /The agent is gone/);
     assert.equal(own.connection, undefined);

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { joinChunks, SLOT_BYTES, type SlotChunk } from './recording.js';
+
+/** Slots whose bytes are their index. */
+const chunk = (ring: number, first: number, slots: number, lost = 0): SlotChunk => ({
+  ...{ source: 1, ring, firstSlot: BigInt(first), lost: BigInt(lost) },
+  bytes: new Uint8Array(slots * SLOT_BYTES).map((_byte, at) => first + Math.floor(at / SLOT_BYTES)),
+});
+
+describe('joining the chunks of a recording', () => {
+  it('makes one of those that follow each other in a ring, with the last count of lost records', () => {
+    const joined = joinChunks([chunk(0, 0, 2), chunk(1, 7, 1), chunk(0, 2, 1, 5), chunk(1, 8, 2)], 1_000_000);
+    assert.deepEqual(joined, [chunk(0, 0, 3, 5), chunk(1, 7, 3)]);
+  });
+
+  it('keeps apart what has a gap between, other sources, and what would be longer than the limit', () => {
+    const elsewhere = { ...chunk(0, 1, 1), source: 2 };
+    for (const chunks of [
+      [chunk(0, 0, 1), chunk(0, 2, 1)],
+      [chunk(0, 0, 1), elsewhere],
+      [chunk(0, 5, 1), chunk(0, 4, 1)],
+    ])
+      assert.deepEqual(joinChunks(chunks, 1_000_000), chunks);
+    const four = [chunk(0, 0, 1), chunk(0, 1, 1), chunk(0, 2, 1), chunk(0, 3, 3)];
+    assert.deepEqual(joinChunks(four, 2 * SLOT_BYTES), [chunk(0, 0, 2), chunk(0, 2, 1), chunk(0, 3, 3)]);
+  });
+});
