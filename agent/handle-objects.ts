@@ -72,6 +72,40 @@ export function objectsOfHandles(
   }
 }
 
+/** What handles of one process stand for, asked one by one. */
+export class HandleReader {
+  readonly #process: Handle;
+  readonly #memory = new NativeMemory(NAME_BYTES);
+
+  private constructor(process: Handle) {
+    this.#process = process;
+  }
+
+  /** undefined: the process lets nobody see its handles. */
+  static open(process: number): HandleReader | undefined {
+    const handle = OpenProcess(PROCESS_DUP_HANDLE, 0, process);
+    return handle === 0 ? undefined : new HandleReader(handle);
+  }
+
+  /** undefined: no such handle. */
+  describe(handle: bigint): Omit<HandleObject, 'object'> | undefined {
+    const copy = duplicate(this.#process, handle);
+    if (copy === undefined) {
+      return undefined;
+    }
+    try {
+      return describe(copy, this.#memory);
+    } finally {
+      NtClose(copy);
+    }
+  }
+
+  close(): void {
+    this.#memory.free();
+    NtClose(this.#process);
+  }
+}
+
 function duplicate(source: Handle, handle: bigint): bigint | undefined {
   const self = GetCurrentProcess();
   for (const [access, options] of [

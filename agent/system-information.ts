@@ -134,6 +134,30 @@ function handlesOfSameType(own: bigint): HandleEntry[] {
   });
 }
 
+/** The handles of a process, those of one type together. */
+export function handlesByType(process: number): readonly (readonly bigint[])[] {
+  return withSystemInformation(SystemExtendedHandleInformation, ({ bytes }) => {
+    const { size, UniqueProcessId, HandleValue, ObjectTypeIndex } = SYSTEM_HANDLE_TABLE_ENTRY_INFO_EX;
+    const first = SYSTEM_HANDLE_INFORMATION_EX.size;
+    const end = first + Number(bytes.readBigUInt64LE(SYSTEM_HANDLE_INFORMATION_EX.NumberOfHandles)) * size;
+    const byType = new Map<number, bigint[]>();
+    for (let at = first; at < end; at += size) {
+      if (bytes.readBigUInt64LE(at + UniqueProcessId) !== BigInt(process)) {
+        continue;
+      }
+      const type = bytes.readUInt16LE(at + ObjectTypeIndex);
+      const handles = byType.get(type);
+      const handle = bytes.readBigUInt64LE(at + HandleValue);
+      if (handles === undefined) {
+        byType.set(type, [handle]);
+      } else {
+        handles.push(handle);
+      }
+    }
+    return [...byType.values()];
+  });
+}
+
 export interface Holder {
   readonly process: number;
   readonly processName: string;

@@ -32,6 +32,8 @@ export const TRACE_ABANDON = 2;
 
 export interface TraceWorkerStart {
   readonly source: TraceSource;
+  /** Processes whose objects the recorded one may know. */
+  readonly peers: readonly number[];
   /** The stream's credit in bytes, [0]. */
   readonly credit: Int32Array;
   readonly control: TraceControl;
@@ -82,18 +84,18 @@ export interface DrainSource {
   close(): void;
 }
 
-async function openSource(source: TraceSource): Promise<DrainSource> {
+async function openSource(source: TraceSource, peers: readonly number[]): Promise<DrainSource> {
   switch (source.type) {
     case 'application':
       return new SectionSource(source);
     case 'driver':
       return new DriverSource(source);
     case 'tracepoints':
-      return new ProcessSource(await Tracepoints.install(source));
+      return new ProcessSource(await Tracepoints.install(source, peers));
   }
 }
 
-export async function runTraceWorker({ source, credit, control }: TraceWorkerStart): Promise<void> {
+export async function runTraceWorker({ source, peers, credit, control }: TraceWorkerStart): Promise<void> {
   const port = parentPort;
   if (port === null) {
     throw new Error('A trace worker runs in a worker thread');
@@ -101,7 +103,7 @@ export async function runTraceWorker({ source, credit, control }: TraceWorkerSta
   const post = (message: TraceMessage): void => port.postMessage(message);
   let opened: DrainSource;
   try {
-    opened = await openSource(source);
+    opened = await openSource(source, peers);
   } catch (error) {
     post({ type: 'failed', failure: failureOf(error) });
     return;

@@ -1,4 +1,4 @@
-/** Import tracepoints as a source of a trace: the rings of the traced process, and one of the agent's own that names its modules. */
+/** Import tracepoints as a source of a trace: the rings of the traced process, and one of the agent's own that names its modules and objects. */
 import {
   ES_TRACE_MAX_SLOTS,
   ES_TRACE_PAYLOAD_BYTES,
@@ -6,20 +6,24 @@ import {
   ES_TRACE_PROCESSOR_UNKNOWN,
   ES_TRACE_SLOT_BYTES,
   RECORD_OFFSET,
+  TRACE_FLAG,
   TraceKind,
+  TraceObjectType,
 } from '../protocol/trace-layout.js';
 import type { DrainSource, TracepointAnswer } from './trace-worker.js';
 import { RING_HEAD_BYTES, type RingPiece } from './trace-section.js';
-import type { TracedModule } from './tracepoint-plan.js';
+import type { KnownHandle } from './tracepoint-known.js';
 import type { Tracepoints } from './tracepoints.js';
 
 export class ProcessSource implements DrainSource {
   readonly #tracepoints: Tracepoints;
-  #own: RingPiece | undefined;
+  /** Records of the agent's own ring that were not taken yet, and how many slots of it were. */
+  readonly #own: Buffer[];
+  #ownSlots = 0;
 
   constructor(tracepoints: Tracepoints) {
     this.#tracepoints = tracepoints;
-    this.#own = modulesOf(tracepoints);
+    this.#own = contextOf(tracepoints);
   }
 
   get ringCount(): number {
@@ -40,9 +44,25 @@ export class ProcessSource implements DrainSource {
   }
 
   take(maxSlots: number): RingPiece | undefined {
-    const own = this.#own;
-    this.#own = undefined;
-    return own ?? this.#tracepoints.section.takeNext(maxSlots);
+    return this.#takeOwn(maxSlots) ?? this.#tracepoints.section.takeNext(maxSlots);
+  }
+
+  #takeOwn(maxSlots: number): RingPiece | undefined {
+    const firstSlot = this.#ownSlots;
+    const records: Buffer[] = [];
+    for (let left = maxSlots; this.#own[0] !== undefined;) {
+      left -= this.#own[0].length / ES_TRACE_SLOT_BYTES;
+      if (left < 0) break;
+      records.push(...this.#own.splice(0, 1));
+    }
+    if (records.length === 0) return undefined;
+    const head = Buffer.alloc(RING_HEAD_BYTES);
+    const { ringCount } = this.#tracepoints.section;
+    head.writeUInt32LE(ringCount, 0);
+    const data = new Uint8Array(Buffer.concat([head, ...records]));
+    const slotCount = (data.length - RING_HEAD_BYTES) / ES_TRACE_SLOT_BYTES;
+    this.#ownSlots += slotCount;
+    return { ring: ringCount, firstSlot: BigInt(firstSlot), slotCount, lost: 0n, data };
   }
 
   stopRecording(): string | undefined {
@@ -54,30 +74,56 @@ export class ProcessSource implements DrainSource {
   }
 }
 
-/** Modules whose imports are recorded, for naming callers. */
-function modulesOf({ modules, section, startTicks, process }: Tracepoints): RingPiece {
-  const records: Buffer[] = [];
+/** Modules whose imports are recorded, for naming callers, and the objects that the process had already: a record each. */
+function contextOf({ modules, handles, startTicks, process, side }: Tracepoints): Buffer[] {
+  const all = [
+    ...modules.map(({ base, size, name }): Context => {
+      return { kind: TraceKind.Module, object: base, argument: BigInt(size), flags: 0, text: name };
+    }),
+    ...handles.flatMap((handle) => nameOf(handle, side)),
+  ];
   let slot = 0;
-  for (const module of modules) {
-    const record = moduleRecord(module, slot, startTicks, process);
+  return all.map((context) => {
+    const record = contextRecord(context, slot, startTicks, process);
     slot += record.length / ES_TRACE_SLOT_BYTES;
-    records.push(record);
-  }
-  const head = Buffer.alloc(RING_HEAD_BYTES);
-  head.writeUInt32LE(section.ringCount, 0);
-  const data = new Uint8Array(Buffer.concat([head, ...records]));
-  return { ring: section.ringCount, firstSlot: 0n, slotCount: slot, lost: 0n, data };
+    return record;
+  });
 }
 
-function moduleRecord({ base, size, name }: TracedModule, slot: number, ticks: bigint, process: number): Buffer {
+interface Context {
+  readonly kind: TraceKind;
+  readonly object: bigint;
+  readonly argument: bigint;
+  readonly flags: number;
+  readonly text: string;
+}
+
+/** Of a driver's host only what has a name: the others are mostly the host's own. */
+function nameOf({ handle, type, kind, path }: KnownHandle, side: 'kernel' | 'user'): Context[] {
+  if (side === 'kernel' && path === undefined) return [];
+  const flags =
+    (side === 'kernel' ? TRACE_FLAG.KERNEL | TRACE_FLAG.OBJECT_IS_HANDLE : 0) |
+    (kind === 'synchronization' ? TRACE_FLAG.SYNCHRONIZATION : 0);
+  // An event of unknown kind would be told as a notification event.
+  const argument = BigInt(type === TraceObjectType.Event && kind === undefined ? TraceObjectType.Unknown : type);
+  return [{ kind: TraceKind.Name, object: handle, argument, flags, text: path ?? '' }];
+}
+
+function contextRecord(
+  { kind, object, argument, flags, text: name }: Context,
+  slot: number,
+  ticks: bigint,
+  process: number,
+): Buffer {
   const text = Buffer.from(name, 'utf16le').subarray(0, (ES_TRACE_MAX_SLOTS - 1) * ES_TRACE_PAYLOAD_BYTES);
   const slots = 1 + Math.ceil(text.length / ES_TRACE_PAYLOAD_BYTES);
   const record = Buffer.alloc(slots * ES_TRACE_SLOT_BYTES);
   record.writeBigUInt64LE(ticks, RECORD_OFFSET.tsc);
-  record.writeBigUInt64LE(base, RECORD_OFFSET.object);
-  record.writeBigUInt64LE(BigInt(size), RECORD_OFFSET.argument);
+  record.writeBigUInt64LE(object, RECORD_OFFSET.object);
+  record.writeBigUInt64LE(argument, RECORD_OFFSET.argument);
   record.writeUInt32LE(process, RECORD_OFFSET.process);
-  record.writeUInt16LE(TraceKind.Module, RECORD_OFFSET.kind);
+  record.writeUInt16LE(kind, RECORD_OFFSET.kind);
+  record.writeUInt8(flags, RECORD_OFFSET.flags);
   record.writeUInt16LE(ES_TRACE_PROCESSOR_UNKNOWN, RECORD_OFFSET.processor);
   record.writeUInt8(ES_TRACE_PREVIOUS_UNKNOWN, RECORD_OFFSET.previous);
   record.writeUInt8(slots, RECORD_OFFSET.slots);

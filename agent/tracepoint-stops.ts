@@ -54,14 +54,17 @@ export async function planStops(
   return plans;
 }
 
-/** Of several modules that have it the last is where the others lead. */
-async function addressOf(memory: ForeignMemory, point: Point): Promise<bigint | undefined> {
+/** Of several modules that have it the last is where the others lead. undefined: none that is loaded has it. */
+export async function addressOf(
+  memory: ForeignMemory,
+  { name: wanted, modules }: Pick<Point, 'name' | 'modules'>,
+): Promise<bigint | undefined> {
   const loaded = memory.modules();
-  for (const name of [...point.modules].reverse()) {
+  for (const name of [...modules].reverse()) {
     const module = loaded.find((one) => one.name === name);
     if (module === undefined) continue;
     const image = await PeImage.open(memory.image(module.base), 'memory');
-    const found = (await readExports(image)).find((one) => one.name === point.name && one.forwarder === undefined);
+    const found = (await readExports(image)).find((one) => one.name === wanted && one.forwarder === undefined);
     if (found !== undefined) return module.base + BigInt(found.rva);
   }
   return undefined;

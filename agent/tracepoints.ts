@@ -15,6 +15,7 @@ import {
   THUNK_BYTES,
   TRACEPOINT_CONTROL_BYTES,
   TRACEPOINT_CONTROL_OFFSET as CONTROL,
+  TRACEPOINT_KNOWN_BYTES,
   TRACEPOINT_SLOT_BYTES,
   TRACEPOINT_SLOT_OFFSET as SLOT,
   TRACEPOINT_STATE,
@@ -33,7 +34,9 @@ import {
 } from './native/common-native.js';
 import type { Handle } from './native/memory.js';
 import { ntstatusError, plainError, win32Error } from './native/native-error.js';
+import { NtCompareObjects } from './objects-native.js';
 import { TraceSection } from './trace-section.js';
+import { knownHandles, knownTable, type KnownHandle } from './tracepoint-known.js';
 import {
   pauseThread,
   type Plan,
@@ -44,7 +47,14 @@ import {
   type TracepointSource,
 } from './tracepoint-plan.js';
 import { describeSlot, writeThunk } from './tracepoint-slots.js';
-import { isPlanned, TRAMPOLINE_BYTES, writeTrampoline, type PlannedStop, type StopPlan } from './tracepoint-stops.js';
+import {
+  addressOf,
+  isPlanned,
+  TRAMPOLINE_BYTES,
+  writeTrampoline,
+  type PlannedStop,
+  type StopPlan,
+} from './tracepoint-stops.js';
 import {
   CreateRemoteThread,
   DUPLICATE_SAME_ACCESS,
@@ -78,8 +88,14 @@ const NTDLL_FUNCTIONS = [
     'NtQuerySystemTime',
   ] as const),
   ...(['NtQueryInformationProcess', 'NtClose', 'RtlAddFunctionTable', 'NtDelayExecution'] as const),
-  ...(['NtUnmapViewOfSection'] as const),
+  ...(['NtUnmapViewOfSection', 'NtDuplicateObject', 'NtQueryObject'] as const),
 ] as const;
+
+/** Of a driver's host. */
+const OPEN_BY_POINTER = { name: 'ObOpenObjectByPointer', modules: ['ntoskrnl.exe'] };
+
+const ntdllFunctions = (): readonly string[] =>
+  NtCompareObjects === undefined ? NTDLL_FUNCTIONS : [...NTDLL_FUNCTIONS, 'NtCompareObjects'];
 
 /** Where everything lies in the process: recorder, thunks, trampolines, control, slots, in one allocation. */
 interface Placement {
@@ -90,13 +106,17 @@ interface Placement {
   readonly trampolines: bigint;
   readonly control: bigint;
   readonly slots: bigint;
+  /** Handles of other processes. */
+  readonly known: bigint;
   readonly bytes: number;
 }
 
 interface Installed {
   readonly processId: number;
+  readonly side: 'kernel' | 'user';
   readonly section: TraceSection;
   readonly modules: readonly TracedModule[];
+  readonly handles: readonly KnownHandle[];
   readonly memory: ForeignMemory;
   readonly placement: Placement;
   readonly slots: readonly PlannedSlot[];
@@ -110,6 +130,9 @@ const roundUp = (value: number): number => Math.ceil(value / PAGE) * PAGE;
 export class Tracepoints {
   readonly section: TraceSection;
   readonly modules: readonly TracedModule[];
+  /** What the process had before the recording. */
+  readonly handles: readonly KnownHandle[];
+  readonly side: 'kernel' | 'user';
   /** Id of the traced process. */
   readonly process: number;
   /** Import slots that lead to the recorder. */
@@ -131,6 +154,8 @@ export class Tracepoints {
   constructor(parts: Installed) {
     this.section = parts.section;
     this.modules = parts.modules;
+    this.handles = parts.handles;
+    this.side = parts.side;
     this.#memory = parts.memory;
     this.#placement = parts.placement;
     this.#slots = parts.slots;
@@ -143,8 +168,11 @@ export class Tracepoints {
     this.recorderThread = parts.threadId;
   }
 
-  /** @throws NativeError when the process cannot be opened, or when none of its imports is to be recorded */
-  static async install(source: TracepointSource): Promise<Tracepoints> {
+  /**
+   * @param peers the other processes of the recording
+   * @throws NativeError when the process cannot be opened, or when none of its imports is to be recorded
+   */
+  static async install(source: TracepointSource, peers: readonly number[]): Promise<Tracepoints> {
     const process = OpenProcess(PROCESS_ACCESS, 0, source.process);
     if (process === 0) throw win32Error('OpenProcess', GetLastError(), `process ${source.process}`);
     try {
@@ -153,6 +181,7 @@ export class Tracepoints {
         memory,
         source,
         await (source.held === true ? planWhenBound : planTracepoints)(memory, source),
+        peers,
       );
     } catch (error) {
       CloseHandle(process);
@@ -247,12 +276,16 @@ async function place(
   memory: ForeignMemory,
   source: TracepointSource,
   { modules, slots, stops }: Plan,
+  peers: readonly number[],
 ): Promise<Tracepoints> {
   const code = await recorder();
+  const opens = source.side === 'kernel' ? await addressOf(memory, OPEN_BY_POINTER) : undefined;
+  const known = opens === undefined ? Buffer.alloc(0) : knownTable(memory.process, peers);
   const planned = stops.filter(isPlanned);
   const slotCount = slots.length + planned.length;
-  const functions = foreignNtdll(memory.modules(), NTDLL_FUNCTIONS);
-  const placement = allocate(memory, code.bytes.length, slots.length, planned.length);
+  const functions = new Map(foreignNtdll(memory.modules(), ntdllFunctions()));
+  if (opens !== undefined) functions.set(OPEN_BY_POINTER.name, opens);
+  const placement = allocate(memory, code.bytes.length, slots.length, planned.length, known.length);
   const section = new TraceSection(Math.min(RINGS, ES_TP_MAX_RINGS), source.slotsPerRing);
   const stop = CreateEventW(null, 1, 0, null);
   let thread: Handle = 0;
@@ -261,8 +294,9 @@ async function place(
   try {
     const area = mapSection(memory, section);
     memory.write(placement.base, codeOf(placement, code, slotCount, planned));
-    const control = controlOf({ memory, source, placement, code, functions, area, stop, slotCount });
+    const control = controlOf({ memory, source, placement, code, functions, area, stop, slotCount, known });
     memory.write(placement.control, control);
+    if (known.length > 0) memory.write(placement.known, known);
     const all = [...slots, ...planned.map((one, index) => slotOfStop(placement, one, index))];
     memory.write(placement.slots, Buffer.concat(all.map((slot, index) => slotOf(placement, slot, index))));
     const before = new Uint32Array(1);
@@ -274,7 +308,9 @@ async function place(
     if (thread === 0) throw win32Error('CreateRemoteThread', GetLastError());
     started = true;
     const tracepoints = new Tracepoints({
-      processId: source.process,
+      ...{ processId: source.process, side: source.side },
+      // A process that is held at its beginning has none of its own yet.
+      handles: source.held === true ? [] : knownHandles(source.process),
       section,
       modules,
       memory,
@@ -302,16 +338,24 @@ async function place(
   }
 }
 
-function allocate(memory: ForeignMemory, imageBytes: number, importCount: number, stopCount: number): Placement {
+function allocate(
+  memory: ForeignMemory,
+  imageBytes: number,
+  importCount: number,
+  stopCount: number,
+  knownBytes: number,
+): Placement {
   const slotCount = importCount + stopCount;
   const codeBytes = imageBytes + roundUp(slotCount * THUNK_BYTES + stopCount * TRAMPOLINE_BYTES);
-  const bytes = codeBytes + roundUp(TRACEPOINT_CONTROL_BYTES + slotCount * TRACEPOINT_SLOT_BYTES);
+  const slotBytes = slotCount * TRACEPOINT_SLOT_BYTES;
+  const bytes = codeBytes + roundUp(TRACEPOINT_CONTROL_BYTES + slotBytes + knownBytes);
   const base = BigInt(VirtualAllocEx(memory.process, 0n, bytes, MEM_COMMIT_RESERVE, PAGE_READWRITE));
   if (base === 0n) throw win32Error('VirtualAllocEx', GetLastError());
   const control = base + BigInt(codeBytes);
   const slots = control + BigInt(TRACEPOINT_CONTROL_BYTES);
   const thunks = base + BigInt(imageBytes);
-  return { base, codeBytes, bytes, thunks, trampolines: thunks + BigInt(slotCount * THUNK_BYTES), control, slots };
+  const trampolines = thunks + BigInt(slotCount * THUNK_BYTES);
+  return { base, codeBytes, bytes, thunks, trampolines, control, slots, known: slots + BigInt(slotBytes) };
 }
 
 function mapSection(memory: ForeignMemory, section: TraceSection): bigint {
@@ -384,6 +428,7 @@ function controlOf(parts: {
   readonly area: bigint;
   readonly stop: Handle;
   readonly slotCount: number;
+  readonly known: Buffer;
 }): Buffer {
   const { memory, source, placement, code, functions, area, slotCount } = parts;
   const control = Buffer.alloc(TRACEPOINT_CONTROL_BYTES);
@@ -400,7 +445,9 @@ function controlOf(parts: {
   control.writeBigUInt64LE(placement.base + BigInt(code.functions), CONTROL.functions);
   control.writeBigUInt64LE(handOver(memory.process, GetCurrentProcess(), SYNCHRONIZE), CONTROL.agent);
   control.writeBigUInt64LE(handOver(memory.process, parts.stop, 0), CONTROL.stop);
-  for (const name of NTDLL_FUNCTIONS) control.writeBigUInt64LE(functions.get(name) ?? 0n, CONTROL[name]);
+  for (const [name, address] of functions) control.writeBigUInt64LE(address, CONTROL[name as keyof typeof CONTROL]);
+  control.writeBigUInt64LE(placement.known, CONTROL.known);
+  control.writeUInt32LE(parts.known.length / TRACEPOINT_KNOWN_BYTES, CONTROL.knownCount);
   return control;
 }
 

@@ -2,7 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { AgentConnection } from '../protocol/agent-connection.js';
 import { AgentRequestError } from '../protocol/agent-errors.js';
-import type { RequestParams, RequestResult } from '../protocol/agent-rpc.js';
+import type { RequestParams, RequestResult, TraceSource } from '../protocol/agent-rpc.js';
 import { BulkKind } from '../protocol/agent-wire.js';
 import type { Credits } from './credit.js';
 import { TRACE_ABANDON, TRACE_STOP, type TraceMessage, type TraceWorkerStart } from './trace-worker.js';
@@ -108,6 +108,10 @@ class SourceDrain {
   }
 }
 
+/** A driver works for applications: the addresses that it has are of their objects. */
+const peersOf = (source: TraceSource, all: readonly TraceSource[]): readonly number[] =>
+  all.flatMap((one) => (one !== source && one.type === 'tracepoints' && one.side === 'user' ? [one.process] : []));
+
 export class Traces {
   readonly #streams = new Map<number, readonly SourceDrain[]>();
 
@@ -124,7 +128,14 @@ export class Traces {
     }
     const credit = this.credits.of(stream).cell;
     const drains = sources.map(
-      (source, index) => new SourceDrain(this.bundle, { source, credit }, stream, index, this.connection),
+      (source, index) =>
+        new SourceDrain(
+          this.bundle,
+          { source, peers: peersOf(source, sources), credit },
+          stream,
+          index,
+          this.connection,
+        ),
     );
     this.#streams.set(stream, drains);
     try {

@@ -105,9 +105,19 @@ export const TRACEPOINT_CONTROL_OFFSET = {
   startTicks: 152,
   installed: 160,
   unmapped: 164,
-  writers: 192,
+  NtDuplicateObject: 168,
+  NtCompareObjects: 176,
+  NtQueryObject: 184,
+  ObOpenObjectByPointer: 192,
+  known: 200,
+  knownCount: 208,
+  writers: 256,
 } as const;
-export const TRACEPOINT_CONTROL_BYTES = 192 + ES_TP_MAX_RINGS * 64 + 64 * 32;
+export const TRACEPOINT_CONTROL_BYTES = 256 + ES_TP_MAX_RINGS * 64 + 64 * 32 + 128 * 8;
+
+/** Byte offsets in ES_TP_KNOWN. */
+export const TRACEPOINT_KNOWN_OFFSET = { process: 0, handle: 8, processId: 16 } as const;
+export const TRACEPOINT_KNOWN_BYTES = 24;
 
 /** Bytes from one thunk to the next: mov r11, slot (10 bytes); jmp EsTpCommon (5 bytes); int3. */
 export const THUNK_BYTES = 16;

@@ -146,7 +146,8 @@ function stepText(model: TraceModel, record: number): string | undefined {
       return `opened ${name}: handle ${handle}`;
     case Kind.Reference:
       // By a handle of its own: a step on the way to another reference, or of the creation.
-      if (ownerSource(model, record) === undefined) return undefined;
+      if (ownerSource(model, record) === undefined || ((records.flags[record] ?? 0) & Flag.Existed) !== 0)
+        return undefined;
       return `referenced ${name} by handle ${records.words.hex(records.argument[record] ?? 0)} of ${ownerName(model, record)}`;
     case Kind.Duplicate:
       return `gave ${ownerName(model, record)} handle ${records.words.hex(records.argument[record] ?? 0)} for ${name}`;

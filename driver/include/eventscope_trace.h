@@ -65,7 +65,8 @@ typedef enum ES_TRACE_KIND {
     /* interval; payload: name; status; argument: desired access in its lower, ES_TRACE_OBJECT_TYPE in its upper 32 bits */
     EsTraceOpen = 41,
     /* interval; kernel: ObReferenceObjectByHandle. object: the address; argument: the handle; process: the process whose
-       handle it is. This is the join between a handle and an address. */
+       handle it is. This is the join between a handle and an address. Not an interval, with ES_TRACE_FLAG_EXISTED: the
+       address has meant that object since before the recording. */
     EsTraceReference = 42,
     EsTraceDereference = 43, /* object: the address */
     /* interval; a handle was made for another process. object: the address (kernel) or the source handle (user);
@@ -76,7 +77,9 @@ typedef enum ES_TRACE_KIND {
        KeInitializeTimer). argument: ES_TRACE_OBJECT_TYPE; flags as of Create. */
     EsTraceInitialize = 46,
 
-    EsTraceName = 60,       /* payload: a name that became known for object */
+    /* payload: a name that became known for object, or none; argument: ES_TRACE_OBJECT_TYPE, when that is known, with
+       ES_TRACE_FLAG_SYNCHRONIZATION as of Create */
+    EsTraceName = 60,
     EsTraceThreadName = 61, /* payload: the name of this record's thread */
     EsTraceModule = 62,     /* payload: file name; object: image base; argument: image size in bytes */
     EsTraceNote = 63,       /* payload: a line of text from the program */
@@ -97,7 +100,7 @@ typedef enum ES_TRACE_OBJECT_TYPE {
 #define ES_TRACE_FLAG_KERNEL 0x01u           /* written by a driver */
 #define ES_TRACE_FLAG_SYNCHRONIZATION 0x02u  /* Create, Open, Initialize: auto-reset (else notification, when an event) */
 #define ES_TRACE_FLAG_INITIALLY_SET 0x04u    /* Create, Initialize */
-#define ES_TRACE_FLAG_EXISTED 0x08u          /* Create: opened an object that was there already */
+#define ES_TRACE_FLAG_EXISTED 0x08u          /* Create: opened an object that was there already; Reference: see there */
 #define ES_TRACE_FLAG_WAIT_ALL 0x10u         /* WaitBegin: all of the list (payload: handles or addresses, 8 bytes each) */
 #define ES_TRACE_FLAG_ALERTABLE 0x20u        /* WaitBegin */
 #define ES_TRACE_FLAG_OBJECT_IS_HANDLE 0x40u /* kernel side: object is a handle value, not an address */

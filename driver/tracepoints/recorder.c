@@ -2,7 +2,8 @@
  * recorder.c - what import tracepoints run in the traced process.
  *
  * Position-independent, without a C runtime, imports, relocations or writable data of its own: the agent copies the linked image
- * into the process. It calls nothing but the function that the program wanted to call, so it cannot meet itself, and takes no lock.
+ * into the process. It calls the function that the program wanted to call, and ntdll's own where a thread of the program asks who has a
+ * handle, so it cannot meet itself, and takes no lock.
  * A driver host under Wine is a process like any other; nothing here runs in a real kernel.
  *
  * What it reads at the pointers of a call (names, lists of handles, times) it reads after the call has succeeded where that can wait;
@@ -28,6 +29,9 @@
 #define ERROR_ALREADY_EXISTS 183u
 #define ERROR_NOACCESS 998u
 #define CURRENT_PROCESS (~0ull)
+#define OBJ_KERNEL_HANDLE 0x200u
+#define OBJECT_NAME_INFORMATION 1u
+#define DUPLICATE_SAME_ACCESS 2u
 #define MAXIMUM_WAIT_OBJECTS 64u
 
 typedef struct UNICODE_TEXT {
@@ -451,6 +455,125 @@ static int Recall(ES_TP_CONTROL *control, uint64_t handle, ES_TP_LINK *link)
     return __atomic_load_n(&known->handle, __ATOMIC_ACQUIRE) == handle;
 }
 
+/* 1: this address was not seen before, and is now. When there is no room for it nothing is looked for. */
+static int SeenFirst(ES_TP_CONTROL *control, uint64_t object)
+{
+    uint32_t attempt;
+
+    for (attempt = 0; attempt < ES_TP_SEEN_TRIES; attempt++) {
+        uint64_t *entry = &control->seen[((object >> 4) + attempt) % ES_TP_SEEN];
+        const uint64_t seen = __atomic_load_n(entry, __ATOMIC_RELAXED);
+
+        if (seen == object) {
+            return 0;
+        }
+        if (seen == 0) {
+            uint64_t expected = 0;
+
+            if (__atomic_compare_exchange_n(entry, &expected, object, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+                return 1;
+            }
+            if (expected == object) {
+                return 0;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Whether a handle of another process leads to the object of one of ours. */
+static int IsSameObject(const ES_TP_CONTROL *control, const ES_TP_KNOWN *known, uint64_t own)
+{
+    typedef int32_t(ES_TP_ABI * DUPLICATE)(uint64_t sourceProcess, uint64_t source, uint64_t targetProcess, uint64_t *target,
+                                           uint32_t access, uint32_t attributes, uint32_t options);
+    typedef int32_t(ES_TP_ABI * COMPARE)(uint64_t first, uint64_t second);
+    typedef int32_t(ES_TP_ABI * CLOSE)(uint64_t handle);
+    uint64_t copy = 0;
+    int same;
+
+    if (((DUPLICATE)(uintptr_t)control->NtDuplicateObject)(known->process, known->handle, CURRENT_PROCESS, &copy, 0, 0,
+                                                           DUPLICATE_SAME_ACCESS) < 0) {
+        return 0;
+    }
+    same = ((COMPARE)(uintptr_t)control->NtCompareObjects)(copy, own) == 0;
+    (void)((CLOSE)(uintptr_t)control->NtClose)(copy);
+    return same;
+}
+
+/* The path of a named object; returns its bytes. */
+static uint32_t PathOf(const ES_TP_CONTROL *control, uint64_t handle, UNICODE_TEXT *information, uint32_t bytes)
+{
+    typedef int32_t(ES_TP_ABI * QUERY)(uint64_t handle, uint32_t what, void *out, uint32_t bytes, uint32_t *returned);
+    uint32_t returned = 0;
+
+    information->length = 0;
+    information->buffer = NULL;
+    if (((QUERY)(uintptr_t)control->NtQueryObject)(handle, OBJECT_NAME_INFORMATION, information, bytes, &returned) < 0 ||
+        information->buffer == NULL) {
+        return 0;
+    }
+    return information->length;
+}
+
+/*
+ * A driver comes with the address of an object that it knew before the recording: which of the applications' handles lead there, and what
+ * it is called, is asked once. An object in the driver's own memory cannot be opened, and nobody else has a handle to it.
+ */
+static void Recognize(const CALL *call, uint64_t object)
+{
+    typedef int32_t(ES_TP_ABI * OPEN)(uint64_t object, uint32_t attributes, void *state, uint32_t access, void *type, uint32_t mode,
+                                      uint64_t *handle);
+    typedef int32_t(ES_TP_ABI * CLOSE)(uint64_t handle);
+    ES_TP_CONTROL *control = call->control;
+    const ES_TP_KNOWN *known = (const ES_TP_KNOWN *)(uintptr_t)control->known;
+    struct {
+        UNICODE_TEXT name;
+        uint8_t text[ES_TRACE_MAX_PAYLOAD_BYTES];
+    } information;
+    uint64_t handle = 0;
+    uint32_t index, bytes;
+
+    if (object == 0 || !SeenFirst(control, object) || control->ObOpenObjectByPointer == 0 ||
+        ((OPEN)(uintptr_t)control->ObOpenObjectByPointer)(object, OBJ_KERNEL_HANDLE, NULL, 0, NULL, 0, &handle) < 0) {
+        return;
+    }
+    bytes = PathOf(control, handle, &information.name, sizeof(information));
+    if (bytes != 0) {
+        Record(call, EsTraceName, 0, object, 0, 0, ES_TRACE_PREVIOUS_UNKNOWN, 0, 0, information.name.buffer, bytes);
+    }
+    for (index = 0; index < control->knownCount && control->NtCompareObjects != 0; index++) {
+        if (IsSameObject(control, &known[index], handle)) {
+            Record(call, EsTraceReference, ES_TRACE_FLAG_EXISTED, object, known[index].handle, 0, ES_TRACE_PREVIOUS_UNKNOWN, 0,
+                   (uint32_t)known[index].processId, NULL, 0);
+        }
+    }
+    (void)((CLOSE)(uintptr_t)control->NtClose)(handle);
+}
+
+/* The addresses that a driver's call names. */
+static void RecognizeAll(const CALL *call, ES_TP_FRAME *frame, const ES_TP_SLOT *slot)
+{
+    if (Has(slot, EsTpList)) {
+        const uint32_t count = WaitCount(frame, slot);
+        const uint64_t *list = (const uint64_t *)(uintptr_t)Argument(frame, slot, EsTpList);
+        uint32_t index;
+
+        for (index = 0; index < count; index++) {
+            Recognize(call, list[index]);
+        }
+    } else {
+        Recognize(call, Argument(frame, slot, EsTpObject));
+    }
+}
+
+/* Calls that operate on a dispatcher object by its address. */
+ES_TRACE_INLINE int NamesDriversObject(const ES_TP_SLOT *slot)
+{
+    return (slot->recordFlags & (ES_TRACE_FLAG_KERNEL | ES_TRACE_FLAG_OBJECT_IS_HANDLE)) == ES_TRACE_FLAG_KERNEL &&
+           (slot->kind == EsTraceSet || slot->kind == EsTracePulse || slot->kind == EsTraceReset ||
+            slot->kind == EsTraceRelease || slot->kind == EsTraceWaitBegin);
+}
+
 static void Referenced(const CALL *call, ES_TP_FRAME *frame, const ES_TP_SLOT *slot, int32_t status)
 {
     const uint64_t handle = Argument(frame, slot, EsTpObject);
@@ -465,6 +588,7 @@ static void Referenced(const CALL *call, ES_TP_FRAME *frame, const ES_TP_SLOT *s
     if (object == 0) {
         return;
     }
+    (void)SeenFirst(call->control, object);
     if (Recall(call->control, handle, &link) && link.source != 0) {
         Record(call, EsTraceReference, 0, object, link.source, 0, ES_TRACE_PREVIOUS_UNKNOWN, 0, (uint32_t)link.process, NULL, 0);
     }
@@ -528,6 +652,7 @@ static void Changed(const CALL *call, ES_TP_FRAME *frame, const ES_TP_SLOT *slot
     if (slot->kind == EsTraceRelease) {
         argument = Has(slot, EsTpAdjustment) ? (uint64_t)(int64_t)(int32_t)Argument(frame, slot, EsTpAdjustment) : 1;
     } else if (slot->kind == EsTraceInitialize) {
+        (void)SeenFirst(call->control, object);
         Record(call, EsTraceInitialize, MadeFlags(frame, slot), object, slot->objectType, 0, previous, 1, 0, NULL, 0);
         return;
     } else if (slot->kind == EsTraceTimerSet) {
@@ -553,6 +678,11 @@ ES_TP_ABI uint64_t EsTpEnter(ES_TP_FRAME *frame)
     }
     frame->from = 0;
     if (*(volatile uint32_t *)&control->enabled != 0) {
+        if (NamesDriversObject(slot)) {
+            const CALL call = {control, 0, frame->returnAddress, slot->recordFlags};
+
+            RecognizeAll(&call, frame, slot);
+        }
         frame->from = ES_TRACE_READ_TSC();
         /* With Wait = TRUE the dispatcher is still locked until the wait that follows: nothing may come between. */
         if (Has(slot, EsTpWaitFollows) && (uint8_t)Argument(frame, slot, EsTpWaitFollows) != 0) {
@@ -623,6 +753,7 @@ ES_TP_ABI void EsTpLeave(ES_TP_FRAME *frame)
         if (slot->returns == EsTpReturnObject && status >= 0) {
             const CALL join = {call.control, call.from, call.caller, (uint8_t)(call.flags & ~ES_TRACE_FLAG_OBJECT_IS_HANDLE)};
 
+            (void)SeenFirst(call.control, frame->result);
             Record(&join, EsTraceReference, 0, frame->result, Written(frame, slot, EsTpNewHandle), 0, ES_TRACE_PREVIOUS_UNKNOWN, 1,
                    0, NULL, 0);
         }
@@ -722,6 +853,7 @@ ES_TP_EXPORT ES_TP_ABI uint32_t EsTpWatch(ES_TP_CONTROL *control)
     typedef uint8_t(ES_TP_ABI * ADD)(uint64_t functions, uint32_t count, uint64_t base);
     typedef int32_t(ES_TP_ABI * CLOSE)(uint64_t handle);
     const ES_TP_SLOT *slots = (const ES_TP_SLOT *)(uintptr_t)control->slots;
+    const ES_TP_KNOWN *known = (const ES_TP_KNOWN *)(uintptr_t)control->known;
     const uint64_t handles[2] = {control->stop, control->agent};
     const int64_t second = -10000000;
     const int64_t apart = -200000; /* 20 ms */
@@ -749,6 +881,11 @@ ES_TP_EXPORT ES_TP_ABI uint32_t EsTpWatch(ES_TP_CONTROL *control)
     Calibrate(control);
     __atomic_store_n(&control->enabled, 0, __ATOMIC_SEQ_CST);
     control->unmapped = Unmap(control);
+    for (index = 0; index < control->knownCount; index++) {
+        if (index == 0 || known[index].process != known[index - 1].process) {
+            (void)((CLOSE)(uintptr_t)control->NtClose)(known[index].process);
+        }
+    }
     (void)((CLOSE)(uintptr_t)control->NtClose)(control->stop);
     (void)((CLOSE)(uintptr_t)control->NtClose)(control->agent);
     __atomic_store_n(&control->state, EsTpRestored, __ATOMIC_RELEASE);

@@ -18,6 +18,8 @@
 #define ES_TP_MAX_RINGS 64u
 #define ES_TP_MAX_STACK_ARGUMENTS 8u
 #define ES_TP_LINKS 64u
+#define ES_TP_SEEN 128u         /* a power of two */
+#define ES_TP_SEEN_TRIES 8u
 
 /* Meanings of arguments that the recorder asks for; `at` of a slot has the position of each. */
 typedef enum ES_TP_PARAMETER {
@@ -96,6 +98,13 @@ typedef struct ES_TP_LINK {
     uint64_t process;         /* whose that is; without a source: the process that the handle opens */
 } ES_TP_LINK;
 
+/* A handle of a dispatcher object that another recorded process had when the recording began. */
+typedef struct ES_TP_KNOWN {
+    uint64_t process;         /* handle, of this process, to that process */
+    uint64_t handle;
+    uint64_t processId;
+} ES_TP_KNOWN;
+
 typedef struct ES_TP_WRITERS {
     uint64_t count;           /* threads that write into rings at this moment */
     uint8_t pad[56];
@@ -132,9 +141,16 @@ struct ES_TP_CONTROL {
     uint64_t startTicks;      /* counter when the watcher began: before every call that it made recorded */
     uint32_t installed;       /* import slots that the watcher has pointed at their thunks */
     uint32_t unmapped;        /* 1: the area is not mapped in this process any more */
-    uint8_t pad[24];
+    uint64_t NtDuplicateObject;
+    uint64_t NtCompareObjects;    /* 0: this target has none */
+    uint64_t NtQueryObject;
+    uint64_t ObOpenObjectByPointer; /* 0: no driver runs here, or all objects are known */
+    uint64_t known;           /* ES_TP_KNOWN array; those of a process follow one another */
+    uint32_t knownCount;
+    uint8_t pad[44];
     ES_TP_WRITERS writers[ES_TP_MAX_RINGS];
     ES_TP_LINK links[ES_TP_LINKS];
+    uint64_t seen[ES_TP_SEEN]; /* addresses of objects whose origin is recorded, or was looked for; 0: free */
 };
 
 typedef enum ES_TP_STATE {

@@ -44,6 +44,8 @@ function assertions(): string {
     ...offsets('ES_TP_SLOT', layout.TRACEPOINT_SLOT_OFFSET),
     equal('sizeof(ES_TP_CONTROL)', layout.TRACEPOINT_CONTROL_BYTES),
     ...offsets('ES_TP_CONTROL', layout.TRACEPOINT_CONTROL_OFFSET),
+    equal('sizeof(ES_TP_KNOWN)', layout.TRACEPOINT_KNOWN_BYTES),
+    ...offsets('ES_TP_KNOWN', layout.TRACEPOINT_KNOWN_OFFSET),
   ].join('\n');
 }
 

@@ -195,6 +195,38 @@ describe('model', () => {
     assert.deepEqual([...wakes.evidence], [Evidence.Seen]);
   });
 
+  it('joins what a driver and an application had before the recording, and tells of nothing that was merely there', () => {
+    const builder = new RecordingBuilder({ target: 't', host: 'h', versions: {}, startUtcMs: 0 });
+    const shape = { ringCount: 1, slotsPerRing: 64 };
+    builder.addSource({ side: 'user', description: 'app.exe', process: 1, session: 1, ...shape });
+    builder.addSource({ side: 'kernel', description: 'driver.sys', process: 9, ...shape });
+    const app = new RingWriter();
+    const driver = new RingWriter();
+    type Fields = Pick<RecordFields, 'kind' | 'duration' | 'flags' | 'argument' | 'object'>;
+    const user = (us: number, fields: Fields): unknown =>
+      app.write({ tsc: BigInt(us * 3_000), process: 1, thread: 2, ...fields });
+    const kernel = (us: number, { flags = 0, ...fields }: Fields, process = 9): unknown =>
+      driver.write({ tsc: BigInt(us * 3_000), process, thread: 8, flags: flags | Flag.Kernel, ...fields });
+    user(1, { kind: Kind.Name, object: 4n, argument: 1n, flags: Flag.Synchronization });
+    user(1, { kind: Kind.Name, object: 8n, argument: 1n });
+    user(10, { kind: Kind.WaitBegin, object: 4n });
+    // Another thread of the driver came with the address while the first one was still asking what it is.
+    kernel(18, { kind: Kind.Reset, object: 0x1000n, duration: 3_000 });
+    kernel(20, { kind: Kind.Reference, object: 0x1000n, argument: 4n, flags: Flag.Existed }, 1);
+    kernel(30, { kind: Kind.Set, object: 0x1000n, duration: 3_000 });
+    user(32, { kind: Kind.WaitEnd, object: 4n, duration: 22 * 3_000 });
+    builder.slots(0, 0, 0n, 0n, app.bytes);
+    builder.slots(1, 0, 0n, 0n, driver.bytes);
+    const { wakes, objects, objectOf, records } = buildModel(builder.finish());
+    assert.deepEqual(
+      objects.map(({ type, kind, sources, initiallySet }) => [type, kind, sources.length, initiallySet]),
+      [['event', 'synchronization', 2, undefined]],
+    );
+    const resets = records.kind.indexOf(Kind.Reset);
+    assert.equal(objectOf[resets], 0);
+    assert.deepEqual([wakes.count, records.kind[wakes.signal[0] ?? -1]], [1, Kind.Set]);
+  });
+
   it('counts every lost record in a gap of its ring', () => {
     const { recording, truth } = generate({ seed: 3, lost: 0.1 });
     const model = buildModel(recording);

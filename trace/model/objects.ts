@@ -63,6 +63,8 @@ interface Draft {
   signaled: boolean;
   /** `ObjectType` that a create or open told. */
   told: number;
+  /** Record that tells what it was when the recording began; -1: none. */
+  found: number;
 }
 
 export function collectObjects(parts: Parts): Catalogue {
@@ -83,10 +85,15 @@ export function collectObjects(parts: Parts): Catalogue {
     return (byNode[node] = draft);
   };
   const objectOf = new Int32Array(records.count).fill(-1);
+  const found: number[] = [];
   for (let at = 0; at < order.length; at += 1) {
     const record = order[at] ?? 0;
     const node = identity.nodeOf[record] ?? -1;
     if (node < 0) continue;
+    if (records.kind[record] === Kind.Name && (records.argument[record] ?? 0) !== ObjectType.Unknown) {
+      found.push(record);
+      continue;
+    }
     const draft = draftOf(node);
     objectOf[record] = draft.id;
     noteSource(draft, records.source[record] ?? 0);
@@ -106,6 +113,13 @@ export function collectObjects(parts: Parts): Catalogue {
       objectOf[waits.beginRecord[wait] ?? 0] = waitObjects[first] ?? -1;
     }
   }
+  // Of what a process merely had, only that is an object of the recording which was used.
+  for (const record of found) {
+    const draft = byRoot.get(identity.sets.find(identity.nodeOf[record] ?? 0));
+    if (draft === undefined) continue;
+    objectOf[record] = draft.id;
+    describe(parts, draft, record);
+  }
   addNames(parts, byRoot);
   return { objects: drafts.map((draft) => finishObject(parts, draft)), objectOf, waitObjects };
 }
@@ -123,6 +137,7 @@ const emptyDraft = (id: number): Draft => ({
   timed: false,
   signaled: false,
   told: ObjectType.Unknown,
+  found: -1,
 });
 
 function noteSource(draft: Draft, source: number): void {
@@ -149,6 +164,13 @@ function describe(parts: Parts, draft: Draft, record: number): void {
       if (draft.told !== ObjectType.Unknown) break;
       draft.told = Number(records.words.toBigInt(records.argument[record] ?? 0) >> 32n);
       break;
+    case Kind.Name: {
+      const type = Number(records.words.toBigInt(records.argument[record] ?? 0));
+      if (type === ObjectType.Unknown) break;
+      draft.found = record;
+      if (draft.told === ObjectType.Unknown) draft.told = type;
+      break;
+    }
     case Kind.Release:
       draft.released = true;
       break;
@@ -183,16 +205,25 @@ function addNames(parts: Parts, byRoot: ReadonlyMap<number, Draft>): void {
 
 function finishObject(parts: Parts, draft: Draft): TraceObject {
   const { records } = parts;
-  const described = draft.described;
+  const { described, found } = draft;
   const flags = described < 0 ? 0 : (records.flags[described] ?? 0);
   const type = typeOf(draft);
-  const resets = type === 'event' || type === 'timer';
+  const kindFlags =
+    described >= 0 && (type === 'event' || type === 'timer')
+      ? flags
+      : type === 'event' && found >= 0
+        ? (records.flags[found] ?? 0)
+        : undefined;
   const paths = [...draft.paths];
   return {
     id: draft.id,
     type,
     kind:
-      described < 0 || !resets ? 'unknown' : (flags & Flag.Synchronization) !== 0 ? 'synchronization' : 'notification',
+      kindFlags === undefined
+        ? 'unknown'
+        : (kindFlags & Flag.Synchronization) !== 0
+          ? 'synchronization'
+          : 'notification',
     paths,
     label: paths[0] ?? `unnamed ${type === 'unknown' ? 'object' : type} #${draft.id}${firstName(parts, draft)}`,
     names: draft.names,

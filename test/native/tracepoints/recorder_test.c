@@ -375,6 +375,99 @@ static void Joins(void)
 
 static SET *hot;
 
+/* The driver knew an object before the recording: who else has a handle to it is asked once, and nothing is left open. */
+#define KNOWN_OBJECT 0x348EC0u
+static int opened, closed;
+
+static ABI int32_t OpenByPointer(uint64_t object, uint32_t attributes, void *state, uint32_t access, void *type, uint32_t mode,
+                                 uint64_t *handle)
+{
+    EXPECT(attributes == 0x200 && state == NULL && access == 0 && type == NULL && mode == 0);
+    if (object != KNOWN_OBJECT) {
+        return (int32_t)0xC0000008;
+    }
+    opened++;
+    *handle = 0x90;
+    return 0;
+}
+
+static ABI int32_t DuplicateKnown(uint64_t process, uint64_t handle, uint64_t to, uint64_t *made, uint32_t access,
+                                  uint32_t attributes, uint32_t options)
+{
+    EXPECT(process == 0x70 && to == ~0ull && access == 0 && attributes == 0 && options == 2);
+    opened++;
+    *made = handle + 0x100;
+    return 0;
+}
+
+static ABI int32_t Compare(uint64_t first, uint64_t second)
+{
+    EXPECT(second == 0x90);
+    return first == 0x128 ? 0 : (int32_t)0xC00001AC;
+}
+
+static ABI int32_t QueryName(uint64_t handle, uint32_t what, void *out, uint32_t bytes, uint32_t *returned)
+{
+    static const uint16_t name[] = u"\\BaseNamedObjects\\Late";
+    struct {
+        uint16_t length, maximumLength;
+        const uint16_t *buffer;
+    } text = {sizeof(name) - 2, sizeof(name) - 2, name};
+
+    EXPECT(handle == 0x90 && what == 1 && bytes >= 16);
+    *returned = 16;
+    memcpy(out, &text, sizeof(text));
+    return 0;
+}
+
+static ABI int32_t CloseKnown(uint64_t handle)
+{
+    EXPECT(handle == 0x90 || handle == 0x124 || handle == 0x128);
+    closed++;
+    return 0;
+}
+
+static ABI int32_t SetByAddress(uint64_t object)
+{
+    (void)object;
+    return 0;
+}
+
+static void KnownBefore(void)
+{
+    static const ES_TP_KNOWN known[2] = {{0x70, 0x24, 55}, {0x70, 0x28, 55}};
+    ES_TP_SLOT *slot = NewSlot(EsTraceSet, EsTpReturnPrevious, (void *)SetByAddress, 0);
+    typedef ABI int32_t SET_BY_ADDRESS(uint64_t object);
+    const ES_TRACE_RECORD *record;
+    SET_BY_ADDRESS *call;
+
+    control->ObOpenObjectByPointer = (uint64_t)(uintptr_t)OpenByPointer;
+    control->NtDuplicateObject = (uint64_t)(uintptr_t)DuplicateKnown;
+    control->NtCompareObjects = (uint64_t)(uintptr_t)Compare;
+    control->NtQueryObject = (uint64_t)(uintptr_t)QueryName;
+    control->NtClose = (uint64_t)(uintptr_t)CloseKnown;
+    control->known = (uint64_t)(uintptr_t)known;
+    control->knownCount = 2;
+    slot->recordFlags = ES_TRACE_FLAG_KERNEL;
+    slot->at[EsTpObject] = 0;
+    call = (SET_BY_ADDRESS *)Thunk(slot);
+    (void)call(KNOWN_OBJECT);
+    record = Next();
+    EXPECT(record->kind == EsTraceName && record->object == KNOWN_OBJECT);
+    EXPECT(memcmp(record + 1, u"\\BaseNamedObjects\\Late", 44) == 0);
+    record = Next();
+    EXPECT(record->kind == EsTraceReference && record->object == KNOWN_OBJECT && record->argument == 0x28);
+    EXPECT(record->process == 55 && record->duration == 0);
+    EXPECT(record->flags == (ES_TRACE_FLAG_KERNEL | ES_TRACE_FLAG_EXISTED));
+    EXPECT(Next()->kind == EsTraceSet);
+    EXPECT(opened == 3 && closed == 3);
+    (void)call(KNOWN_OBJECT);
+    EXPECT(Next()->kind == EsTraceSet && Next() == NULL && opened == 3);
+    (void)call(0x1000); /* in the driver's own memory */
+    EXPECT(Next()->kind == EsTraceSet && Next() == NULL);
+    control->knownCount = 0;
+}
+
 static void *Hammer(void *unused)
 {
     int32_t previous;
@@ -444,6 +537,7 @@ int main(void)
     Names();
     Reentrance();
     Joins();
+    KnownBefore();
     Threads();
     for (round = 0; round < 20; round++) {
         double took;

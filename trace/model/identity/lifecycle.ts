@@ -1,5 +1,5 @@
 /** Life-cycle records to epochs: from when until when a handle or an address meant one object. */
-import { Kind } from '../records.js';
+import { Flag, Kind } from '../records.js';
 import type { Namespace } from '../epochs.js';
 import { LIFECYCLE, type Known } from './known.js';
 
@@ -124,7 +124,10 @@ class LifecycleReader {
       return;
     }
     if (current !== undefined && current.until > end) current.until = this.#known.in.table.time[record] ?? 0;
-    const epoch = this.#known.pointers.append(source, word, end, Infinity, false);
+    // What a driver knew before the recording is recognized when it comes with it first.
+    const isOld = ((this.#known.in.table.flags[record] ?? 0) & Flag.Existed) !== 0;
+    const from = isOld ? (current?.until ?? -Infinity) : end;
+    const epoch = this.#known.pointers.append(source, word, from, Infinity, false);
     this.#references.set(epoch.node, 1);
     this.#known.nodeOf[record] = epoch.node;
   }
