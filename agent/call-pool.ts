@@ -22,6 +22,7 @@ const GIVE_UP_MS = 3_000;
 
 interface CallOptions {
   readonly signal: AbortSignal;
+  /** Of a call that sends parts: until its first, between two, and after its last. */
   readonly timeoutMs: number;
   readonly onPart?: (data: Uint8Array, count: number) => void;
 }
@@ -97,6 +98,7 @@ class CallWorker {
         this.cancelEvent = message.cancelEvent;
         return;
       case 'part':
+        this.#timeout?.refresh();
         this.call?.options.onPart?.(message.data, message.count);
         return;
       case 'done':

@@ -18,7 +18,6 @@ import { Traces } from './traces.js';
 
 /** Bounds of calls that name none themselves. */
 const CALL_TIMEOUT_MS = 30_000;
-const LIST_TIMEOUT_MS = 120_000;
 /** What a call may take beyond the bound that its request names: it keeps that bound by itself. */
 const GRACE_MS = 1_000;
 const ABANDON_MS = 2_000;
@@ -240,7 +239,7 @@ export class Session {
     const { count } = await this.#calls.run(
       'object/list',
       { path },
-      { signal, timeoutMs: LIST_TIMEOUT_MS, onPart: send },
+      { signal, timeoutMs: CALL_TIMEOUT_MS, onPart: send },
     );
     send(encodePacked([]), 0);
     await sent;

@@ -17,6 +17,8 @@ export interface DirectoryEntry {
 const entries = v.array(v.tuple([v.string(), v.string()]));
 /** Of one object/query request, as agent-rpc.ts bounds it. */
 const QUERY_ITEMS = 4_096;
+/** Of a whole directory: Wine takes longer for each entry the more there are. The agent itself ends a list that stands still for 30 s. */
+const LIST_TIMEOUT_MS = 600_000;
 
 /** An entry that could not be opened carries its NTSTATUS. waiters: only a stopped kernel tells them. */
 export type QueriedObject =
@@ -70,7 +72,11 @@ async function requestList(
   operation: Operation,
 ): Promise<RequestResult<'object/list'>> {
   try {
-    return await client.request('object/list', { path, stream }, { signal: operation.signal });
+    return await client.request(
+      'object/list',
+      { path, stream },
+      { signal: operation.signal, timeoutMs: LIST_TIMEOUT_MS },
+    );
   } catch (error) {
     throw ofDirectory(path, error);
   }

@@ -232,6 +232,7 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
         if (painted.signal.aborted || directory.entries.length === 0) return;
         painted.abort();
         firstPage();
+        this.#inBackground(this.#tellFirstPage(node, connection));
       });
       node.failure = undefined;
       await this.#askStates(this.shown(node).entries, connection);
@@ -241,6 +242,14 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
       node.reading = undefined;
       if (painted.signal.aborted || node.failure !== undefined) this.#changed.fire(node);
     }
+  }
+
+  /** The states of a page that was painted without them do not wait for the rest of a long directory. */
+  async #tellFirstPage(node: ListNode | ObjectNode, connection: Connection): Promise<void> {
+    await pauseMs(PAINT_WITHIN_MS);
+    if (node.reading === undefined) return;
+    await this.#askStates(this.shown(node).entries, connection);
+    this.#changed.fire(node);
   }
 
   /** Reads the names of an opened directory again, and marks those that are new. */
@@ -267,9 +276,10 @@ export class ObjectsView implements vscode.TreeDataProvider<ObjectsNode>, vscode
 
   /** Asks for states, draws what changed, and makes it stand out for a moment. */
   async refreshStates(entries: readonly ListedEntry[], connection: Connection): Promise<void> {
+    const unknown = entries.filter((entry) => this.states.of(entry) === undefined);
     const changed = await this.states.refresh(connection.client, entries, this.operation);
-    if (changed.length === 0) return;
-    const keys = new Set(changed.map(({ typeName, path }) => `${typeName}|${path}`));
+    if (changed.length === 0 && unknown.length === 0) return;
+    const keys = new Set([...changed, ...unknown].map(({ typeName, path }) => `${typeName}|${path}`));
     for (const node of this.#nodes.values()) {
       if (keys.has(`${node.entry.typeName}|${node.entry.path}`)) this.#changed.fire(node);
     }
