@@ -80,22 +80,47 @@ export class RingWriter {
   /** Returns the record's slot. */
   write(fields: RecordFields): number {
     const payload = payloadOf(fields);
-    const count = 1 + Math.ceil(payload.length / 60);
+    const count = slotsFor(payload);
     const first = this.#slots;
     while ((first + count) * SLOT_BYTES > this.#bytes.length) {
       const larger = new Uint8Array(this.#bytes.length * 2);
       larger.set(this.#bytes);
       this.#bytes = larger;
     }
-    const view = new DataView(this.#bytes.buffer);
-    const at = first * SLOT_BYTES;
-    putRecord(view, at, fields, count, this.lost);
-    for (let slot = 0; slot < count; slot += 1) {
-      if (slot > 0) this.#bytes.set(payload.subarray((slot - 1) * 60, slot * 60), at + slot * SLOT_BYTES);
-      putSequence(view, at + slot * SLOT_BYTES, first + slot);
-    }
+    putSlots(this.#bytes, first * SLOT_BYTES, fields, payload, first, this.lost);
     this.#slots += count;
     return first;
+  }
+}
+
+/** Of a continuation slot, before its sequence. */
+const PAYLOAD_BYTES = 60;
+
+const slotsFor = (payload: Uint8Array): number => 1 + Math.ceil(payload.length / PAYLOAD_BYTES);
+
+/** A record by itself, as slots of its ring. first: number of its first slot since the ring began. */
+export function slotsOfRecord(fields: RecordFields, first: number): Uint8Array {
+  const payload = payloadOf(fields);
+  const bytes = new Uint8Array(slotsFor(payload) * SLOT_BYTES);
+  putSlots(bytes, 0, fields, payload, first, 0);
+  return bytes;
+}
+
+function putSlots(
+  bytes: Uint8Array,
+  at: number,
+  fields: RecordFields,
+  payload: Uint8Array,
+  first: number,
+  lost: number,
+): void {
+  const view = new DataView(bytes.buffer);
+  const count = slotsFor(payload);
+  putRecord(view, at, fields, count, lost);
+  for (let slot = 0; slot < count; slot += 1) {
+    const from = (slot - 1) * PAYLOAD_BYTES;
+    if (slot > 0) bytes.set(payload.subarray(from, from + PAYLOAD_BYTES), at + slot * SLOT_BYTES);
+    putSequence(view, at + slot * SLOT_BYTES, first + slot);
   }
 }
 

@@ -256,6 +256,7 @@ export class KdEngine implements Engine {
   startTracepoints(requests: readonly TracepointRequest[], options: TracepointOptions): Promise<RunningTracepoints> {
     const tracepoints = new KdTracepoints({
       inventory: this.inventory,
+      objects: this.#objects,
       registers: (processor) => this.#run.context(processor),
       add: (request, record) => this.#breakpoints.add(request, record),
       remove: (ids) => (this.#ended ? Promise.resolve() : this.removeBreakpoints(ids)),

@@ -23,7 +23,9 @@ import type {
 import { KERNEL_SPACE, type KernelInventory } from './kernel-inventory.js';
 import { readStructure } from './nt/records.js';
 import type { StateChange } from './protocol/state-change.js';
-import { hostTime, TraceSlots } from './trace-slots.js';
+import type { KernelObjects } from './kernel-objects.js';
+import { RecordedObjects } from './recorded-objects.js';
+import { type HostRecord, hostTime, TraceSlots } from './trace-slots.js';
 
 const SYSTEM_PROCESS_ID = 4;
 const SIGNAL_STATE_OFFSET = 4n;
@@ -39,6 +41,7 @@ export type RecordHit = (stop: StateChange) => Promise<void>;
 
 export interface KdTracepointsOptions {
   readonly inventory: KernelInventory;
+  readonly objects: KernelObjects;
   readonly registers: (processor: number) => Promise<X64Context>;
   readonly add: (request: BreakpointRequest, record: RecordHit) => Promise<BreakpointId | Error>;
   readonly remove: (ids: readonly BreakpointId[]) => Promise<void>;
@@ -49,6 +52,14 @@ interface Begun {
   readonly object: bigint;
   readonly isHandle: boolean;
   readonly caller: bigint;
+}
+
+/** Where a point's calls go. */
+interface RecordedInto {
+  readonly own: TraceSlots;
+  /** Of the kernel, which knows the objects; undefined: none of its points is recorded. */
+  readonly kernel: TraceSlots | undefined;
+  readonly objects: RecordedObjects;
 }
 
 /** All of it while the target is stopped. */
@@ -75,11 +86,16 @@ export class KdTracepoints {
     );
     const slots = spaces.map((_, source) => new TraceSlots(source, options.sink));
     for (const each of slots) each.calibrate();
+    const objects = new RecordedObjects(inventory, this.#parts.objects);
+    await objects.begin();
+    const kernel = slots[spaces.indexOf(KERNEL_SPACE)];
     const set: BreakpointId[] = [];
     const points: ServedTracepoint[] = [];
     for (const request of requests) {
       const target = slots[spaces.indexOf(request.space)];
-      points.push(target === undefined ? NOT_SERVED : await this.#serve(request, target, set));
+      points.push(
+        target === undefined ? NOT_SERVED : await this.#serve(request, { own: target, kernel, objects }, set),
+      );
     }
     const stop = async (): Promise<readonly RunTotal[]> => {
       await this.#parts.remove(set);
@@ -89,7 +105,7 @@ export class KdTracepoints {
     return { points, stop };
   }
 
-  async #serve(request: TracepointRequest, slots: TraceSlots, set: BreakpointId[]): Promise<ServedTracepoint> {
+  async #serve(request: TracepointRequest, into: RecordedInto, set: BreakpointId[]): Promise<ServedTracepoint> {
     const { inventory } = this.#parts;
     const point = POINTS[request.point];
     if (point === undefined) return NOT_SERVED;
@@ -108,7 +124,7 @@ export class KdTracepoints {
       return { mechanism: 'none', why: error.message };
     }
     if (entry === undefined) return { mechanism: 'none', why: `${module.name} does not export ${point.name}` };
-    const recorder = new PointRecorder(this.#parts, request.space, point, slots);
+    const recorder = new PointRecorder(this.#parts, request.space, point, into);
     const about = { space: request.space, kind: 'software', point: point.index } as const;
     const filter = request.filter === undefined ? {} : { filter: request.filter };
     const id = await this.#parts.add({ ...about, ...filter, address: entry }, recorder.entered);
@@ -140,15 +156,15 @@ class PointRecorder {
   readonly #parts: KdTracepointsOptions;
   readonly #space: string;
   readonly #point: Point;
-  readonly #slots: TraceSlots;
+  readonly #into: RecordedInto;
   /** Waits that have begun, by thread. */
   readonly #begun = new Map<bigint, Begun[]>();
 
-  constructor(parts: KdTracepointsOptions, space: string, point: Point, slots: TraceSlots) {
+  constructor(parts: KdTracepointsOptions, space: string, point: Point, into: RecordedInto) {
     this.#parts = parts;
     this.#space = space;
     this.#point = point;
-    this.#slots = slots;
+    this.#into = into;
   }
 
   /** Registers and the return address; of a signal the state before it too. */
@@ -168,6 +184,7 @@ class PointRecorder {
     const isHandle = pointers.length === 0 && handles.length > 0;
     const begun: Begun = { time: hostTime(), object, isHandle, caller };
     const isWait = point.role === 'wait';
+    await this.#tellObject(stop, begun);
     await this.#write(stop, begun, {
       kind: isWait ? TraceKind.WaitBegin : kind,
       argument: isWait ? await this.#timeout(registers) : 0n,
@@ -194,15 +211,37 @@ class PointRecorder {
   async #write(
     stop: StateChange,
     { object, isHandle, caller, time }: Begun,
-    rest: { kind: TraceKind; argument?: bigint; previous?: number | undefined; status?: number; duration?: bigint },
+    rest: Pick<HostRecord, 'kind'> &
+      Partial<Pick<HostRecord, 'argument' | 'previous' | 'status' | 'duration' | 'text' | 'process'>>,
+    slots = this.#into.own,
   ): Promise<void> {
     const { threadId = 0, process } = await this.#parts.inventory.whoStopped(stop);
-    const flags =
-      (this.#point.side === 'kernel' ? TRACE_FLAG.KERNEL : 0) | (isHandle ? TRACE_FLAG.OBJECT_IS_HANDLE : 0);
-    this.#slots.write({
-      ...{ argument: 0n, previous: undefined, status: 0, duration: 0n, ...rest, time, object, caller, flags },
-      ...{ process: process?.processId ?? 0, thread: threadId, processor: stop.processor },
+    const isKernel = slots === this.#into.kernel;
+    const flags = (isKernel ? TRACE_FLAG.KERNEL : 0) | (isHandle ? TRACE_FLAG.OBJECT_IS_HANDLE : 0);
+    slots.write({
+      ...{ argument: 0n, previous: undefined, status: 0, duration: 0n, process: process?.processId ?? 0, ...rest },
+      ...{ time, object, caller, flags, thread: threadId, processor: stop.processor },
     });
+  }
+
+  /** What is new of its object comes before the first call that is about it. */
+  async #tellObject(stop: StateChange, about: Begun): Promise<void> {
+    const { object, isHandle } = about;
+    if (object === 0n) return;
+    const { objects, kernel } = this.#into;
+    const { process } = await this.#parts.inventory.whoStopped(stop);
+    const facts = isHandle
+      ? await objects.ofHandle(this.#space, object, process?.processId ?? 0)
+      : await objects.ofAddress(object);
+    for (const fact of facts) {
+      if (fact.kind === TraceKind.Close) await this.#write(stop, about, { kind: fact.kind });
+      else if (kernel !== undefined) {
+        const ofHandle = fact.kind === TraceKind.Reference ? { argument: fact.handle, process: fact.processId } : {};
+        const text = fact.kind === TraceKind.Name ? { text: fact.name } : {};
+        const place = { ...about, object: fact.address, isHandle: false };
+        await this.#write(stop, place, { kind: fact.kind, ...ofHandle, ...text }, kernel);
+      }
+    }
   }
 
   async #timeout(registers: X64Context): Promise<bigint> {

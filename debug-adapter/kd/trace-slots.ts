@@ -1,8 +1,9 @@
 /** Records in the trace's own layout (protocol/trace-layout.ts), written by the host for a target that has no recorder of ours in it. */
 import { FILETIME_OF_1970 } from '../../machine/filetime.js';
-import { ES_TRACE_SLOT_BYTES, TraceKind } from '../../protocol/trace-layout.js';
+import { TraceKind } from '../../protocol/trace-layout.js';
 import type { TraceSink } from '../../target/run.js';
-import { putRecord, putSequence } from '../../trace/ring-writer.js';
+import { SLOT_BYTES } from '../../trace/recording.js';
+import { slotsOfRecord } from '../../trace/ring-writer.js';
 
 /** Host time in nanoseconds stands for TSC and performance counter: when the host heard of a call. */
 const TICKS_PER_SECOND = 1_000_000_000n;
@@ -22,6 +23,8 @@ export interface HostRecord {
   readonly flags: number;
   /** Nanoseconds. */
   readonly duration: bigint;
+  /** Of a Name: what the object is called. */
+  readonly text?: string;
 }
 
 export const hostTime = (): bigint => process.hrtime.bigint();
@@ -52,12 +55,9 @@ export class TraceSlots {
 
   write(record: HostRecord): void {
     const { time, duration, previous, ...fields } = record;
-    const slot = new Uint8Array(ES_TRACE_SLOT_BYTES);
-    const view = new DataView(slot.buffer);
     const known = previous === undefined ? {} : { previous: Math.min(previous, MAX_PREVIOUS) };
-    putRecord(view, 0, { ...fields, ...known, tsc: time, duration: Number(duration) }, 1, 0);
-    putSequence(view, 0, Number(this.#next));
-    this.#sink.slots(this.source, 0, this.#next, 0n, slot);
-    this.#next += 1n;
+    const slots = slotsOfRecord({ ...fields, ...known, tsc: time, duration: Number(duration) }, Number(this.#next));
+    this.#sink.slots(this.source, 0, this.#next, 0n, slots);
+    this.#next += BigInt(slots.length / SLOT_BYTES);
   }
 }

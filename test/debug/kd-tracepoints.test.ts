@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { parseFilter } from '../../machine/conditions.js';
 import { pointNamed } from '../../machine/points.js';
-import { decodeSlots, TraceKind, type TraceRecord } from '../../protocol/trace-layout.js';
+import { decodeSlots, ES_TRACE_SLOT_BYTES, TraceKind, type TraceRecord } from '../../protocol/trace-layout.js';
 import type { RunSource } from '../../target/run.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
 import { type EngineUnderTest, KdBench, openApplication, until } from './kd-fixture.js';
@@ -134,7 +134,7 @@ describe('points of the kernel engine', () => {
     const totals = await running.stop();
     assert.equal(made.stops.length, 1);
     const all = records();
-    assert.equal(totals[0]?.slots, BigInt(all.length));
+    assert.equal(totals[0]?.slots, BigInt(Buffer.concat(slots).length / ES_TRACE_SLOT_BYTES));
     const { sharedEvent, workEvent, doneEvent, heartbeat } = kernel.namespace;
     const inDriver = (caller: bigint): boolean =>
       caller >= kernel.driver.base && caller < kernel.driver.base + BigInt(kernel.driver.bytes.length);
