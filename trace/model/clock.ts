@@ -49,42 +49,117 @@ const READING_NS = 1_000;
 const REACH_NS = 3_600e9;
 const ASSUMED_NS_PER_TICK = 1 / 3;
 
-/** Turns `time` and `duration` of the table from ticks to ns since the start; returns what the clock rests on. */
-export function applyClock(table: RecordTable, sources: readonly RecordingSource[]): Clock {
+/** What is known of the times of all records, once they are ns. */
+export interface Times {
+  readonly clock: Clock;
+  /** ns of the last thing recorded. */
+  readonly end: number;
+  /** The longest call by source, ns. */
+  readonly longest: Float64Array;
+}
+
+/** Turns `time` and `duration` of the table from ticks to ns since the start. */
+export function applyClock(table: RecordTable, sources: readonly RecordingSource[]): Times {
   const origin = qpcOrigin(table);
   const points = sources.map((_source, ordinal) => calibrations(table, ordinal, origin));
   const fits = fitSources(table, sources, points);
-  const lines = fits.map(({ fit }) => fit);
-  let start = Infinity;
-  const { count, time, duration, source } = table;
-  for (let index = 0; index < count; index += 1) {
-    const fit = lines[source[index] ?? 0];
-    if (fit === undefined) continue;
-    const ticks = time[index] ?? 0;
-    const rate = rateAt(fit, ticks);
-    time[index] = nsAt(fit, ticks);
-    const kind = table.kind[index];
-    // Of a WaitEnd the time is the end, and the duration lies before it; of points it says nothing.
-    duration[index] = (duration[index] ?? 0) * rate;
-    if (kind !== Kind.Calibration) start = Math.min(start, time[index] ?? 0);
+  const start = earliest(table, fits);
+  const longest = new Float64Array(sources.length);
+  let end = 0;
+  for (let from = 0; from < table.count;) {
+    const source = table.source[from] ?? 0;
+    const until = endOfStretch(table, from, source);
+    const { knots } = fits[source]?.fit ?? { knots: [] };
+    const only = knots.length > 1 ? undefined : knots[0];
+    const found = only === undefined ? bend(table, from, until, knots, start) : scale(table, from, until, only, start);
+    longest[source] = Math.max(longest[source] ?? 0, found.longest);
+    end = Math.max(end, found.end);
+    from = until;
   }
-  if (!Number.isFinite(start)) start = 0;
-  for (let index = 0; index < count; index += 1) time[index] = (time[index] ?? 0) - start;
-  return { startUtcMs: startUtc(points, fits, start), sources: fits.map(({ clock }) => clock) };
+  return {
+    clock: { startUtcMs: startUtc(points, fits, start), sources: fits.map(({ clock }) => clock) },
+    end,
+    longest,
+  };
+}
+
+type Knot = Fit['knots'][number];
+
+/** Records of one source lie together, as they were drained. */
+function endOfStretch({ source, count }: RecordTable, from: number, of: number): number {
+  let until = from + 1;
+  while (until < count && source[until] === of) until += 1;
+  return until;
+}
+
+/** ns of the first record that is no calibration. */
+function earliest({ kind, time, source, count }: RecordTable, fits: readonly Fitted[]): number {
+  const first = new Float64Array(fits.length).fill(Infinity);
+  for (let index = 0; index < count; index += 1) {
+    const from = source[index] ?? 0;
+    const ticks = time[index] ?? 0;
+    if (ticks < (first[from] ?? 0) && kind[index] !== Kind.Calibration) first[from] = ticks;
+  }
+  const start = Math.min(...fits.map(({ fit }, from) => nsAt(fit, first[from] ?? Infinity)));
+  return Number.isFinite(start) ? start : 0;
+}
+
+/** Of a WaitEnd the time is the end, and the duration lies before it; of points it says nothing. */
+function scale({ kind, time, duration }: RecordTable, from: number, until: number, knot: Knot, start: number) {
+  const { rate } = knot;
+  const { ns, ticks: zero } = knot;
+  let end = 0;
+  let longest = 0;
+  for (let index = from; index < until; index += 1) {
+    const at = ns + ((time[index] ?? 0) - zero) * rate - start;
+    const took = (duration[index] ?? 0) * rate;
+    time[index] = at;
+    duration[index] = took;
+    const one = kind[index];
+    if (one === Kind.WaitEnd || one === Kind.Calibration) {
+      if (one === Kind.WaitEnd && at > end) end = at;
+      continue;
+    }
+    if (at + took > end) end = at + took;
+    if (took > longest) longest = took;
+  }
+  return { end, longest };
+}
+
+/** The same for a source whose rate changes. */
+function bend(
+  { kind, time, duration }: RecordTable,
+  from: number,
+  until: number,
+  knots: readonly Knot[],
+  start: number,
+) {
+  const fit = { knots };
+  let end = 0;
+  let longest = 0;
+  for (let index = from; index < until; index += 1) {
+    const ticks = time[index] ?? 0;
+    const at = nsAt(fit, ticks) - start;
+    const took = (duration[index] ?? 0) * rateAt(fit, ticks);
+    time[index] = at;
+    duration[index] = took;
+    const isEnd = kind[index] === Kind.WaitEnd;
+    if (kind[index] !== Kind.Calibration) end = Math.max(end, isEnd ? at : at + took);
+    if (!isEnd && kind[index] !== Kind.Calibration) longest = Math.max(longest, took);
+  }
+  return { end, longest };
 }
 
 /** Subtracted from every QPC, so that ns stay exact in a double. */
 function qpcOrigin(table: RecordTable): bigint {
-  for (let index = 0; index < table.count; index += 1) {
-    if (table.kind[index] === Kind.Calibration) return table.words.toBigInt(table.argument[index] ?? 0);
-  }
-  return 0n;
+  const [first] = table.calibrations;
+  return first === undefined ? 0n : table.words.toBigInt(table.argument[first] ?? 0);
 }
 
 function calibrations(table: RecordTable, ordinal: number, origin: bigint): Point[] {
   const points: Point[] = [];
-  for (let index = 0; index < table.count; index += 1) {
-    if (table.kind[index] !== Kind.Calibration || table.source[index] !== ordinal) continue;
+  for (const index of table.calibrations) {
+    if (table.source[index] !== ordinal) continue;
     const frequency = Number(table.words.toBigInt(table.caller[index] ?? 0));
     if (frequency <= 0) continue;
     const qpc = Number(table.words.toBigInt(table.argument[index] ?? 0) - origin);

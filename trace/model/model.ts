@@ -8,7 +8,8 @@ import { HeldTime, heldSpans, type HeldSpan } from './held-time.js';
 import { identify, type Identity } from './identity.js';
 import { collectObjects, type TraceObject } from './objects.js';
 import { ascending } from './order.js';
-import { Kind, readRecords, type Gap, type RecordTable } from './records.js';
+import { readRecords } from './record-reader.js';
+import { Kind, type Gap, type RecordTable } from './records.js';
 import { linkRequests, type RequestLinks } from './requests.js';
 import { collectThreads, type Thread, type Threads } from './threads.js';
 import { collectTransitions, type Transitions } from './transitions.js';
@@ -64,12 +65,13 @@ export interface Parts {
   readonly held: HeldTime;
 }
 
-export function buildModel(recording: Recording): TraceModel {
-  const records = readRecords(recording);
-  const clock = applyClock(records, recording.sources);
+export const buildModel = (recording: Recording): TraceModel => modelOf(recording, readRecords(recording));
+
+/** Of records that were read already; of the recording no slots are asked for. `records` are the model's from then on. */
+export function modelOf(recording: Recording, records: RecordTable): TraceModel {
+  const { clock, end, longest } = applyClock(records, recording.sources);
   const order = ascending(records.time);
-  const end = lastMoment(records);
-  const gaps = placeGaps(records, recording.sources.length, end);
+  const gaps = placeGaps(records, longest, end);
   const threads = collectThreads(records, recording.sources);
   const waits = pairWaits(records, order, threads.of);
   const uncertainty = clock.sources.map((source) => source.uncertainty);
@@ -93,28 +95,11 @@ export function buildModel(recording: Recording): TraceModel {
   };
 }
 
-function lastMoment(records: RecordTable): number {
-  let end = 0;
-  for (let index = 0; index < records.count; index += 1) {
-    const kind = records.kind[index];
-    if (kind === Kind.Calibration) continue;
-    const tail = kind === Kind.WaitEnd ? 0 : (records.duration[index] ?? 0);
-    end = Math.max(end, (records.time[index] ?? 0) + tail);
-  }
-  return end;
-}
-
 /**
  * When records are missing: from the record before the hole to the one behind it. A call is recorded at its return, so a
  * lost one may have begun earlier, by as much as the longest call seen in that source.
  */
-function placeGaps(records: RecordTable, sources: number, end: number): readonly Gap[] {
-  const longest = new Float64Array(sources);
-  for (let index = 0; index < records.count; index += 1) {
-    const source = records.source[index] ?? 0;
-    if (records.kind[index] === Kind.WaitEnd) continue;
-    longest[source] = Math.max(longest[source] ?? 0, records.duration[index] ?? 0);
-  }
+function placeGaps(records: RecordTable, longest: Float64Array, end: number): readonly Gap[] {
   for (const gap of records.gaps) {
     gap.from = gap.after < 0 ? 0 : Math.max(0, (records.time[gap.after] ?? 0) - (longest[gap.source] ?? 0));
     const behind = gap.before < 0 || records.kind[gap.before] === Kind.WaitEnd ? 0 : records.duration[gap.before];
@@ -124,18 +109,13 @@ function placeGaps(records: RecordTable, sources: number, end: number): readonly
 }
 
 function collectModules(records: RecordTable): Module[] {
-  const modules: Module[] = [];
-  for (let index = 0; index < records.count; index += 1) {
-    if (records.kind[index] !== Kind.Module) continue;
-    modules.push({
-      source: records.source[index] ?? 0,
-      process: records.process[index] ?? 0,
-      base: records.words.toBigInt(records.object[index] ?? 0),
-      size: Number(records.words.toBigInt(records.argument[index] ?? 0)),
-      path: records.text.get(index) ?? '',
-    });
-  }
-  return modules;
+  return records.modules.map((index) => ({
+    source: records.source[index] ?? 0,
+    process: records.process[index] ?? 0,
+    base: records.words.toBigInt(records.object[index] ?? 0),
+    size: Number(records.words.toBigInt(records.argument[index] ?? 0)),
+    path: records.text.get(index) ?? '',
+  }));
 }
 
 /** Who called: "eventsys.sys+0x12c4", or the address when no module holds it; undefined when not recorded. */

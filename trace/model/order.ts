@@ -1,90 +1,87 @@
+/** Entries to a bucket, about: so few are put in order by moving each to its place. */
+const PER_BUCKET = 2;
+/** Buckets with more are divided again. */
+const FEW = 24;
+/** Keys that lie so unevenly that dividing does not part them are compared. */
+const MAX_DIVISIONS = 4;
+
 /**
- * Indices 0 to keys.length-1 in ascending order of keys; equal keys keep their order. A natural merge sort: the rings lie
- * one behind the other and each is nearly in order, so that there are few runs to merge.
+ * Indices 0 to keys.length-1 in ascending order of keys; equal keys keep their order. Records are spread over the time of
+ * their recording, so that most of the way is to count them into stretches of it.
  */
 export function ascending(keys: Float64Array): Uint32Array {
-  const count = keys.length;
-  let from: Uint32Array = new Uint32Array(count);
-  let into: Uint32Array = new Uint32Array(count);
-  settleNeighbours(keys, from);
-  let starts = runStarts(keys, from);
-  while (starts.length > 2) {
-    const merged: number[] = [0];
-    for (let run = 0; run + 1 < starts.length; run += 2) {
-      const low = starts[run] ?? 0;
-      const middle = starts[run + 1] ?? count;
-      const high = starts[run + 2] ?? middle;
-      merge(keys, from, into, low, middle, high);
-      merged.push(high);
-    }
-    [from, into] = [into, from];
-    starts = merged;
-  }
-  return from;
-}
-
-/**
- * Fills `order`. Records of one ring are out of order by a few places (a call's entry is its key, its end its place): those
- * are put right here.
- */
-function settleNeighbours(keys: Float64Array, order: Uint32Array): void {
-  // Key at the place before.
+  const order = new Uint32Array(keys.length);
   let before = -Infinity;
+  let isAscending = true;
   for (let index = 0; index < order.length; index += 1) {
+    order[index] = index;
     const key = keys[index] ?? 0;
-    let at = index;
-    if (before > key) {
-      while (at > 0 && index - at < 8 && (keys[order[at - 1] ?? 0] ?? 0) > key) {
-        order[at] = order[at - 1] ?? 0;
-        at -= 1;
-      }
-    } else before = key;
-    order[at] = index;
-  }
-}
-
-function runStarts(keys: Float64Array, order: Uint32Array): number[] {
-  const starts = [0];
-  let before = -Infinity;
-  for (let index = 0; index < order.length; index += 1) {
-    const key = keys[order[index] ?? 0] ?? 0;
-    if (key < before) starts.push(index);
+    if (key < before) isAscending = false;
     before = key;
   }
-  starts.push(order.length);
-  return starts;
+  if (!isAscending) divide(keys, order, 0);
+  return order;
 }
 
-function merge(
-  keys: Float64Array,
-  from: Uint32Array,
-  into: Uint32Array,
-  low: number,
-  middle: number,
-  high: number,
-): void {
-  let left = low;
-  let right = middle;
-  let at = low;
-  if (left < middle && right < high) {
-    let a = from[left] ?? 0;
-    let b = from[right] ?? 0;
-    let keyA = keys[a] ?? 0;
-    let keyB = keys[b] ?? 0;
-    for (;;) {
-      if (keyA <= keyB) {
-        into[at++] = a;
-        if (++left === middle) break;
-        a = from[left] ?? 0;
-        keyA = keys[a] ?? 0;
-      } else {
-        into[at++] = b;
-        if (++right === high) break;
-        b = from[right] ?? 0;
-        keyB = keys[b] ?? 0;
-      }
-    }
+/** Puts indices in order, which are in ascending order of their own where keys are equal. */
+function divide(keys: Float64Array, order: Uint32Array, divisions: number): void {
+  const { least, most } = extent(keys, order);
+  if (!(most > least)) return;
+  const perKey = Math.floor(order.length / PER_BUCKET) / (most - least);
+  if (divisions === MAX_DIVISIONS || !Number.isFinite(perKey)) {
+    order.sort((a, b) => (keys[a] ?? 0) - (keys[b] ?? 0) || a - b);
+    return;
   }
-  into.set(from.subarray(left, middle), at);
-  into.set(from.subarray(right, high), at + middle - left);
+  const first = countInto(keys, order, least, perKey);
+  const buckets = first.length - 1;
+  const given = order.slice();
+  const next = first.slice();
+  for (let at = 0; at < given.length; at += 1) {
+    const index = given[at] ?? 0;
+    const bucket = (((keys[index] ?? 0) - least) * perKey) >>> 0;
+    const place = next[bucket] ?? 0;
+    next[bucket] = place + 1;
+    order[place] = index;
+  }
+  let from = 0;
+  for (let bucket = 0; bucket < buckets; bucket += 1) {
+    const until = first[bucket + 1] ?? 0;
+    if (until - from > FEW) divide(keys, order.subarray(from, until), divisions + 1);
+    else if (until - from > 1) settle(keys, order, from, until);
+    from = until;
+  }
+}
+
+function extent(keys: Float64Array, order: Uint32Array): { readonly least: number; readonly most: number } {
+  let least = Infinity;
+  let most = -Infinity;
+  for (let at = 0; at < order.length; at += 1) {
+    const key = keys[order[at] ?? 0] ?? 0;
+    if (key < least) least = key;
+    if (key > most) most = key;
+  }
+  return { least, most };
+}
+
+/** Where each bucket begins. */
+function countInto(keys: Float64Array, order: Uint32Array, least: number, perKey: number): Uint32Array {
+  const first = new Uint32Array(Math.floor(order.length / PER_BUCKET) + 2);
+  for (let at = 0; at < order.length; at += 1) {
+    const behind = ((((keys[order[at] ?? 0] ?? 0) - least) * perKey) >>> 0) + 1;
+    first[behind] = (first[behind] ?? 0) + 1;
+  }
+  for (let bucket = 1; bucket < first.length; bucket += 1)
+    first[bucket] = (first[bucket] ?? 0) + (first[bucket - 1] ?? 0);
+  return first;
+}
+
+/** Moves each of few to its place. */
+function settle(keys: Float64Array, order: Uint32Array, from: number, until: number): void {
+  for (let next = from + 1; next < until; next += 1) {
+    const index = order[next] ?? 0;
+    const key = keys[index] ?? 0;
+    let at = next;
+    for (; at > from && (keys[order[at - 1] ?? 0] ?? 0) > key; at -= 1) order[at] = order[at - 1] ?? 0;
+    order[at] = index;
+  }
 }

@@ -4,7 +4,8 @@ import { generate } from '../generator.js';
 import { RecordingBuilder } from '../recording.js';
 import { RingWriter } from '../ring-writer.js';
 import { buildModel, callerOf } from './model.js';
-import { Flag, Kind, ObjectType, readRecords } from './records.js';
+import { readRecords } from './record-reader.js';
+import { Flag, Kind, ObjectType } from './records.js';
 
 describe('records', () => {
   it('have the kinds and flags of the protocol', () => {

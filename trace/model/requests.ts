@@ -22,7 +22,8 @@ export function linkRequests(parts: Parts, objectOf: Int32Array): RequestLinks {
   const ambiguous = new Set<number>();
   const uncertainty = (record: number): number => parts.clock.sources[records.source[record] ?? 0]?.uncertainty ?? 0;
   const completes: number[] = [];
-  for (let at = 0; at < order.length; at += 1) {
+  const any = (records.ofKind[Kind.Complete] ?? 0) > 0;
+  for (let at = 0; any && at < order.length; at += 1) {
     const record = order[at] ?? 0;
     const kind = records.kind[record] ?? 0;
     if (kind === Kind.Complete) completes.push(record);

@@ -1,17 +1,18 @@
-/** Walks the slots of one ring, record by record, and finds where some are missing or were never written. */
+/** Walks slots of one ring, record by record, and finds those that were never written. */
 import { SLOT_BYTES } from '../recording.js';
 
-const MAX_RECORD_SLOTS = 12;
+/** Slots of the longest record. */
+export const MAX_RECORD_SLOTS = 12;
 const PAYLOAD_BYTES = 60;
 
-/** Slots of one ring in order, across chunks, whatever order they came in. */
+/** Slots of one ring that follow one another. */
 export interface SlotRun {
   readonly first: number;
   readonly view: DataView;
   readonly slots: number;
 }
 
-/** A place in a ring's slots. */
+/** A place in slots that are all there; they may lie in several pieces. */
 export class RingCursor {
   /** The `lost` field of the record last read. */
   lost = 0;
@@ -43,11 +44,26 @@ export class RingCursor {
     return (this.slot - this.#current.first) * SLOT_BYTES;
   }
 
-  /** The run from the current slot on; undefined when that is missing, or nothing is left. */
+  /** The run from the current slot on; undefined when nothing is left. */
   rest(): { readonly view: DataView; readonly slot: number; readonly at: number } | undefined {
-    this.#settle();
-    if (this.done || this.slot < this.#current.first) return undefined;
-    return { view: this.view, slot: this.slot, at: this.at };
+    return this.done ? undefined : { view: this.view, slot: this.slot, at: this.at };
+  }
+
+  /** A whole record begins here. */
+  get whole(): boolean {
+    return !this.done && this.#wholeRecord();
+  }
+
+  /** The bytes of what is left. */
+  leftBytes(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.left * SLOT_BYTES);
+    for (let index = 0; index * SLOT_BYTES < bytes.length; index += 1) {
+      const place = this.#find(this.slot + index);
+      if (place === undefined) break;
+      const { buffer, byteOffset } = place.view;
+      bytes.set(new Uint8Array(buffer, byteOffset + place.at, SLOT_BYTES), index * SLOT_BYTES);
+    }
+    return bytes;
   }
 
   advance(slots: number): void {
@@ -55,19 +71,16 @@ export class RingCursor {
     this.#settle();
   }
 
-  /** Slots that are missing before the next that is there (a ring drained from its first slot begins at any index). */
-  skipHole(): number {
-    this.#settle();
-    if (this.done || this.slot >= this.#current.first) return 0;
-    const missing = this.#current.first - this.slot;
-    this.slot = this.#current.first;
-    return missing;
+  /** Slots up to the end of what is here. */
+  get left(): number {
+    const last = this.#runs.at(-1);
+    return last === undefined ? 0 : last.first + last.slots - this.slot;
   }
 
-  /** Passes over slots that are no beginning of a whole record. */
-  skipUnwritten(): number {
+  /** Passes over slots that are no beginning of a whole record, as long as at least `least` are left. */
+  skipUnwritten(least: number): number {
     let skipped = 0;
-    while (!this.done && this.slot >= this.#current.first && !this.#wholeRecord()) {
+    while (!this.done && this.left >= least && !this.#wholeRecord()) {
       skipped += 1;
       this.advance(1);
     }

@@ -228,15 +228,13 @@ export const clockSlack = (parts: Parts, source: number): number =>
   Math.min(1e18, parts.clock.sources[source]?.uncertainty ?? 0);
 
 /** SignalObjectAndWait is one call with two records: its signal can come as late as the end of its wait. */
-function signalThenWait(parts: Parts): Map<number, number> {
-  const { records, waits } = parts;
+function signalThenWait({ records, waits, end }: Parts): ReadonlyMap<number, number> {
   const ends = new Map<number, number>();
+  if (records.waitOfSignal.size === 0) return ends;
+  const signals = new Map([...records.waitOfSignal].map(([signal, begin]) => [begin, signal]));
   for (let wait = 0; wait < waits.count; wait += 1) {
-    const begin = waits.beginRecord[wait] ?? -1;
-    const next = begin + 1;
-    if (begin < 0 || records.kind[next] !== Kind.Set || records.ring[next] !== records.ring[begin]) continue;
-    if (records.source[next] !== records.source[begin] || records.time[next] !== records.time[begin]) continue;
-    ends.set(next, Math.min(waits.end[wait] ?? 0, parts.end));
+    const signal = signals.get(waits.beginRecord[wait] ?? -1);
+    if (signal !== undefined) ends.set(signal, Math.min(waits.end[wait] ?? 0, end));
   }
   return ends;
 }
@@ -244,6 +242,7 @@ function signalThenWait(parts: Parts): Map<number, number> {
 /** Timers whose expiry is recorded. Of others the setting is all there is. */
 function timersThatExpire(parts: Parts, catalogue: Catalogue): Set<number> {
   const expires = new Set<number>();
+  if (parts.records.ofKind[Kind.TimerExpire] === 0) return expires;
   for (let record = 0; record < parts.records.count; record += 1) {
     if (parts.records.kind[record] === Kind.TimerExpire) expires.add(catalogue.objectOf[record] ?? -1);
   }

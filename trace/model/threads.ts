@@ -21,45 +21,64 @@ export interface Threads {
 }
 
 /** What a deferred procedure may do as well; all else needs a thread. */
-const IN_PROCEDURES: ReadonlySet<number> = new Set([
+const IN_PROCEDURES = new Uint8Array(256);
+for (const kind of [
   ...[Kind.Set, Kind.Reset, Kind.Pulse, Kind.Release, Kind.Complete, Kind.TimerSet, Kind.TimerCancel],
   ...[Kind.Dereference, Kind.Calibration, Kind.Module],
-]);
+])
+  IN_PROCEDURES[kind] = 1;
 
 export function collectThreads(records: RecordTable, sources: readonly RecordingSource[]): Threads {
   const ids = new Map<number, number>();
   const list: { -readonly [K in keyof Thread]: Thread[K] }[] = [];
-  const expired: boolean[] = [];
-  const own: boolean[] = [];
+  // By thread: EXPIRED, OWN.
+  const did: number[] = [];
   const of = new Uint32Array(records.count);
   // Records of a ring lie together, and a ring is mostly of one thread.
-  let lastKey = -1;
-  let lastId = -1;
+  let lastSource = -1;
+  let lastThread = -1;
+  let id = -1;
   for (let record = 0; record < records.count; record += 1) {
     const source = records.source[record] ?? 0;
-    const process = records.process[record] ?? 0;
     const thread = records.thread[record] ?? 0;
-    // A thread id belongs to one process; a driver records for whichever process it runs in. Exact below 2^53.
-    const key = (source * 0x20_0000 + (thread >>> 11)) * 0x800 + (thread & 0x7ff);
-    let id = key === lastKey ? lastId : ids.get(key);
-    if (id === undefined) {
-      id = list.length;
-      ids.set(key, id);
-      const side = sources[source]?.side ?? 'user';
-      list.push({ id, side, source, process, thread, name: undefined, deferred: false });
-      expired.push(false);
-      own.push(false);
+    if (thread !== lastThread || source !== lastSource) {
+      // A thread id belongs to one process; a driver records for whichever process it runs in. Exact below 2^53.
+      const key = (source * 0x20_0000 + (thread >>> 11)) * 0x800 + (thread & 0x7ff);
+      id = ids.get(key) ?? -1;
+      if (id < 0) {
+        id = list.length;
+        ids.set(key, id);
+        const side = sources[source]?.side ?? 'user';
+        list.push({
+          id,
+          side,
+          source,
+          process: records.process[record] ?? 0,
+          thread,
+          name: undefined,
+          deferred: false,
+        });
+        did.push(0);
+      }
+      lastSource = source;
+      lastThread = thread;
     }
-    lastKey = key;
-    lastId = id;
     of[record] = id;
-    const entry = list[id];
-    if (entry === undefined) continue;
-    if (records.kind[record] === Kind.ThreadName) entry.name = records.text.get(record);
     const kind = records.kind[record] ?? 0;
-    if (kind === Kind.TimerExpire || ((records.flags[record] ?? 0) & Flag.Dpc) !== 0) expired[id] = true;
-    else if (!IN_PROCEDURES.has(kind)) own[id] = true;
+    const what = whatItTells(kind, records.flags[record] ?? 0);
+    if (((did[id] ?? 0) & what) !== what) did[id] = (did[id] ?? 0) | what;
+    if (kind === Kind.ThreadName) nameThread(list[id], records.text.get(record));
   }
-  list.forEach((entry, id) => (entry.deferred = expired[id] === true && own[id] !== true));
+  list.forEach((entry, at) => (entry.deferred = did[at] === EXPIRED));
   return { list, of };
+}
+
+const EXPIRED = 1;
+const OWN = 2;
+
+const whatItTells = (kind: number, flags: number): number =>
+  kind === Kind.TimerExpire || (flags & Flag.Dpc) !== 0 ? EXPIRED : IN_PROCEDURES[kind] === 1 ? 0 : OWN;
+
+function nameThread(thread: { name: string | undefined } | undefined, name: string | undefined): void {
+  if (thread !== undefined) thread.name = name;
 }

@@ -44,7 +44,7 @@ export interface Waits {
   readonly first: Uint32Array;
   readonly objectCount: Uint8Array;
   /** Words as recorded, before identity is known. */
-  readonly words: Float64Array;
+  readonly words: Uint32Array;
 }
 
 const STATUS_TIMEOUT = 0x102;
@@ -89,7 +89,7 @@ class Rows {
 
 /** `order`: records by time. `threadOf`: thread ordinals by record. */
 export function pairWaits(table: RecordTable, order: Uint32Array, threadOf: Uint32Array): Waits {
-  const rows = new Rows(countOfWaits(table));
+  const rows = new Rows((table.ofKind[Kind.WaitBegin] ?? 0) + (table.ofKind[Kind.WaitEnd] ?? 0));
   /** Stacks by thread. */
   const open: (number[] | undefined)[] = [];
   for (let at = 0; at < order.length; at += 1) {
@@ -102,12 +102,6 @@ export function pairWaits(table: RecordTable, order: Uint32Array, threadOf: Uint
     else endWait(table, rows, stack, record);
   }
   return columns(table, rows, threadOf);
-}
-
-function countOfWaits({ count, kind }: RecordTable): number {
-  let found = 0;
-  for (let record = 0; record < count; record += 1) if (isOfWait(kind[record] ?? 0)) found += 1;
-  return found;
 }
 
 const isOfWait = (kind: number): boolean => kind === Kind.WaitBegin || kind === Kind.WaitEnd;
@@ -166,7 +160,7 @@ function columns(table: RecordTable, rows: Rows, threadOf: Uint32Array): Waits {
   };
   let listed = count;
   for (const list of table.lists.values()) listed += list.length;
-  const words = new Float64Array(listed);
+  const words = new Uint32Array(listed);
   let next = 0;
   for (let wait = 0; wait < count; wait += 1) {
     const begin = waits.beginRecord[wait] ?? -1;

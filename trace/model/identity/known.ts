@@ -29,10 +29,8 @@ export const LIFECYCLE = kindTable([
 
 /** A driver's calibrations bear the process that holds kernel handles: System, or the driver host under Wine. */
 function hostProcess(table: RecordTable, source: number): number {
-  for (let record = 0; record < table.count; record += 1) {
-    if (table.source[record] === source && table.kind[record] === Kind.Calibration) return table.process[record] ?? 4;
-  }
-  return 4;
+  const own = table.calibrations.find((record) => table.source[record] === source);
+  return own === undefined ? 4 : (table.process[own] ?? 4);
 }
 
 export class Known {

@@ -1,0 +1,340 @@
+/**
+ * Slots to records, as they come: nothing is kept of the slots but what the records say. Also finds what is missing: every
+ * hole in a ring becomes a {@link Gap}.
+ */
+import { MAX_RINGS, SLOT_BYTES, type Recording, type SlotChunk } from '../recording.js';
+import { Kind, type Gap, type RecordTable } from './records.js';
+import { MAX_RECORD_SLOTS, RingCursor, type SlotRun } from './ring-cursor.js';
+import { Words } from './words.js';
+
+/** Kinds whose payload is a list of handles or addresses; all other payloads are UTF-16 text. */
+const isList = (kind: number): boolean => kind === Kind.WaitBegin;
+/** By kind: whether this version knows it. */
+const KNOWN = new Uint8Array(0x1_0000);
+for (const kind of Object.values(Kind)) KNOWN[kind] = 1;
+const KINDS = 256;
+
+/** What is known of a ring so far. */
+interface Ring {
+  readonly source: number;
+  readonly ring: number;
+  /** Slot behind the last that came; -1 before the first. */
+  next: number;
+  /** Slots at the end of what came that are no whole record yet. */
+  rest: SlotRun | undefined;
+  /** Its count of lost records, as its records tell it, and as its drains told it. */
+  lost: number;
+  lostInAll: bigint;
+  /** Its last record, -1 before the first. */
+  last: number;
+  /** Slots since then that never came, and that hold no record. */
+  missing: number;
+  damaged: number;
+}
+
+/** Reads every slot of the recording. Times stay in ticks until {@link file://./clock.ts} turns them into ns. */
+export function readRecords(recording: Recording): RecordTable {
+  const { chunks, sources } = recording;
+  const reader = new RecordReader(chunks.reduce((sum, { bytes }) => sum + bytes.length / SLOT_BYTES, 0));
+  const ordinals = new Map(sources.map(({ id }, ordinal) => [id, ordinal]));
+  const ordinal = ({ source }: SlotChunk): number => ordinals.get(source) ?? 0;
+  // Whatever order they came in, each record has the same place.
+  const inOrder = chunks.toSorted(
+    (a, b) => ordinal(a) - ordinal(b) || a.ring - b.ring || Number(a.firstSlot - b.firstSlot),
+  );
+  for (const chunk of inOrder) reader.take(ordinal(chunk), chunk);
+  return reader.finish(recording);
+}
+
+export class RecordReader {
+  readonly #words = new Words();
+  readonly #text = new Map<number, string>();
+  readonly #lists = new Map<number, readonly number[]>();
+  readonly #waitOfSignal = new Map<number, number>();
+  readonly #ofKind = new Uint32Array(KINDS);
+  readonly #calibrations: number[] = [];
+  readonly #modules: number[] = [];
+  readonly #base: (bigint | undefined)[] = [];
+  /** Of the source that is being read: its base in two halves. */
+  #baseLow = 0;
+  #baseHigh = 0;
+  readonly #gaps: Gap[] = [];
+  readonly #decoder = new TextDecoder('utf-16le');
+  readonly #rings = new Map<number, Ring>();
+  #columns: Columns;
+  #count = 0;
+  #unknownKinds = 0;
+
+  /** `slots`: how many there will be at most, when that is known. */
+  constructor(slots = 0) {
+    this.#columns = allocate(slots + MAX_RECORD_SLOTS);
+  }
+
+  /** How many records there are so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Reads drained slots. `source`: ordinal. Returns how many of them lie before others of their ring that were read already:
+   * they are left out.
+   */
+  take(source: number, { ring: number, firstSlot, lost, bytes }: SlotChunk): number {
+    const ring = this.#ring(source, number);
+    if (lost > ring.lostInAll) ring.lostInAll = lost;
+    const slots = bytes.length / SLOT_BYTES;
+    const first = Number(firstSlot);
+    if (slots === 0) return 0;
+    if (ring.next < 0) ring.next = first;
+    const late = Math.min(slots, Math.max(0, ring.next - first));
+    if (late === slots) return late;
+    this.#reserve(slots + MAX_RECORD_SLOTS);
+    if (first > ring.next) this.#hole(ring, first);
+    const view = new DataView(bytes.buffer, bytes.byteOffset + late * SLOT_BYTES, (slots - late) * SLOT_BYTES);
+    const run = { first: first + late, view, slots: slots - late };
+    ring.next = first + slots;
+    this.#read(ring, ring.rest === undefined ? [run] : [ring.rest, run], MAX_RECORD_SLOTS);
+    return late;
+  }
+
+  /** What was read. Nothing more may be taken afterwards: whose table it is may write into it. */
+  finish({ sources, dropped }: Pick<Recording, 'sources' | 'dropped'>): RecordTable {
+    this.#reserve(this.#rings.size * MAX_RECORD_SLOTS);
+    for (const ring of this.#rings.values()) this.#readRest(ring);
+    const count = this.#count;
+    const gaps = this.#gaps.slice();
+    sources.forEach((source, ordinal) => {
+      let ringLost = 0n;
+      for (const ring of this.#rings.values()) {
+        if (ring.source !== ordinal) continue;
+        ringLost += ring.lostInAll;
+        gaps.push(...gapsBehind(ring));
+      }
+      const whole = { source: ordinal, ring: -1, after: -1, before: -1, from: 0, until: 0 } as const;
+      const unringed = Number((source.end?.lost ?? 0n) - ringLost);
+      if (unringed > 0) gaps.push({ ...whole, count: unringed, unit: 'records', reason: 'unringed' });
+      if (ordinal === 0 && dropped.slots > 0) {
+        gaps.push({ ...whole, count: dropped.slots, unit: 'slots', reason: 'dropped' });
+      }
+    });
+    const columns = this.#columns;
+    const cut = Object.fromEntries(
+      Object.entries(columns).map(([name, column]) => [name, column.subarray(0, count)]),
+    ) as typeof columns;
+    return {
+      ...cut,
+      ...{ count, words: this.#words, text: this.#text, lists: this.#lists, gaps },
+      ...{ ofKind: this.#ofKind, calibrations: this.#calibrations, modules: this.#modules },
+      waitOfSignal: this.#waitOfSignal,
+      base: sources.map((_source, ordinal) => this.#base[ordinal] ?? 0n),
+      unknownKinds: this.#unknownKinds,
+    };
+  }
+
+  #ring(source: number, number: number): Ring {
+    const key = source * MAX_RINGS + number;
+    let ring = this.#rings.get(key);
+    if (ring === undefined) {
+      ring = {
+        ...{ source, ring: number, next: -1, rest: undefined, lost: 0, lostInAll: 0n },
+        ...{ last: -1, missing: 0, damaged: 0 },
+      };
+      this.#rings.set(key, ring);
+    }
+    return ring;
+  }
+
+  /** Slots before this one never came. */
+  #hole(ring: Ring, first: number): void {
+    this.#readRest(ring);
+    ring.missing += first - ring.next;
+  }
+
+  /** Nothing follows: what is not whole stays so. */
+  #readRest(ring: Ring): void {
+    if (ring.rest !== undefined) this.#read(ring, [ring.rest], 1);
+  }
+
+  /** `least`: slots that must be left for one that begins no whole record to be given up. */
+  #read(ring: Ring, runs: readonly SlotRun[], least: number): void {
+    const cursor = new RingCursor(runs);
+    this.#useBase(this.#base[ring.source] ?? 0n);
+    for (;;) {
+      const before = this.#count;
+      // The first record of a source is its base.
+      if (this.#base[ring.source] !== undefined) this.#readPlain(ring, cursor);
+      if (this.#count > before) {
+        this.#noteGap(ring, before);
+        ring.last = this.#count - 1;
+      }
+      ring.damaged += cursor.skipUnwritten(least);
+      if (!cursor.whole) break;
+      this.#readRecord(ring, cursor);
+    }
+    const { slot: first, left: slots } = cursor;
+    ring.rest = slots === 0 ? undefined : { first, slots, view: new DataView(cursor.leftBytes().buffer) };
+  }
+
+  /** Slots that hold no record, or never came, before this one. */
+  #noteGap(ring: Ring, before: number): void {
+    const gap = holeBefore(ring, before);
+    if (gap === undefined) return;
+    this.#gaps.push(gap);
+    ring.missing = ring.damaged = 0;
+  }
+
+  #readRecord(ring: Ring, cursor: RingCursor): void {
+    const { view, at } = cursor;
+    const kind = view.getUint16(at + 52, true);
+    const slots = view.getUint8(at + 58);
+    const lost = view.getUint32(at + 48, true);
+    if (KNOWN[kind] !== 1) {
+      this.#unknownKinds += 1;
+      cursor.advance(slots);
+      return;
+    }
+    this.#useBase((this.#base[ring.source] ??= view.getBigUint64(at, true)));
+    const index = this.#take(ring.source, ring.ring, cursor.slot, kind, view, at);
+    if (slots > 1) this.#readPayload(index, kind, cursor.payload(slots));
+    this.#noteGap(ring, index);
+    const rise = (lost - ring.lost) >>> 0;
+    if (rise > 0 && rise < 0x8000_0000) {
+      ring.lost = lost;
+      this.#gaps.push(lostGap(ring, rise, index));
+    }
+    if (kind === Kind.Set) this.#joinWait(ring.last, index);
+    else if (kind === Kind.Calibration) this.#calibrations.push(index);
+    else if (kind === Kind.Module) this.#modules.push(index);
+    ring.last = index;
+    cursor.advance(slots);
+  }
+
+  #useBase(base: bigint): void {
+    this.#baseLow = Number(base & 0xffff_ffffn);
+    this.#baseHigh = Number(base >> 32n);
+  }
+
+  /** Records of one slot each that follow one another, as nearly all do, up to the first that is anything else. */
+  #readPlain(ring: Ring, cursor: RingCursor): void {
+    const run = cursor.rest();
+    if (run !== undefined) cursor.advance(this.#takePlain(ring, run.slot, run.view, run.at));
+  }
+
+  /** Returns how many. The loop is a function by itself so that the engine need not give up its code at each run's end. */
+  #takePlain({ source, ring, lost, last }: Ring, first: number, view: DataView, begin: number): number {
+    let slot = first;
+    let before = last;
+    for (let at = begin; at < view.byteLength; at += SLOT_BYTES) {
+      const kind = view.getUint16(at + 52, true);
+      if (view.getUint8(at + 58) !== 1 || view.getUint32(at + 60, true) !== (slot + 1) % 0x1_0000_0000) break;
+      if (KNOWN[kind] !== 1 || view.getUint32(at + 48, true) !== lost) break;
+      if (kind === Kind.Calibration || kind === Kind.Module) break;
+      const index = this.#take(source, ring, slot, kind, view, at);
+      if (kind === Kind.Set) this.#joinWait(before, index);
+      before = index;
+      slot += 1;
+    }
+    return slot - first;
+  }
+
+  /** A Set directly behind a WaitBegin of the same moment is of the same call. */
+  #joinWait(before: number, signal: number): void {
+    const { kind, time } = this.#columns;
+    if (before >= 0 && kind[before] === Kind.WaitBegin && time[before] === time[signal])
+      this.#waitOfSignal.set(signal, before);
+  }
+
+  /** The record of one slot, without its payload. Returns its index. */
+  #take(source: number, ring: number, slot: number, kind: number, view: DataView, at: number): number {
+    const index = this.#count;
+    this.#count += 1;
+    const c = this.#columns;
+    const words = this.#words;
+    const high = view.getUint32(at + 4, true) - this.#baseHigh;
+    // Exact: a recording is far shorter than 2^53 ticks.
+    c.time[index] = high * 0x1_0000_0000 + (view.getUint32(at, true) - this.#baseLow);
+    c.object[index] = words.encode(view.getUint32(at + 8, true), view.getUint32(at + 12, true));
+    c.caller[index] = words.encode(view.getUint32(at + 16, true), view.getUint32(at + 20, true));
+    c.argument[index] = words.encode(view.getUint32(at + 24, true), view.getUint32(at + 28, true));
+    c.process[index] = view.getUint32(at + 32, true);
+    c.thread[index] = view.getUint32(at + 36, true);
+    c.status[index] = view.getUint32(at + 40, true);
+    const duration = view.getUint32(at + 44, true);
+    c.duration[index] = duration;
+    c.saturated[index] = duration === 0xffff_ffff ? 1 : 0;
+    c.kind[index] = kind;
+    c.previous[index] = view.getUint8(at + 57);
+    c.flags[index] = view.getUint8(at + 59);
+    c.source[index] = source;
+    c.ring[index] = ring;
+    c.slot[index] = slot;
+    this.#ofKind[kind] = (this.#ofKind[kind] ?? 0) + 1;
+    return index;
+  }
+
+  #readPayload(index: number, kind: number, payload: Uint8Array | undefined): void {
+    if (payload === undefined) return;
+    if (!isList(kind)) {
+      const text = this.#decoder.decode(payload);
+      const end = text.indexOf('\0');
+      this.#text.set(index, end < 0 ? text : text.slice(0, end));
+      return;
+    }
+    const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+    const list: number[] = [];
+    for (let at = 0; at + 8 <= payload.length; at += 8) {
+      list.push(this.#words.encode(view.getUint32(at, true), view.getUint32(at + 4, true)));
+    }
+    while (list.at(-1) === 0) list.pop();
+    if (list.length > 0) this.#lists.set(index, list);
+  }
+
+  #reserve(slots: number): void {
+    const room = this.#columns.kind.length;
+    if (this.#count + slots <= room) return;
+    const larger = allocate(Math.max(this.#count + slots, room * 2));
+    for (const name of Object.keys(larger) as (keyof Columns)[])
+      larger[name].set(this.#columns[name].subarray(0, this.#count));
+    this.#columns = larger;
+  }
+}
+
+function holeBefore({ source, ring, missing, damaged, last: after }: Ring, before: number): Gap | undefined {
+  if (missing + damaged === 0) return undefined;
+  const reason = missing > 0 ? 'missing' : 'damaged';
+  return { source, ring, count: missing + damaged, unit: 'slots', reason, after, before, from: 0, until: 0 };
+}
+
+const lostGap = ({ source, ring, last: after }: Ring, count: number, before: number): Gap => ({
+  ...{ source, ring, count, unit: 'records', reason: 'lost', after, before, from: 0, until: 0 },
+});
+
+/** Behind the last record of a ring. */
+function gapsBehind(ring: Ring): readonly Gap[] {
+  const hole = holeBefore(ring, -1);
+  const unseen = Number(BigInt.asUintN(32, ring.lostInAll - BigInt(ring.lost)));
+  const lost = unseen > 0 && unseen < 0x8000_0000 ? [lostGap(ring, unseen, -1)] : [];
+  return hole === undefined ? lost : [hole, ...lost];
+}
+
+type Columns = ReturnType<typeof allocate>;
+
+function allocate(count: number) {
+  return {
+    source: new Uint8Array(count),
+    ring: new Uint16Array(count),
+    slot: new Uint32Array(count),
+    kind: new Uint8Array(count),
+    flags: new Uint8Array(count),
+    previous: new Uint8Array(count),
+    process: new Uint32Array(count),
+    thread: new Uint32Array(count),
+    status: new Uint32Array(count),
+    object: new Uint32Array(count),
+    caller: new Uint32Array(count),
+    argument: new Uint32Array(count),
+    time: new Float64Array(count),
+    duration: new Float64Array(count),
+    saturated: new Uint8Array(count),
+  };
+}
