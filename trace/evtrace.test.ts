@@ -2,8 +2,16 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { EventscopeError } from '../protocol/errors.js';
 import { crc32 } from './crc32.js';
-import { CHUNK_HEAD_BYTES, EvtraceWriter, FILE_HEAD_BYTES, decodeEvtrace, encodeEvtrace } from './evtrace.js';
-import { RecordingBuilder, type Recording } from './recording.js';
+import {
+  CHUNK_HEAD_BYTES,
+  EvtraceStream,
+  EvtraceWriter,
+  FILE_HEAD_BYTES,
+  decodeEvtrace,
+  encodeEvtrace,
+  type EvtraceReading,
+} from './evtrace.js';
+import { RecordingBuilder, type Recording, type SlotChunk } from './recording.js';
 
 const anyRecording: fc.Arbitrary<Recording> = fc
   .record({
@@ -56,6 +64,53 @@ describe('.evtrace', () => {
         assert.deepEqual(plain(read), plain(recording));
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it('reads the same in pieces of any size, whole, cut or damaged', () => {
+    const piece = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 2_000 }));
+    fc.assert(
+      fc.property(anyRecording, fc.nat(), fc.boolean(), piece, (recording, place, cut, size) => {
+        const whole = encodeEvtrace(recording);
+        const bytes = cut ? whole.subarray(0, place % whole.length) : whole;
+        if (!cut) bytes[place % bytes.length] = place & 0xff;
+        const chunks: SlotChunk[] = [];
+        const reading = attempt(() => {
+          const stream = new EvtraceStream(bytes.length, (_source, chunk) => {
+            chunks.push({ ...chunk, bytes: chunk.bytes.slice() });
+            return 0;
+          });
+          for (let at = 0; at < bytes.length; at += size) stream.push(bytes.slice(at, at + size));
+          return stream.finish();
+        });
+        const atOnce = attempt(() => decodeEvtrace(bytes));
+        assert.equal(JSON.stringify(reading.problems), JSON.stringify(atOnce.problems));
+        if (atOnce.recording === undefined) return;
+        assert.deepEqual({ ...reading.recording, chunks }, atOnce.recording);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('of 10^12 promised events reads those that are there, and says how many are not', () => {
+    const whole = encodeEvtrace(sample());
+    const end = whole.lastIndexOf('D'.charCodeAt(0), whole.length - CHUNK_HEAD_BYTES - 20);
+    const json = new TextEncoder().encode('{"slots":"1000000000000","dropped":{"slots":0,"lines":0}}');
+    const bytes = new Uint8Array(end + CHUNK_HEAD_BYTES + json.length);
+    bytes.set(whole.subarray(0, end + CHUNK_HEAD_BYTES));
+    bytes.set(json, end + CHUNK_HEAD_BYTES);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(end + 4, json.length, true);
+    view.setUint32(end + 12, crc32(json), true);
+    view.setUint32(end + 16, crc32(bytes.subarray(end, end + 16)), true);
+    const { recording, problems } = decodeEvtrace(bytes);
+    assert.deepEqual(
+      recording.chunks.map(({ bytes: slots }) => slots.length / 64),
+      [3, 2],
+    );
+    assert.deepEqual(
+      problems.map(({ message }) => message.includes('5 of 1000000000000')),
+      [true],
     );
   });
 
@@ -143,6 +198,16 @@ function sample(): Recording {
   builder.slots(0, 0, 0n, 0n, new Uint8Array(64 * 3).fill(5));
   builder.slots(1, 0, 0n, 0n, new Uint8Array(64 * 2).fill(6));
   return builder.finish(1);
+}
+
+/** What was read, or what was thrown as a problem. */
+function attempt(read: () => EvtraceReading): Partial<EvtraceReading> {
+  try {
+    return read();
+  } catch (error) {
+    assert.ok(error instanceof EventscopeError, String(error));
+    return { problems: [error] };
+  }
 }
 
 /** Problems of a reading, whether it threw or not; any error that is not ours fails the test. */

@@ -9,5 +9,5 @@ export {
   MAX_CHUNK_BYTES,
   MAX_TEXT_CHUNK_BYTES,
 } from './evtrace/format.js';
-export { decodeEvtrace, type EvtraceReading } from './evtrace/reader.js';
+export { EvtraceStream, decodeEvtrace, type EvtraceReading } from './evtrace/reader.js';
 export { EvtraceWriter, encodeEvtrace } from './evtrace/writer.js';

@@ -1,5 +1,5 @@
 /** The page: what its buttons, fields and panels do, what its host says, and what is dropped on it. */
-import type { ExportKind, HostMessage } from '../protocol/webview.js';
+import { MAX_PIECE_BYTES, type ExportKind, type HostMessage } from '../protocol/webview.js';
 import { counted, duration } from '../trace/wording.js';
 import { takeDroppedFiles } from './dropped-files.js';
 import { element } from './element.js';
@@ -49,10 +49,25 @@ export class App {
     this.#listen();
   }
 
-  /** Opens what the page itself holds, or what was dropped on it. */
+  /** Opens what the page itself holds. */
   open(bytes: Uint8Array<ArrayBuffer>): void {
     element('summary', HTMLElement).textContent = 'Reading the recording…';
-    this.#recordings.open(bytes);
+    const id = this.#recordings.begin(bytes.length);
+    if (bytes.length > 0) this.#recordings.piece(id, 0, bytes);
+  }
+
+  /** Opens what was dropped on the page. @throws what its file cannot be read for */
+  async #openFile(file: File): Promise<void> {
+    element('summary', HTMLElement).textContent = `Reading ${file.name}…`;
+    const id = this.#recordings.begin(file.size);
+    try {
+      for (let at = 0; at < file.size; at += MAX_PIECE_BYTES) {
+        this.#recordings.piece(id, at, new Uint8Array(await file.slice(at, at + MAX_PIECE_BYTES).arrayBuffer()));
+      }
+    } catch (error) {
+      this.#recordings.close(id);
+      throw error;
+    }
   }
 
   /** Says what is wrong; text, never markup. */
@@ -71,7 +86,7 @@ export class App {
         recordings.request({ kind: 'open', id: message.id, bytes: message.bytes });
         return;
       case 'piece':
-        recordings.request({ kind: 'piece', id: message.id, at: message.at, bytes: message.bytes });
+        recordings.piece(message.id, message.at, message.bytes);
         return;
       case 'close':
         recordings.close(message.id);
@@ -323,7 +338,7 @@ export class App {
       attributeFilter: ['style', 'class'],
     });
     takeDroppedFiles(
-      (bytes) => this.open(bytes),
+      (file) => this.#openFile(file),
       (problem) => this.tell([problem]),
     );
   }

@@ -3,10 +3,7 @@ import { MAX_RECORDING_BYTES } from '../protocol/webview.js';
 import { inWords } from './opening.js';
 
 /** `refused`: which file cannot be read and why, in words. */
-export function takeDroppedFiles(
-  open: (bytes: Uint8Array<ArrayBuffer>) => void,
-  refused: (problem: string) => void,
-): void {
+export function takeDroppedFiles(open: (file: File) => Promise<void>, refused: (problem: string) => void): void {
   const dropping = (on: boolean): boolean => document.body.classList.toggle('dropping', on);
   document.addEventListener('dragover', (event) => {
     event.preventDefault();
@@ -17,12 +14,12 @@ export function takeDroppedFiles(
     event.preventDefault();
     dropping(false);
     for (const file of event.dataTransfer?.files ?? []) {
-      contentOf(file).then(open, (error: unknown) => refused(`${file.name} cannot be read: ${inWords(error)}`));
+      opened(file, open).catch((error: unknown) => refused(`${file.name} cannot be read: ${inWords(error)}`));
     }
   });
 }
 
-async function contentOf(file: File): Promise<Uint8Array<ArrayBuffer>> {
+async function opened(file: File, open: (file: File) => Promise<void>): Promise<void> {
   if (file.size > MAX_RECORDING_BYTES) throw new Error(`it has ${file.size} bytes, more than ${MAX_RECORDING_BYTES}`);
-  return new Uint8Array(await file.arrayBuffer());
+  await open(file);
 }

@@ -12,12 +12,18 @@ export interface RecordingEvents {
 }
 
 interface Port {
-  post(request: WorkerRequest, transfer?: ArrayBuffer[]): void;
+  post(request: WorkerRequest, transfer: ArrayBuffer[]): void;
+  end(): void;
 }
 
 export class Recordings {
-  readonly #port: Port;
+  readonly #script: string | undefined;
   readonly #events: RecordingEvents;
+  /** What it read is garbage that nobody collects while it rests: it ends with its work. */
+  #port: Port | undefined;
+  /** Recordings that are not over for it, and joins that it has not answered. */
+  readonly #atWork = new Set<number>();
+  #joins = 0;
   /** Columns by id, in the order of opening. */
   readonly #parts = new Map<number, TimelineColumns>();
   #alignment: Alignment = 'clock';
@@ -25,8 +31,9 @@ export class Recordings {
 
   /** `script`: text of this program, to start it as a worker. */
   constructor(script: string | undefined, events: RecordingEvents) {
+    this.#script = script;
     this.#events = events;
-    this.#port = startWorker(script, (answer) => this.#take(answer));
+    this.#port = this.#start();
   }
 
   get count(): number {
@@ -34,19 +41,30 @@ export class Recordings {
   }
 
   request(request: WorkerRequest, transfer: ArrayBuffer[] = []): void {
+    if (request.kind === 'open' || request.kind === 'live') this.#atWork.add(request.id);
+    if (request.kind === 'join') this.#joins += 1;
+    // What is not there needs no word.
+    else if (!this.#atWork.has(request.id)) return;
+    this.#port ??= this.#start();
     this.#port.post(request, transfer);
   }
 
-  /** A whole recording at once. Returns its id, from a range that no host uses. */
-  open(bytes: Uint8Array<ArrayBuffer>): number {
+  /** A piece of a recording; its bytes are the worker's from then on. */
+  piece(id: number, at: number, bytes: Uint8Array): void {
+    const own = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
+    this.request({ kind: 'piece', id, at, bytes }, own ? [bytes.buffer] : []);
+  }
+
+  /** Something that is opened here. Returns its id, from a range that no host uses. */
+  begin(bytes: number): number {
     const id = this.#next++;
-    this.request({ kind: 'open', id, bytes: bytes.length });
-    if (bytes.length > 0) this.request({ kind: 'piece', id, at: 0, bytes }, [bytes.buffer]);
+    this.request({ kind: 'open', id, bytes });
     return id;
   }
 
   close(id: number): void {
     this.request({ kind: 'forget', id });
+    this.#done(id);
     if (this.#parts.delete(id)) this.#join();
   }
 
@@ -63,12 +81,30 @@ export class Recordings {
       this.request({ kind: 'join', parts: [...this.#parts.values()], alignment: this.#alignment });
   }
 
+  #start(): Port {
+    const port = startWorker(this.#script, (answer) => {
+      if (this.#port === port) this.#take(answer);
+    });
+    return port;
+  }
+
+  /** `id`: a recording; undefined: a join. */
+  #done(id: number | undefined): void {
+    if (id === undefined) this.#joins = Math.max(0, this.#joins - 1);
+    else this.#atWork.delete(id);
+    if (this.#atWork.size + this.#joins > 0) return;
+    this.#port?.end();
+    this.#port = undefined;
+  }
+
   #take(answer: WorkerAnswer): void {
     if (answer.kind === 'failed') {
+      this.#done(answer.id);
       this.#events.failed(answer.id, answer.problem);
       return;
     }
     const { id, picture, problems, live } = answer;
+    if (!live) this.#done(id);
     if (id !== undefined) {
       this.#parts.set(id, picture.columns);
       this.#events.opened(id, problems);
@@ -93,11 +129,11 @@ function startWorker(script: string | undefined, take: (answer: WorkerAnswer) =>
           problem: event.message || 'The worker of the timeline could not be started.',
         }),
       );
-      return { post: (request, transfer = []) => worker.postMessage(request, transfer) };
+      return { post: (request, transfer) => worker.postMessage(request, transfer), end: () => worker.terminate() };
     } catch {
       // No worker: see below.
     }
   }
   const here = new OpeningWorker((answer) => setTimeout(() => take(answer)));
-  return { post: (request) => here.take(request) };
+  return { post: (request) => here.take(request), end: () => undefined };
 }

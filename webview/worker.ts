@@ -1,10 +1,9 @@
 /** The worker's side of opening recordings: bytes come in pieces, pictures go out. Nothing is drawn here. */
-import { EventscopeError } from '../protocol/errors.js';
 import type { TimelineColumns } from '../trace/columns/columns.js';
 import type { Alignment } from '../trace/columns/join.js';
 import type { RecordingSource, SlotChunk } from '../trace/recording.js';
 import { LiveRecording, type StopSpan } from './live.js';
-import { inWords, openRecording, pictureOf, transferables, type Picture } from './opening.js';
+import { inWords, Opening, pictureOf, transferables, type Picture } from './opening.js';
 
 export type WorkerRequest =
   | { readonly kind: 'open'; readonly id: number; readonly bytes: number }
@@ -37,15 +36,10 @@ export type WorkerAnswer =
 
 export type Answer = (answer: WorkerAnswer, transfer: ArrayBuffer[]) => void;
 
-interface Arriving {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  received: number;
-}
-
 /** Takes requests one after the other. */
 export class OpeningWorker {
   readonly #answer: Answer;
-  readonly #arriving = new Map<number, Arriving>();
+  readonly #arriving = new Map<number, Opening>();
   readonly #live = new Map<number, LiveRecording>();
 
   constructor(answer: Answer) {
@@ -65,11 +59,12 @@ export class OpeningWorker {
   #handle(request: WorkerRequest): void {
     switch (request.kind) {
       case 'open':
-        this.#arriving.set(request.id, { bytes: new Uint8Array(request.bytes), received: 0 });
-        if (request.bytes === 0) this.#finish(request.id);
+        this.#arriving.set(request.id, new Opening(request.bytes));
+        this.#finishWhenWhole(request.id);
         return;
       case 'piece':
-        this.#piece(request.id, request.at, request.bytes);
+        this.#arriving.get(request.id)?.push(request.at, request.bytes);
+        this.#finishWhenWhole(request.id);
         return;
       case 'forget':
         this.#forget(request.id);
@@ -107,29 +102,11 @@ export class OpeningWorker {
     this.#live.delete(id);
   }
 
-  #piece(id: number, at: number, piece: Uint8Array): void {
-    const arriving = this.#arriving.get(id);
-    if (arriving === undefined) return;
-    // In order, so that "all are there" is a count.
-    if (at !== arriving.received || piece.length > arriving.bytes.length - at) {
-      throw new EventscopeError({
-        ...{ id: 'timeline.pieces', what: 'The recording did not arrive whole' },
-        ...{
-          why: `${piece.length} bytes came for place ${at}, after ${arriving.received} of ${arriving.bytes.length}`,
-        },
-        next: 'Open it again',
-      });
-    }
-    arriving.bytes.set(piece, at);
-    arriving.received += piece.length;
-    if (arriving.received === arriving.bytes.length) this.#finish(id);
-  }
-
-  #finish(id: number): void {
-    const arriving = this.#arriving.get(id);
+  #finishWhenWhole(id: number): void {
+    const opening = this.#arriving.get(id);
+    if (opening?.whole !== true) return;
     this.#arriving.delete(id);
-    if (arriving === undefined) return;
-    const { columns, problems } = openRecording(arriving.bytes);
+    const { columns, problems } = opening.finish();
     this.#show(id, pictureOf([columns], 'clock'), problems, false);
   }
 

@@ -9,7 +9,7 @@ import {
   type RecordingSource,
   type SlotChunk,
 } from '../recording.js';
-import { ChunkReader, RECORD_AGAIN, checkFileHead, problem, type Chunk } from './chunks.js';
+import { ChunkReader, RECORD_AGAIN, problem, type Chunk } from './chunks.js';
 import { SLOTS_HEAD_BYTES, TYPE } from './format.js';
 import { checked, endSchema, logSchema, metadataSchema, sourceSchema } from './schemas.js';
 
@@ -26,14 +26,51 @@ export interface EvtraceReading {
  * says what is left out; what is no `.evtrace`, is of a newer version, or has no metadata throws.
  */
 export function decodeEvtrace(bytes: Uint8Array): EvtraceReading {
-  checkFileHead(bytes);
-  const reader = new ChunkReader(bytes);
-  const contents = new Contents();
-  for (let chunk = reader.next(); chunk !== undefined; chunk = reader.next()) {
+  const chunks: SlotChunk[] = [];
+  const stream = new EvtraceStream(bytes.length, (_source, chunk) => {
+    chunks.push(chunk);
+    return 0;
+  });
+  stream.push(bytes);
+  const { recording, problems } = stream.finish();
+  return { recording: { ...recording, chunks }, problems };
+}
+
+/**
+ * Takes the slots of a file as they are read, with the ordinal of their source; the bytes are not to be kept. Returns how many of
+ * them it left out because they lie before others of their ring that it had already.
+ */
+export type TakeSlots = (source: number, chunk: SlotChunk) => number;
+
+/** Reads a file that comes in pieces, and keeps nothing of its slots. */
+export class EvtraceStream {
+  readonly #contents: Contents;
+  readonly #reader: ChunkReader;
+  readonly #size: number;
+
+  /** `size`: bytes of the whole file. */
+  constructor(size: number, take: TakeSlots) {
+    this.#size = size;
+    this.#contents = new Contents(take);
+    this.#reader = new ChunkReader(size, (chunk) => this.#take(chunk));
+  }
+
+  /** The next bytes of the file. @throws EventscopeError when this is no `.evtrace`, or one of another version */
+  push(piece: Uint8Array): void {
+    this.#reader.push(piece);
+  }
+
+  /** Everything but the slots. @throws EventscopeError when it has no metadata, and what `push` throws */
+  finish(): EvtraceReading {
+    this.#reader.finish();
+    return this.#contents.finish(this.#reader, this.#size);
+  }
+
+  #take(chunk: Chunk): boolean {
     try {
-      if (contents.take(chunk)) break;
+      return this.#contents.take(chunk);
     } catch (error) {
-      reader.problems.push(
+      this.#reader.problems.push(
         problem(
           'damaged',
           `Chunk ${chunk.number} (${chunk.type}, at byte ${chunk.start}) of the .evtrace file does not hold what it should`,
@@ -41,20 +78,27 @@ export function decodeEvtrace(bytes: Uint8Array): EvtraceReading {
           'The rest of the file was read',
         ),
       );
+      return false;
     }
   }
-  return contents.finish(reader, bytes.length);
 }
 
 /** What the chunks hold, gathered. */
 class Contents {
   #metadata: RecordingMetadata | undefined;
   readonly #sources = new Map<number, RecordingSource>();
-  readonly #chunks: SlotChunk[] = [];
+  /** Ordinals by id. */
+  readonly #ordinals = new Map<number, number>();
+  readonly #takeChunk: TakeSlots;
   readonly #log: LogLine[] = [];
   #dropped: Recording['dropped'] = { slots: 0, lines: 0 };
   #slots = 0n;
+  #late = 0;
   #promised: bigint | undefined;
+
+  constructor(take: TakeSlots) {
+    this.#takeChunk = take;
+  }
 
   /** Returns true at the end mark. */
   take(chunk: Chunk): boolean {
@@ -65,6 +109,7 @@ class Contents {
       case TYPE.source: {
         const source = checked(sourceSchema, chunk.payload) as RecordingSource;
         if (!this.#sources.has(source.id) && this.#sources.size >= MAX_SOURCES) throw new Error('too many sources');
+        if (!this.#sources.has(source.id)) this.#ordinals.set(source.id, this.#sources.size);
         this.#sources.set(source.id, source);
         return false;
       }
@@ -100,13 +145,9 @@ class Contents {
     if (source === undefined) throw new Error(`it names source ${view.getUint32(0, true)}, which is not described`);
     if (ring >= source.ringCount) throw new Error(`it names ring ${ring} of ${source.ringCount}`);
     this.#slots += BigInt(slots);
-    this.#chunks.push({
-      source: source.id,
-      ring,
-      firstSlot: view.getBigUint64(8, true),
-      lost: view.getBigUint64(16, true),
-      bytes,
-    });
+    const [firstSlot, lost] = [view.getBigUint64(8, true), view.getBigUint64(16, true)];
+    const chunk = { source: source.id, ring, firstSlot, lost, bytes };
+    this.#late += this.#takeChunk(this.#ordinals.get(source.id) ?? 0, chunk);
   }
 
   finish(reader: ChunkReader, length: number): EvtraceReading {
@@ -147,10 +188,20 @@ class Contents {
         ),
       );
     }
+    if (this.#late > 0) {
+      problems.push(
+        problem(
+          'order',
+          'The .evtrace file holds slots in disorder',
+          `${this.#late} come behind later ones of their ring, and are left out here`,
+          'The command line reads them: eventscope trace show',
+        ),
+      );
+    }
     const recording: Recording = {
       metadata: this.#metadata,
       sources: [...this.#sources.values()],
-      chunks: this.#chunks,
+      chunks: [],
       log: this.#log,
       dropped: this.#dropped,
     };
