@@ -236,8 +236,8 @@ function transitionColumns(
   const { count } = transitions;
   const rowOf = new Int32Array(records.count).fill(-1);
   const columns = {
-    ...{ first: transitions.first.slice(), time: transitions.time.slice(), what: transitions.kind.slice() },
-    ...{ state: transitions.stateAfter.slice(), previous: new Int8Array(count), thread: new Int32Array(count) },
+    ...{ first: transitions.first, time: transitions.time, what: transitions.kind, state: transitions.stateAfter },
+    ...{ previous: new Int8Array(count), thread: new Int32Array(count) },
     ...{ caller: new Int32Array(count), duration: new Float32Array(count), wait: new Int32Array(count).fill(-1) },
     ...{ ring: new Uint16Array(count), slot: new Uint32Array(count) },
   };
@@ -272,9 +272,10 @@ class Callers {
   readonly #model: TraceModel;
   /** By source and address. */
   readonly #known = new Map<number, Map<number, number>>();
-  #lastSource = -1;
-  #lastAddress = -1;
-  #last = -1;
+  /** Those asked for last: address, source and index of each. */
+  readonly #addresses = new Uint32Array(RECENT_CALLERS);
+  readonly #sources = new Int16Array(RECENT_CALLERS).fill(-1);
+  readonly #indices = new Int32Array(RECENT_CALLERS);
 
   constructor(model: TraceModel) {
     this.#model = model;
@@ -285,10 +286,13 @@ class Callers {
     const { records } = this.#model;
     const source = records.source[record] ?? 0;
     const address = records.caller[record] ?? 0;
-    if (source === this.#lastSource && address === this.#lastAddress) return this.#last;
-    this.#lastSource = source;
-    this.#lastAddress = address;
-    return (this.#last = this.#find(record, source, address));
+    const place = (address + source * 61) & (RECENT_CALLERS - 1);
+    if (this.#addresses[place] !== address || this.#sources[place] !== source) {
+      this.#addresses[place] = address;
+      this.#sources[place] = source;
+      this.#indices[place] = this.#find(record, source, address);
+    }
+    return this.#indices[place] ?? -1;
   }
 
   #find(record: number, source: number, address: number): number {
@@ -302,6 +306,9 @@ class Callers {
     return index;
   }
 }
+
+/** A power of two. */
+const RECENT_CALLERS = 1_024;
 
 function edgeColumns(model: TraceModel, { rowOf: waitRowOf }: WaitRows, rowOf: Int32Array): EdgeColumns {
   const { wakes } = model;

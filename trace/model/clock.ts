@@ -93,14 +93,8 @@ function endOfStretch({ source, count }: RecordTable, from: number, of: number):
 }
 
 /** ns of the first record that is no calibration. */
-function earliest({ kind, time, source, count }: RecordTable, fits: readonly Fitted[]): number {
-  const first = new Float64Array(fits.length).fill(Infinity);
-  for (let index = 0; index < count; index += 1) {
-    const from = source[index] ?? 0;
-    const ticks = time[index] ?? 0;
-    if (ticks < (first[from] ?? 0) && kind[index] !== Kind.Calibration) first[from] = ticks;
-  }
-  const start = Math.min(...fits.map(({ fit }, from) => nsAt(fit, first[from] ?? Infinity)));
+function earliest(table: RecordTable, fits: readonly Fitted[]): number {
+  const start = Math.min(...fits.map(({ fit }, from) => nsAt(fit, table.earliest[from] ?? Infinity)));
   return Number.isFinite(start) ? start : 0;
 }
 

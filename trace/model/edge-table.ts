@@ -5,14 +5,25 @@ import type { Wakes } from './wakes.js';
 /** Columns that grow. */
 export class EdgeTable {
   #count = 0;
-  #wait = new Uint32Array(64);
-  #object = new Uint32Array(64);
-  #signal = new Int32Array(64);
-  #evidence = new Uint8Array(64);
-  #meeting = new Uint8Array(64);
-  #latency = new Float64Array(64);
+  #wait: Uint32Array;
+  #object: Uint32Array;
+  #signal: Int32Array;
+  #evidence: Uint8Array;
+  #meeting: Uint8Array;
+  #latency: Float64Array;
   /** By edge: of ambiguous ones alone. */
   readonly #candidates = new Map<number, readonly number[]>();
+
+  /** `expected`: about so many come. */
+  constructor(expected: number) {
+    const room = Math.max(64, expected);
+    this.#wait = new Uint32Array(room);
+    this.#object = new Uint32Array(room);
+    this.#signal = new Int32Array(room);
+    this.#evidence = new Uint8Array(room);
+    this.#meeting = new Uint8Array(room);
+    this.#latency = new Float64Array(room);
+  }
 
   /** Columns of `Wakes`, in their order. */
   add(wait: number, object: number, signal: number, evidence: number, meeting: number, latency: number): void {

@@ -103,6 +103,9 @@ export class EpochTable {
   /** The epoch in which `word` was used at `time`, with times of the two good to `slack`; made when none is known. */
   use(space: number, word: number, time: number, slack: number): Epoch {
     const list = this.#list(space, word);
+    const [only] = list;
+    // Most values mean one object all along.
+    if (list.length === 1 && only !== undefined && only.from <= time && only.until >= time) return only;
     const at = lastFrom(list, time);
     const current = list[at];
     if (current !== undefined && current.until >= time) return current;

@@ -54,6 +54,7 @@ interface Draft {
   readonly sources: Set<number>;
   /** Added last. */
   lastSource: number;
+  lastKind: number;
   readonly names: ObjectName[];
   created: number;
   described: number;
@@ -90,14 +91,18 @@ export function collectObjects(parts: Parts): Catalogue {
     const record = order[at] ?? 0;
     const node = identity.nodeOf[record] ?? -1;
     if (node < 0) continue;
-    if (records.kind[record] === Kind.Name && (records.argument[record] ?? 0) !== ObjectType.Unknown) {
+    const kind = records.kind[record] ?? 0;
+    if (kind === Kind.Name && (records.argument[record] ?? 0) !== ObjectType.Unknown) {
       found.push(record);
       continue;
     }
-    const draft = draftOf(node);
+    const draft = byNode[node] ?? draftOf(node);
     objectOf[record] = draft.id;
-    noteSource(draft, records.source[record] ?? 0);
-    describe(parts, draft, record);
+    const source = records.source[record] ?? 0;
+    if (draft.lastSource !== source) noteSource(draft, source);
+    // What is done over and over says nothing new.
+    if (kind !== draft.lastKind || !isRepetitive(kind)) describe(parts, draft, record);
+    draft.lastKind = kind;
   }
   const waitObjects = new Int32Array(waits.words.length).fill(-1);
   for (let wait = 0; wait < waits.count; wait += 1) {
@@ -105,9 +110,10 @@ export function collectObjects(parts: Parts): Catalogue {
     for (let at = first; at < first + (waits.objectCount[wait] ?? 0); at += 1) {
       const node = identity.waitNodes[at] ?? -1;
       if (node < 0) continue;
-      const draft = draftOf(node);
+      const draft = byNode[node] ?? draftOf(node);
       waitObjects[at] = draft.id;
-      noteSource(draft, waits.source[wait] ?? 0);
+      const source = waits.source[wait] ?? 0;
+      if (draft.lastSource !== source) noteSource(draft, source);
     }
     if ((waits.beginRecord[wait] ?? -1) >= 0 && waits.objectCount[wait] === 1) {
       objectOf[waits.beginRecord[wait] ?? 0] = waitObjects[first] ?? -1;
@@ -129,6 +135,7 @@ const emptyDraft = (id: number): Draft => ({
   paths: new Set(),
   sources: new Set(),
   lastSource: -1,
+  lastKind: -1,
   names: [],
   created: -1,
   described: -1,
@@ -140,8 +147,9 @@ const emptyDraft = (id: number): Draft => ({
   found: -1,
 });
 
+const isRepetitive = (kind: number): boolean => kind === Kind.Set || kind === Kind.Reset || kind === Kind.Release;
+
 function noteSource(draft: Draft, source: number): void {
-  if (draft.lastSource === source) return;
   draft.lastSource = source;
   draft.sources.add(source);
 }

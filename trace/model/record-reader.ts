@@ -52,6 +52,7 @@ export class RecordReader {
   readonly #lists = new Map<number, readonly number[]>();
   readonly #waitOfSignal = new Map<number, number>();
   readonly #ofKind = new Uint32Array(KINDS);
+  readonly #earliest = new Float64Array(256).fill(Infinity);
   readonly #calibrations: number[] = [];
   readonly #modules: number[] = [];
   readonly #base: (bigint | undefined)[] = [];
@@ -124,7 +125,7 @@ export class RecordReader {
     return {
       ...cut,
       ...{ count, words: this.#words, text: this.#text, lists: this.#lists, gaps },
-      ...{ ofKind: this.#ofKind, calibrations: this.#calibrations, modules: this.#modules },
+      ...{ ofKind: this.#ofKind, earliest: this.#earliest, calibrations: this.#calibrations, modules: this.#modules },
       waitOfSignal: this.#waitOfSignal,
       base: sources.map((_source, ordinal) => this.#base[ordinal] ?? 0n),
       unknownKinds: this.#unknownKinds,
@@ -252,7 +253,9 @@ export class RecordReader {
     const words = this.#words;
     const high = view.getUint32(at + 4, true) - this.#baseHigh;
     // Exact: a recording is far shorter than 2^53 ticks.
-    c.time[index] = high * 0x1_0000_0000 + (view.getUint32(at, true) - this.#baseLow);
+    const time = high * 0x1_0000_0000 + (view.getUint32(at, true) - this.#baseLow);
+    c.time[index] = time;
+    if (time < (this.#earliest[source] ?? 0) && kind !== Kind.Calibration) this.#earliest[source] = time;
     c.object[index] = words.encode(view.getUint32(at + 8, true), view.getUint32(at + 12, true));
     c.caller[index] = words.encode(view.getUint32(at + 16, true), view.getUint32(at + 20, true));
     c.argument[index] = words.encode(view.getUint32(at + 24, true), view.getUint32(at + 28, true));

@@ -96,6 +96,8 @@ export interface RecordTable {
   readonly lists: ReadonlyMap<number, readonly number[]>;
   /** How many there are of each kind. */
   readonly ofKind: Uint32Array;
+  /** Ticks of the first record that is no calibration, by source; Infinity without any. */
+  readonly earliest: Float64Array;
   /** Calibrations and modules: few, and asked for again and again. */
   readonly calibrations: readonly number[];
   readonly modules: readonly number[];

@@ -2,7 +2,7 @@
 import type { Interval, Intervals } from './intervals.js';
 import type { Parts } from './model.js';
 import type { Catalogue } from './objects.js';
-import { Kind, UNKNOWN_BYTE } from './records.js';
+import { Kind, UNKNOWN_BYTE, type RecordTable } from './records.js';
 import type { RequestLinks } from './requests.js';
 import { Outcome } from './waits.js';
 
@@ -123,12 +123,6 @@ function usesOf({ first, rows }: Lanes<Uses>, object: number): Uses {
   };
 }
 
-/** Where each lane begins, of counts that lie one place behind their lane; and a copy to count on. */
-function beginnings(counts: Uint32Array): { readonly first: Uint32Array; readonly next: Uint32Array } {
-  for (let lane = 1; lane < counts.length; lane += 1) counts[lane] = (counts[lane] ?? 0) + (counts[lane - 1] ?? 0);
-  return { first: counts, next: counts.slice() };
-}
-
 const emptyOperations = (count: number): Operations => ({
   count,
   from: new Float64Array(count),
@@ -155,65 +149,80 @@ function collectOperations(
   requests: RequestLinks,
   spans: UncertainSpans,
 ): { readonly signals: Lanes<Operations>; readonly clears: Lanes<Operations> } {
-  const { records, order, identity } = parts;
-  const objects = catalogue.objects.length;
-  const expires = timersThatExpire(parts, catalogue);
-  const roles = new Uint8Array(records.count);
-  const signalCounts = new Uint32Array(objects + 1);
-  const clearCounts = new Uint32Array(objects + 1);
-  for (let record = 0; record < records.count; record += 1) {
-    const object = catalogue.objectOf[record] ?? -1;
-    if (object < 0) continue;
-    const role = roleOf(records.kind[record] ?? 0, records.status[record] ?? 0, expires, object);
-    roles[record] = role;
-    if ((role & SIGNAL) !== 0) signalCounts[object + 1] = (signalCounts[object + 1] ?? 0) + 1;
-    if ((role & CLEAR) !== 0) clearCounts[object + 1] = (clearCounts[object + 1] ?? 0) + 1;
-  }
-  const [ofSignals, ofClears] = [beginnings(signalCounts), beginnings(clearCounts)];
-  const signals = emptyOperations(ofSignals.first[objects] ?? 0);
-  const clears = emptyOperations(ofClears.first[objects] ?? 0);
+  const roles = rolesOf(parts, catalogue);
   const signalled = signalThenWait(parts);
-  const slacks = parts.recording.sources.map((_source, source) => clockSlack(parts, source));
+  const fill = (role: number): Lanes<Operations> => {
+    const lanes = emptyLanes(catalogue, roles, role);
+    fillOperations(parts, catalogue, { roles, role, signalled, requests, spans }, lanes);
+    return lanes;
+  };
+  return { signals: fill(SIGNAL), clears: fill(CLEAR) };
+}
+
+function rolesOf({ records }: Parts, catalogue: Catalogue): Uint8Array {
+  const expires = timersThatExpire(records, catalogue);
+  const roles = new Uint8Array(records.count);
+  for (let record = 0; record < roles.length; record += 1) {
+    const object = catalogue.objectOf[record] ?? -1;
+    if (object >= 0) roles[record] = roleOf(records.kind[record] ?? 0, records.status[record] ?? 0, expires, object);
+  }
+  return roles;
+}
+
+function emptyLanes({ objects, objectOf }: Catalogue, roles: Uint8Array, wanted: number): Lanes<Operations> {
+  const first = new Uint32Array(objects.length + 1);
+  for (let record = 0; record < roles.length; record += 1) {
+    if (((roles[record] ?? 0) & wanted) === 0) continue;
+    const behind = (objectOf[record] ?? 0) + 1;
+    first[behind] = (first[behind] ?? 0) + 1;
+  }
+  for (let object = 0; object < objects.length; object += 1)
+    first[object + 1] = (first[object + 1] ?? 0) + (first[object] ?? 0);
+  return { first, rows: emptyOperations(first[objects.length] ?? 0) };
+}
+
+interface Wanted {
+  readonly roles: Uint8Array;
+  readonly role: number;
+  readonly signalled: ReadonlyMap<number, number>;
+  readonly requests: RequestLinks;
+  readonly spans: UncertainSpans;
+}
+
+// One loop without a call for each row: numbers that are handed on in their millions are garbage in their millions.
+function fillOperations(
+  parts: Parts,
+  { objectOf }: Catalogue,
+  wanted: Wanted,
+  { first, rows }: Lanes<Operations>,
+): void {
+  const { records, order, identity } = parts;
+  const { roles, role, signalled, requests, spans } = wanted;
+  const next = first.slice();
+  const slacks = Float64Array.from(parts.recording.sources, (_source, source) => clockSlack(parts, source));
+  const [anySignalled, anyAmbiguous] = [signalled.size > 0, requests.ambiguous.size > 0];
   for (let at = 0; at < order.length; at += 1) {
     const record = order[at] ?? 0;
-    const role = roles[record] ?? 0;
-    if (role === 0) continue;
-    const object = catalogue.objectOf[record] ?? -1;
+    if (((roles[record] ?? 0) & role) === 0) continue;
+    const object = objectOf[record] ?? 0;
+    const row = next[object] ?? 0;
+    next[object] = row + 1;
     const source = records.source[record] ?? 0;
     const slack = slacks[source] ?? 0;
     const kind = records.kind[record] ?? 0;
     const time = records.time[record] ?? 0;
-    const from = time - slack;
-    const until = (signalled.get(record) ?? time + (records.duration[record] ?? 0)) + slack;
     const found = records.previous[record] ?? UNKNOWN_BYTE;
-    const previous = found === UNKNOWN_BYTE || kind === Kind.TimerSet ? -1 : found;
-    const uncertain = identity.uncertain[record] === 1 || requests.ambiguous.has(record) ? 1 : 0;
-    if (uncertain === 1) spans.add(source, from, until);
-    if ((role & SIGNAL) !== 0) put(signals, ofSignals.next, object, record, kind, from, until, previous, uncertain);
-    if ((role & CLEAR) !== 0) put(clears, ofClears.next, object, record, kind, from, until, previous, uncertain);
+    rows.record[row] = record;
+    rows.kind[row] = kind;
+    rows.from[row] = time - slack;
+    rows.until[row] = time + (records.duration[record] ?? 0) + slack;
+    rows.previous[row] = found === UNKNOWN_BYTE || kind === Kind.TimerSet ? -1 : found;
+    if (anySignalled) rows.until[row] = (signalled.get(record) ?? (rows.until[row] ?? 0) - slack) + slack;
+    if (identity.uncertain[record] === 1 || (anyAmbiguous && requests.ambiguous.has(record))) {
+      rows.uncertain[row] = 1;
+      spans.add(source, rows.from[row] ?? 0, rows.until[row] ?? 0);
+    }
   }
-  return { signals: { first: ofSignals.first, rows: signals }, clears: { first: ofClears.first, rows: clears } };
-}
-
-function put(
-  into: Operations,
-  next: Uint32Array,
-  object: number,
-  record: number,
-  kind: number,
-  from: number,
-  until: number,
-  previous: number,
-  uncertain: number,
-): void {
-  const row = next[object] ?? 0;
-  next[object] = row + 1;
-  into.record[row] = record;
-  into.kind[row] = kind;
-  into.from[row] = from;
-  into.until[row] = until;
-  into.previous[row] = previous;
-  into.uncertain[row] = uncertain;
 }
 
 /** SIGNAL, CLEAR, both, or 0. A setting stands for the expiry of a timer whose expiries are not recorded. */
@@ -240,72 +249,59 @@ function signalThenWait({ records, waits, end }: Parts): ReadonlyMap<number, num
 }
 
 /** Timers whose expiry is recorded. Of others the setting is all there is. */
-function timersThatExpire(parts: Parts, catalogue: Catalogue): Set<number> {
+function timersThatExpire({ ofKind, count, kind }: RecordTable, { objectOf }: Catalogue): Set<number> {
   const expires = new Set<number>();
-  if (parts.records.ofKind[Kind.TimerExpire] === 0) return expires;
-  for (let record = 0; record < parts.records.count; record += 1) {
-    if (parts.records.kind[record] === Kind.TimerExpire) expires.add(catalogue.objectOf[record] ?? -1);
+  if (ofKind[Kind.TimerExpire] === 0) return expires;
+  for (let record = 0; record < count; record += 1) {
+    if (kind[record] === Kind.TimerExpire) expires.add(objectOf[record] ?? -1);
   }
   return expires;
 }
+
+/** What a wait has to do with one of its objects. */
+const TAKES = 1;
+const TIMED_OUT = 2;
 
 function collectUses(
   parts: Parts,
   catalogue: Catalogue,
   spans: UncertainSpans,
 ): { readonly takes: Lanes<Uses>; readonly timeouts: Lanes<Uses>; readonly unknownTakes: Activity['unknownTakes'] } {
-  const objects = catalogue.objects.length;
-  const counts = { takes: new Uint32Array(objects + 1), timeouts: new Uint32Array(objects + 1) };
-  const count = (counters: Uint32Array, object: number): void => {
-    counters[object + 1] = (counters[object + 1] ?? 0) + 1;
-  };
-  eachUse(
-    parts,
-    catalogue,
-    (_wait, _place, object, timedOut) => count(timedOut ? counts.timeouts : counts.takes, object),
-    () => undefined,
-  );
-  const ofTakes = beginnings(counts.takes);
-  const ofTimeouts = beginnings(counts.timeouts);
-  const takes = emptyUses(ofTakes.first[objects] ?? 0);
-  const timeouts = emptyUses(ofTimeouts.first[objects] ?? 0);
   const unknownTakes: (Interval & { source: number })[] = [];
-  const { waits, identity } = parts;
-  const slacks = parts.recording.sources.map((_source, source) => clockSlack(parts, source));
-  const beginOf = (wait: number): number => (waits.begin[wait] ?? 0) - (slacks[waits.source[wait] ?? 0] ?? 0);
-  const endOf = (wait: number): number =>
-    Math.min(waits.end[wait] ?? 0, parts.end) + (slacks[waits.source[wait] ?? 0] ?? 0);
-  eachUse(
+  const { waits } = parts;
+  const slacks = Float64Array.from(parts.recording.sources, (_source, source) => clockSlack(parts, source));
+  const stretchOf = (wait: number): Interval & { source: number } => {
+    const source = waits.source[wait] ?? 0;
+    const slack = slacks[source] ?? 0;
+    return { source, from: (waits.begin[wait] ?? 0) - slack, until: Math.min(waits.end[wait] ?? 0, parts.end) + slack };
+  };
+  const uses = usesOfPlaces(
     parts,
     catalogue,
-    (wait, place, object, timedOut) => {
-      const [into, next] = timedOut ? [timeouts, ofTimeouts.next] : [takes, ofTakes.next];
-      const row = next[object] ?? 0;
-      next[object] = row + 1;
-      into.wait[row] = wait;
-      into.outcome[row] = waits.outcome[wait] ?? 0;
-      into.from[row] = beginOf(wait);
-      into.until[row] = endOf(wait);
-      into.uncertain[row] = identity.waitUncertain[place] ?? 0;
+    (wait) => unknownTakes.push(stretchOf(wait)),
+    (wait) => {
+      const { source, from, until } = stretchOf(wait);
+      spans.add(source, from, until);
     },
-    (wait) => unknownTakes.push({ from: beginOf(wait), until: endOf(wait), source: waits.source[wait] ?? 0 }),
-    (wait) => spans.add(waits.source[wait] ?? 0, beginOf(wait), endOf(wait)),
   );
   return {
-    takes: { first: ofTakes.first, rows: takes },
-    timeouts: { first: ofTimeouts.first, rows: timeouts },
+    takes: lanesOfUses(parts, catalogue, uses, TAKES, slacks),
+    timeouts: lanesOfUses(parts, catalogue, uses, TIMED_OUT, slacks),
     unknownTakes,
   };
 }
 
-/** Visits each object that a wait may have taken from, or waited for in vain. `unknown`: it took from one nobody can name. */
-function eachUse(
+/**
+ * By entry of the waits' words: whether the wait may have taken from that object, or waited for it in vain. `unknown`: a wait that
+ * took from one nobody can name.
+ */
+function usesOfPlaces(
   { waits, identity }: Parts,
-  catalogue: Catalogue,
-  visit: (wait: number, place: number, object: number, timedOut: boolean) => void,
+  { waitObjects }: Catalogue,
   unknown: (wait: number) => void,
-  uncertain: (wait: number) => void = () => undefined,
-): void {
+  uncertain: (wait: number) => void,
+): Uint8Array {
+  const uses = new Uint8Array(waitObjects.length);
   for (let wait = 0; wait < waits.count; wait += 1) {
     const outcome = waits.outcome[wait] ?? 0;
     if (outcome === Outcome.Alerted || outcome === Outcome.Failed) continue;
@@ -318,14 +314,50 @@ function eachUse(
     for (let at = 0; at < count; at += 1) {
       if (only >= 0 && at !== only) continue;
       const place = (waits.first[wait] ?? 0) + at;
-      const object = catalogue.waitObjects[place] ?? -1;
-      if (object < 0) {
+      if ((waitObjects[place] ?? -1) < 0) {
         if (took) unknown(wait);
         continue;
       }
       if (identity.waitUncertain[place] === 1) uncertain(wait);
-      const timedOut = outcome === Outcome.TimedOut;
-      if (!timedOut || count === 1) visit(wait, place, object, timedOut);
+      if (outcome !== Outcome.TimedOut) uses[place] = TAKES;
+      else if (count === 1) uses[place] = TIMED_OUT;
     }
   }
+  return uses;
+}
+
+function lanesOfUses(
+  { waits, identity, end }: Parts,
+  { waitObjects, objects }: Catalogue,
+  uses: Uint8Array,
+  wanted: number,
+  slacks: Float64Array,
+): Lanes<Uses> {
+  const first = new Uint32Array(objects.length + 1);
+  for (let place = 0; place < uses.length; place += 1) {
+    if (uses[place] !== wanted) continue;
+    const behind = (waitObjects[place] ?? 0) + 1;
+    first[behind] = (first[behind] ?? 0) + 1;
+  }
+  for (let object = 0; object < objects.length; object += 1)
+    first[object + 1] = (first[object + 1] ?? 0) + (first[object] ?? 0);
+  const next = first.slice();
+  const rows = emptyUses(first[objects.length] ?? 0);
+  for (let wait = 0; wait < waits.count; wait += 1) {
+    const begin = waits.first[wait] ?? 0;
+    for (let place = begin; place < begin + (waits.objectCount[wait] ?? 0); place += 1) {
+      if (uses[place] !== wanted) continue;
+      const object = waitObjects[place] ?? 0;
+      const row = next[object] ?? 0;
+      next[object] = row + 1;
+      const slack = slacks[waits.source[wait] ?? 0] ?? 0;
+      const ended = waits.end[wait] ?? 0;
+      rows.wait[row] = wait;
+      rows.outcome[row] = waits.outcome[wait] ?? 0;
+      rows.from[row] = (waits.begin[wait] ?? 0) - slack;
+      rows.until[row] = (ended < end ? ended : end) + slack;
+      rows.uncertain[row] = identity.waitUncertain[place] ?? 0;
+    }
+  }
+  return { first, rows };
 }

@@ -2,7 +2,7 @@
 import { Fate, FATE_WORDS, findFates } from './fates.js';
 import type { Parts } from './model.js';
 import { isCounted, isTaken, type Catalogue, type TraceObject } from './objects.js';
-import { ascending } from './order.js';
+import { ascending, nthLeast } from './order.js';
 import { Kind, UNKNOWN_BYTE } from './records.js';
 import type { ObjectActivity } from './signals.js';
 import { Outcome, OUTCOME_WORDS } from './waits.js';
@@ -369,7 +369,7 @@ function countObject(
   };
 }
 
-/** Of decided edges, ascending. What a debugger has prolonged is no latency of the program's. */
+/** Of decided edges. What a debugger has prolonged is no latency of the program's. */
 function latenciesOf(
   edges: Uint32Array,
   { evidence, latency, wait }: Wakes,
@@ -380,17 +380,17 @@ function latenciesOf(
   for (let at = 0; at < edges.length; at += 1) {
     const edge = edges[at] ?? 0;
     const value = latency[edge] ?? NaN;
-    if (evidence[edge] === Evidence.Ambiguous || Number.isNaN(value)) continue;
+    if (evidence[edge] === Evidence.Ambiguous || value !== value) continue;
     const end = waits.end[wait[edge] ?? 0] ?? 0;
     if (held.within(end - value, end) === 0) values[count++] = value;
   }
-  return values.subarray(0, count).sort();
+  return values.subarray(0, count);
 }
 
-/** Nearest rank, of ascending values. */
-function percentiles(sorted: Float64Array): Counters['latency'] {
-  const max = sorted.at(-1);
-  if (max === undefined) return undefined;
-  const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? max;
-  return { p50: at(0.5), p99: at(0.99), max, count: sorted.length };
+/** Nearest rank. Moves the values. */
+function percentiles(values: Float64Array): Counters['latency'] {
+  const count = values.length;
+  if (count === 0) return undefined;
+  const at = (share: number): number => nthLeast(values, Math.max(0, Math.ceil(share * count) - 1));
+  return { p50: at(0.5), p99: at(0.99), max: at(1), count };
 }

@@ -74,7 +74,7 @@ export function findWakes(parts: Parts, catalogue: Catalogue, requests: RequestL
   const activity = collectActivity(parts, catalogue, requests);
   const coalesced = new Set<number>();
   const kept = new Set<number>();
-  const edges = new EdgeTable();
+  const edges = new EdgeTable(parts.waits.count);
   for (const object of catalogue.objects) {
     const own = activity.of(object.id);
     if (own.takes.count === 0 && own.signals.count === 0) continue;

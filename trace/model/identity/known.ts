@@ -55,8 +55,12 @@ export class Known {
   /** How far times of two sources may be off, ns. */
   readonly slack: number;
 
+  /** By source: 1 for a driver's. */
+  readonly #kernel: Uint8Array;
+
   constructor(input: IdentityInput) {
     this.in = input;
+    this.#kernel = Uint8Array.from(input.sources, ({ side }) => (side === 'kernel' ? 1 : 0));
     this.nodeOf = new Int32Array(input.table.count).fill(-1);
     const { table, sources } = input;
     this.systemProcess = sources.map(({ process }, ordinal) => process ?? hostProcess(table, ordinal));
@@ -65,7 +69,7 @@ export class Known {
   }
 
   isKernel(record: number): boolean {
-    return this.in.sources[this.in.table.source[record] ?? 0]?.side === 'kernel';
+    return this.#kernel[this.in.table.source[record] ?? 0] === 1;
   }
 
   isHandle(record: number): boolean {
