@@ -42,6 +42,9 @@ const ASK_ROUNDS = 5;
 const ASK_AFTER_MS = 500;
 /** A break-in byte is lost when the target looks at it together with others, so it comes again soon. */
 const BREAK_IN_WAIT_MS = 500;
+/** For a stopped target's answer to a reset, and how often it is asked. */
+const RESET_WAIT_MS = 500;
+const RESET_ROUNDS = 4;
 /** From a print until the target looks for a break-in again. */
 const AFTER_PRINT_MS = 20;
 
@@ -143,7 +146,17 @@ export class KdClient {
         await this.#happenings.next(['up'], undefined, signal);
       }
     }
+    await this.#comeIntoStep(signal);
     this.#throwIfClosed();
+  }
+
+  /** A target that ran when we came counts packets from where its debugger before us stopped: it is told to count anew, and reports again. */
+  async #comeIntoStep(signal: AbortSignal | undefined): Promise<void> {
+    for (let round = 0; round < RESET_ROUNDS && this.#state === 'stopped' && !this.link.inStep; round++) {
+      this.link.reset();
+      // Some report again without a word on the reset.
+      if ((await this.#happenings.next(['stopped'], RESET_WAIT_MS, signal)) === 'stopped') return;
+    }
   }
 
   /** Opens the wire without asking anything of the target. */

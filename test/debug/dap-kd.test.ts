@@ -7,6 +7,9 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { DapTestClient } from './dap-client.js';
 import { KdBench, until } from './kd-fixture.js';
 
+/** Enough for both programs to have come by several times. */
+const STOPS = 12;
+
 describe('the debug adapter on a kernel debugging link', function () {
   this.timeout(60_000);
   let bench: KdBench;
@@ -141,6 +144,48 @@ describe('the debug adapter on a kernel debugging link', function () {
 
   it('refuses an address that is none, by the field’s name', async () => {
     await assert.rejects(dap.attach({ kd: { connect: 'tcp:nowhere' } }), /"kd\.connect".*a host and a port/s);
+  });
+
+  it('has the kernel and one process in one session: another that maps the same code passes', async () => {
+    const { kernel } = bench.target;
+    kernel.startSecondApplication();
+    // Both programs have one name: the process id chooses.
+    await dap.attach({ kd: { connect: bench.address }, application: { processId: 1_204 }, project: undefined }, () =>
+      dap.request('setFunctionBreakpoints', {
+        breakpoints: [{ name: 'ntdll!NtWaitForSingleObject' }, { name: 'nt!KeSetEvent' }],
+      }),
+    );
+    const met = new Map<string, Set<string>>();
+    let stop = await dap.stop();
+    while (met.size < 2 || dap.eventsOf('stopped').length < STOPS) {
+      const { threads } = await dap.request<{ threads: DebugProtocol.Thread[] }>('threads');
+      const { name } = await dap.top(stop.threadId);
+      const who = threads.find(({ id }) => id === stop.threadId)?.name ?? '';
+      met.set(name, (met.get(name) ?? new Set()).add(who));
+      stop = await dap.continueToStop();
+    }
+    const main = kernel.threads.find(({ name }) => name === 'main')?.threadId;
+    assert.deepEqual([...(met.get('ntdll!NtWaitForSingleObject') ?? [])], [`user: eventapp.exe ${main}`]);
+    assert.ok([...(met.get('ntoskrnl!KeSetEvent') ?? [])].every((who) => who.startsWith('kernel: ')));
+    // The other one has gone through the same code all the while.
+    const second = kernel.secondApplication;
+    assert.ok((second?.space.unsigned(kernel.appCounter, 8) ?? 0n) > 0n);
+  });
+
+  it('begins anew at a restart, with the breakpoints as they are, and leaves the machine running at the end', async () => {
+    await attach({}, () => functionBreakpoint('nt!KeSetEvent'));
+    const first = await dap.stop();
+    assert.equal(first.reason, 'function breakpoint');
+    await dap.request('restart', {});
+    const again = await dap.stop();
+    assert.equal(again.reason, 'function breakpoint');
+    assert.match((await dap.top(again.threadId)).name, /^ntoskrnl!KeSetEvent$/);
+    await functionBreakpoint('nt!KeResetEvent');
+    await dap.continue();
+    await bench.runs();
+    await dap.request('disconnect', {});
+    await bench.runs();
+    assert.equal(bench.target.isStopped, false);
   });
 
   it('ends a connect that waits for a target when the client disconnects', async () => {

@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledError } from '../../protocol/errors.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
+import { getVersion } from '../../debug-adapter/kd/protocol/requests.js';
 import { KdBench, openApplication, until } from './kd-fixture.js';
 
 describe('the kernel engine attaches', () => {
@@ -90,6 +91,19 @@ describe('the kernel engine attaches', () => {
     assert.doesNotMatch(booting.printed, /eventsys: started/);
     await booting.engine.resume();
     await until('the driver’s print', () => booting.printed.includes('eventsys: started'));
+  });
+
+  it('again and again, in step at once wherever the debugger before has stopped counting packets', async () => {
+    bench = await KdBench.make();
+    for (const extra of [0, 1, 0, 1]) {
+      const { engine } = await bench.attached();
+      for (let time = 0; time < extra; time++) await engine.client.request(getVersion());
+      // None was taken for one that the target had had before, and asked again.
+      const { sent, retransmitted } = engine.client.link.statistics;
+      assert.equal(sent - retransmitted, engine.client.requests);
+      await engine.detach();
+      await bench.runs();
+    }
   });
 
   it('to one that comes later', async () => {

@@ -71,6 +71,8 @@ export class PacketLink {
   #acknowledged = 0;
   #inFlight: InFlight | undefined;
   #awaitingReset = false;
+  /** KDCOM: the target is known to expect the id that we send next. */
+  #inStep = false;
   #lastHeard = 0;
   /** When anything came, whole or not. */
   #lastSign = 0;
@@ -139,6 +141,11 @@ export class PacketLink {
   /** When the last whole packet came, on the clock's scale. */
   get lastHeard(): number {
     return this.#lastHeard;
+  }
+
+  /** false: the target may take our first packet for one that it has had, acknowledge it, and never answer. A reset helps. */
+  get inStep(): boolean {
+    return this.#inStep || this.#carrier.dialect === 'kdnet';
   }
 
   get awaitingReset(): boolean {
@@ -300,6 +307,7 @@ export class PacketLink {
   #receiveReset(packet: KdPacket): void {
     const asked = this.#awaitingReset;
     this.#awaitingReset = false;
+    this.#inStep = true;
     this.#restartIds();
     // KDNET: the id of the target's next packet; one below it makes that one fresh.
     if (this.#carrier.dialect === 'kdnet') this.#peerId = (packet.id - 2) >>> 0;
@@ -364,6 +372,7 @@ export class PacketLink {
     if (again) return 'duplicate';
     this.#peerId = (plain ^ 1) >>> 0;
     this.#nextId = this.#firstId;
+    this.#inStep = true;
     if (this.#inFlight !== undefined) this.#inFlight.packet = { ...this.#inFlight.packet, id: this.#nextId };
     if (known) this.#events.peerReset('sync');
     return 'fresh';
