@@ -4,6 +4,7 @@ import { type Point, POINTS } from '../machine/points.js';
 import type { X64Context } from '../machine/x64-context.js';
 import { objectPath } from '../machine/object-names.js';
 import type { HandleObject } from '../protocol/agent-rpc.js';
+import { isRecorderReturn, RECORDER_CALLER, RECORDER_RETURN } from '../protocol/tracepoint-layout.js';
 import { type CallObject, PointCall } from './debug-call.js';
 import type { Breakpoint } from './debug-breakpoints.js';
 import { threadDescription } from './debug-events.js';
@@ -157,10 +158,21 @@ function describeHandle(process: DebuggedProcess, handle: bigint): HandleObject 
   return object ?? undefined;
 }
 
-function callerModule({ process }: DebuggedThread, registers: X64Context): string | undefined {
-  const data = process.read(registers.rsp, 8);
-  if (data?.length !== 8) {
+function callerModule({ process }: DebuggedThread, { rsp }: X64Context): string | undefined {
+  const back = word(process, rsp);
+  if (back === undefined) {
     return undefined;
   }
-  return process.moduleAt(new DataView(data.buffer).getBigUint64(0, true))?.name;
+  const module = process.moduleAt(back);
+  if (module !== undefined) {
+    return module.name;
+  }
+  const code = process.read(back, RECORDER_RETURN.length);
+  const caller = code !== undefined && isRecorderReturn(code) ? word(process, rsp + RECORDER_CALLER) : undefined;
+  return caller === undefined ? undefined : process.moduleAt(caller)?.name;
+}
+
+function word(process: DebuggedProcess, address: bigint): bigint | undefined {
+  const data = process.read(address, 8);
+  return data?.length === 8 ? new DataView(data.buffer, data.byteOffset).getBigUint64(0, true) : undefined;
 }

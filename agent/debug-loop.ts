@@ -790,6 +790,10 @@ export class DebugLoop {
     if (breakpoint === undefined) {
       return;
     }
+    if (this.breakpoints.changed.has(breakpoint)) {
+      // Its last hits: nobody counts them later.
+      this.tellHits();
+    }
     this.breakpoints.remove(breakpoint);
     if (breakpoint.register !== undefined) {
       this.#applyDebugRegisters(breakpoint.process);

@@ -79,7 +79,10 @@ export const pointStatus = v.object({
   verified: v.boolean(),
   /** Why it is not set, or what it does not see. */
   message: v.optional(text),
+  /** What stops there. */
   mechanism: pointMechanism,
+  /** What records its calls; undefined: they are not being recorded. */
+  recordedBy: v.optional(pointMechanism),
   /** Hits whose condition held, and those whose condition did not. */
   hits: count,
   filtered: count,

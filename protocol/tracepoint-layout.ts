@@ -121,3 +121,30 @@ export const TRACEPOINT_KNOWN_BYTES = 24;
 
 /** Bytes from one thunk to the next: mov r11, slot (10 bytes); jmp EsTpCommon (5 bytes); int3. */
 export const THUNK_BYTES = 16;
+
+/**
+ * The recorder's code behind its call of the recorded function: mov [rsp+88h], rax; movaps [rsp+0D0h], xmm0. Who finds a return address that
+ * leads there stands in that function, and was called by the address at {@link RECORDER_CALLER} from its RSP at its first instruction.
+ */
+export const RECORDER_RETURN = Uint8Array.of(
+  0x48,
+  0x89,
+  0x84,
+  0x24,
+  0x88,
+  0,
+  0,
+  0,
+  0x0f,
+  0x29,
+  0x84,
+  0x24,
+  0xd0,
+  0,
+  0,
+  0,
+);
+export const RECORDER_CALLER = 8n + 0x118n;
+
+export const isRecorderReturn = (code: Uint8Array): boolean =>
+  code.length >= RECORDER_RETURN.length && RECORDER_RETURN.every((byte, index) => code[index] === byte);

@@ -63,6 +63,7 @@ export class DebugSession {
   constructor(options: DebugSessionOptions) {
     this.#options = options;
     this.#recording = new SessionRecording(options.recordings, {
+      serves: (points) => this.#state.points.recorded(points),
       started: (body) => this.#server.event(DebugEventName.tracepointsStarted, body),
       failed: (error) => {
         if (!(error instanceof CancelledError)) this.#defect(error);

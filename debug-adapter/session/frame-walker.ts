@@ -9,6 +9,10 @@ import type { EngineModule, SpaceId } from '../engine.js';
 import type { MemoryAccess } from '../variables/value.js';
 import type { CallerFrame, StackUnwinder } from './debuggee.js';
 
+const PAGE = 4_096n;
+/** Over the recorder's own size. */
+const UNLISTED_PAGES = 8n;
+
 export class FrameWalker implements StackUnwinder {
   /** For as long as the module is loaded: another image may come to the same place. */
   readonly #images = new WeakMap<EngineModule, Promise<PeImage | undefined>>();
@@ -36,7 +40,7 @@ export class FrameWalker implements StackUnwinder {
     memory: MemoryAccess,
   ): Promise<UnwindModule | undefined> {
     const module = modules.find(({ base, size }) => address >= base && address < base + BigInt(size));
-    if (module === undefined) return undefined;
+    if (module === undefined) return unlistedImage(address, memory);
     const image = await this.#image(module, memory);
     return image === undefined ? undefined : { base: module.base, image };
   }
@@ -56,6 +60,24 @@ export class FrameWalker implements StackUnwinder {
     }
     return image;
   }
+}
+
+/** Of an image without a place in the list of modules, such as the recorder of import tracepoints, which is called between two that have. */
+async function unlistedImage(address: bigint, memory: MemoryAccess): Promise<UnwindModule | undefined> {
+  const page = address & ~(PAGE - 1n);
+  for (let base = page; base > 0n && base > page - UNLISTED_PAGES * PAGE; base -= PAGE) {
+    const head = await memory.read(base, 2);
+    if (head.length !== 2) return undefined;
+    if (head[0] !== 0x4d || head[1] !== 0x5a) continue;
+    const source = { read: (offset: number, length: number) => memory.read(base + BigInt(offset), length) };
+    const image = await PeImage.open(source, 'memory').catch((error: unknown) => {
+      if (!(error instanceof EventscopeError)) throw error;
+      return undefined;
+    });
+    const isWithin = image !== undefined && address < base + BigInt(image.headers.sizeOfImage);
+    return isWithin ? { base, image } : undefined;
+  }
+  return undefined;
 }
 
 /** What is not known in a caller stays zero: the display leaves out what a call does not preserve. */

@@ -22,8 +22,10 @@ export interface RecordingWatcher {
   ended(file: string | undefined): void;
 }
 
-/** Told of a start that had to wait. */
+/** Told of what records, and of a start that had to wait. */
 export interface RecordingListener {
+  /** Points that are recorded from now on; empty: no longer. */
+  serves(points: TracepointsBody['points']): void;
   started(body: TracepointsBody): void;
   failed(error: unknown): void;
 }
@@ -188,6 +190,7 @@ export class SessionRecording {
     this.#running = { identity, builder, file, started, stops: [] };
     this.#watcher?.began(title, () => builder.finish());
     const points = started.flatMap(servedPoints);
+    this.#listener.serves(points);
     return { message: startedMessage(points), points };
   }
 
@@ -219,6 +222,7 @@ export class SessionRecording {
 
   async #stop({ identity, builder, file, started, stops }: Running): Promise<TracepointsBody> {
     this.#running = undefined;
+    this.#listener.serves([]);
     let kept: string | undefined;
     try {
       const failures = await this.#endSources(started, builder);

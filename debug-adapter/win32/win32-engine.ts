@@ -31,6 +31,8 @@ import { Inventory, threadKey } from './inventory.js';
 import { stateInWords } from './object-state.js';
 import { type DebuggedSpace, startTracepoints } from './tracepoints.js';
 
+/** Of a recording in a target that stops all the time. */
+const START_ATTEMPTS = 8;
 const PAUSE_TIMEOUT_MS = 10_000;
 
 export interface Application {
@@ -55,6 +57,7 @@ export class Win32Engine implements Engine {
   /** Process ids that the lock of one debugger per process is held for. */
   readonly #locked = new Set<number>();
   #stopped = false;
+  #stopsSeen = 0;
   #roundTrips = 0;
   #ended = false;
 
@@ -243,14 +246,22 @@ export class Win32Engine implements Engine {
     requests: readonly TracepointRequest[],
     options: TracepointOptions,
   ): Promise<RunningTracepoints> {
-    // The recorder's own thread has to run.
-    await this.#running(options.signal);
     const spaceOf = (space: SpaceId): DebuggedSpace => {
       const process = this.processes().find((one) => one.space === space);
       if (process === undefined) throw this.#gone('The process');
       return { process, number: this.#space(space) };
     };
-    return startTracepoints(this.#client, spaceOf, requests, options);
+    for (let attempt = 1; ; attempt += 1) {
+      // The recorder's own thread has to run.
+      await this.#running(options.signal);
+      const stops = this.#stopsSeen;
+      try {
+        return await startTracepoints(this.#client, spaceOf, requests, options);
+      } catch (error) {
+        // A stop came before that thread did its work: as if the recording had been asked for in it.
+        if (stops === this.#stopsSeen || attempt === START_ATTEMPTS) throw error;
+      }
+    }
   }
 
   /** Settles when the target runs. */
@@ -385,6 +396,7 @@ export class Win32Engine implements Engine {
 
   #takeStop(event: Extract<DebugEvent, { type: 'stopped' }>): void {
     this.#stopped = true;
+    this.#stopsSeen += 1;
     this.#roundTrips = 0;
     const stop = {
       thread: threadKey(event.thread),

@@ -125,7 +125,9 @@ export function statusWords(status: PointStatus | undefined): string {
   if (status === undefined) return '';
   if (!status.verified) return status.message ?? vscode.l10n.t('not set');
   const hits = status.hits === 1 ? vscode.l10n.t('1 hit') : vscode.l10n.t('{0} hits', status.hits);
-  return `${hits} · ${MECHANISM_WORDS[status.mechanism]()}`;
+  const words = `${hits} · ${MECHANISM_WORDS[status.mechanism]()}`;
+  if (status.recordedBy === undefined) return words;
+  return `${words} · ${vscode.l10n.t('recorded: {0}', MECHANISM_WORDS[status.recordedBy]())}`;
 }
 
 const MECHANISM_WORDS: Readonly<Record<PointStatus['mechanism'], () => string>> = {

@@ -1,4 +1,8 @@
+import assert from 'node:assert/strict';
 import type { AgentClient } from '../../target/agent-client.js';
+
+/** Below the time-outs of the suites that use it. */
+const SAYS_TIMEOUT_MS = 90_000;
 
 const wait = (ms: number): Promise<void> => new Promise((next) => setTimeout(next, ms));
 
@@ -33,7 +37,15 @@ export class Bystander {
     return made;
   }
 
+  /** Bounded: a program that ends, or says nothing for long, fails the test with what it said. */
   async says(text: RegExp): Promise<void> {
-    while (!text.test(this.said)) await wait(20);
+    const until = performance.now() + SAYS_TIMEOUT_MS;
+    while (!text.test(this.said)) {
+      assert.ok(
+        performance.now() < until,
+        `${String(text)} was not said within ${SAYS_TIMEOUT_MS} ms, but: ${this.said}`,
+      );
+      await wait(20);
+    }
   }
 }

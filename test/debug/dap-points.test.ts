@@ -118,6 +118,11 @@ describe('signal and wait points on the Wine target', function () {
     assert.deepEqual(sides, ['kernel pointer', 'user handle'], JSON.stringify(objects));
     await dap.request('eventscope/setPoints', { points: [] });
 
+    const listed = await dap.request<WhoSignalsBody>('eventscope/whoSignals', { object: object?.id, run: false });
+    assert.deepEqual([listed.outcome, listed.message], ['listed', '1 seen']);
+    assert.match(listed.signalers[0]?.caller ?? '', /^eventsys!EsEventSignal, events\.c:\d+$/);
+    const stillThere = await dap.request<{ totalFrames?: number }>('stackTrace', { threadId: stop.threadId });
+    assert.ok(stillThere.totalFrames !== 0, 'it was only asked: the target stands where it stood');
     const who = await dap.request<WhoSignalsBody>('eventscope/whoSignals', { object: object?.id });
     assert.equal(who.outcome, 'following');
     assert.match(who.signalers[0]?.caller ?? '', /^eventsys!EsEventSignal, events\.c:\d+$/);

@@ -1,15 +1,18 @@
 /** Points recorded from a debug session: by tracepoints in both sides, to a trace file that is whole when the session ends. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import type { TracepointsBody } from '../../protocol/debug-requests.js';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { SetPointsBody, TracepointsBody } from '../../protocol/debug-requests.js';
 import { readTrace } from '../../target/trace-file.js';
 import { toColumns } from '../../trace/columns/from-model.js';
 import { flowWakes } from '../../trace/flow.js';
 import { buildModel } from '../../trace/model/model.js';
-import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc } from './dap-client.js';
+import { Kind } from '../../trace/model/records.js';
+import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc, SOURCES } from './dap-client.js';
 import { debugMachine } from './debug-machine.js';
 
-const HELD_MS = 350;
+const HELD_MS = 300;
 
 describe('recording points from a debug session on the Wine target', function () {
   this.timeout(120_000);
@@ -23,6 +26,9 @@ describe('recording points from a debug session on the Wine target', function ()
     dap = await DapTestClient.start();
   });
   afterEach(() => dap.close());
+
+  /** Waits of the application that have returned, as it says itself. */
+  const waits = (): number => dap.output('stdout').split('"what":"wait-end"').length;
 
   it('records both sides from a stop on; the recording is kept when the session ends', async () => {
     const line = await lineOf('sys/events.c', SIGNAL_LINE);
@@ -38,11 +44,14 @@ describe('recording points from a debug session on the Wine target', function ()
     const mechanisms = new Map(started.points.map(({ point, mechanism }) => [point, mechanism]));
     assert.equal(mechanisms.get('KeSetEvent'), 'importTracepoint', started.message);
     assert.equal(mechanisms.get('WaitForSingleObject'), 'importTracepoint', started.message);
+    // A wait that begins from now on is recorded.
+    const already = waits();
+    await dap.until('the waits that began before', () => waits() > already + 1);
     // From one signal to the next the wait for the first has been satisfied.
     await dap.breakAt('sys/events.c', line);
     const stop = await dap.stop();
     // The application waits for the signal before which its driver stands.
-    await setTimeout(HELD_MS);
+    await setTimeout(HELD_MS + 100);
     await dap.continueToStop();
     await dap.request('terminate');
     await dap.until('the end', () => dap.eventsOf('terminated').length > 0);
@@ -63,5 +72,54 @@ describe('recording points from a debug session on the Wine target', function ()
     const event = model.objects[across[0]?.object ?? -1];
     assert.deepEqual([event?.type, event?.sources.length], ['event', 2]);
     assert.notEqual(event?.kind, 'unknown');
+  });
+
+  it('leaves filters as they are: the caller is seen through the recorder, and a point says what records it', async () => {
+    const line = await lineOf('sys/events.c', SIGNAL_LINE);
+    const points = [{ id: 'one', point: 'KeSetEvent', place: { path: join(SOURCES, 'sys/events.c'), line } }];
+    await dap.launch(signalsFromDpc(folder, 1_000));
+    await dap.request('eventscope/startTracepoints');
+    const { points: set } = await dap.request<SetPointsBody>('eventscope/setPoints', { points });
+    assert.deepEqual([set[0]?.mechanism, set[0]?.recordedBy], ['breakpoint', 'importTracepoint']);
+    const own = (frames: readonly DebugProtocol.StackFrame[]): number | undefined =>
+      frames.find(({ source }) => source?.path?.endsWith('sys/events.c') === true)?.line;
+    const { threadId } = await dap.stop();
+    assert.equal(own(await dap.frames(threadId)), line, 'the stack leads through the recorder');
+    await dap.request('eventscope/setPoints', { points: [] });
+    await dap.request('setExceptionBreakpoints', { filters: ['signal.kernel'] });
+    const { description = '' } = await dap.continueToStop();
+    // Either of the two that the driver calls in each round.
+    assert.match(description, /^(KeSetEvent on|IofCompleteRequest of) /);
+    assert.doesNotMatch(description, /cannot be decided/);
+    await dap.request('eventscope/stopTracepoints');
+    const told = dap.eventsOf('eventscope/pointsChanged').flatMap(({ body }) => (body as SetPointsBody).points);
+    assert.ok(
+      told.some(({ mechanism, recordedBy }) => mechanism === 'breakpoint' && recordedBy === 'importTracepoint'),
+    );
+    await dap.request('terminate');
+    await dap.until('the end', () => dap.eventsOf('terminated').length > 0);
+  });
+
+  it('records by stops what is to be recorded so, with the hits of each', async () => {
+    await dap.launch(signalsFromDpc(folder, 1_000));
+    const request = { points: ['KeSetEvent'], mechanism: 'stopping' };
+    const { points } = await dap.request<TracepointsBody>('eventscope/startTracepoints', request);
+    const mechanisms = new Map(points.map(({ point, mechanism }) => [point, mechanism]));
+    assert.equal(mechanisms.get('KeSetEvent'), 'stoppingTracepoint');
+    assert.equal(mechanisms.get('ObReferenceObjectByHandle'), 'importTracepoint', 'life cycles come along');
+    const before = waits();
+    await dap.until('a few of its signals', () => waits() > before + 3);
+    const ended = await dap.request<TracepointsBody>('eventscope/stopTracepoints');
+    assert.ok(ended.file !== undefined, ended.message);
+    assert.equal(dap.hasUnreadStop, false, 'nobody was asked');
+    const { recording } = await readTrace(ended.file);
+    const { records } = buildModel(recording);
+    const signals = records.kind.filter((kind) => kind === Kind.Set).length;
+    assert.ok(signals >= 2, `${signals} signals`);
+    const told = ended.points.find(({ point }) => point === 'KeSetEvent');
+    assert.equal(told?.mechanism, 'stoppingTracepoint');
+    assert.ok((told.hits ?? 0) >= signals, `${told.hits} hits, ${signals} records`);
+    await dap.request('terminate');
+    await dap.until('the end', () => dap.eventsOf('terminated').length > 0);
   });
 });

@@ -64,6 +64,10 @@ const runAnswer = v.object({
   totals: v.array(v.object({ lost: v.literal('0'), slots: v.string() })),
   dbgPrint: v.array(v.object({ text: v.string() })),
 });
+const end = v.object({ side: v.picklist(['kernel', 'user']) });
+const stopsAnswer = v.object({
+  flow: v.object({ wakes: v.array(v.object({ label: v.string(), signal: v.optional(end), wait: end })) }),
+});
 const stateAnswer = v.object({
   counts: v.object({ events: v.number(), schedules: v.number(), requests: v.number(), buffers: v.number() }),
   totals: v.object({ objectReferences: v.number(), handles: v.number() }),
@@ -194,6 +198,18 @@ describe('eventscope on the embedded target', function () {
     const { code, stderr } = await recording.finished;
     assert.equal(code, ExitCode.Done, stderr);
     assert.match(await showTrace(file), /EventscopeDriver-\d+.*was not signaled/);
+  });
+
+  it('records at the functions themselves what no import slot leads to, by a stop for each call', async () => {
+    // The application imports WaitForSingleObject, which comes to this one in the system.
+    const points = ['--points', 'KeSetEvent', 'NtWaitForMultipleObjects', 'reset', '--stopping'];
+    const told = await succeeds('trace record', '--json', ...points, '--', 'driver-name', '--count', '2');
+    const { flow } = v.parse(stopsAnswer, JSON.parse(told));
+    const across = flow.wakes.filter(({ signal, wait }) => signal?.side === 'kernel' && wait.side === 'user');
+    assert.equal(across.length, 2, JSON.stringify(flow));
+    assert.ok(across.every(({ label }) => label.includes('EventscopeDriver')));
+    // The driver answers: nothing of a debugger is left in its host.
+    assert.equal((await state()).trace.enabled, false);
   });
 
   it('lists what the driver shares, with its state', async () => {

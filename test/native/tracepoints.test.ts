@@ -44,6 +44,7 @@ function assertions(): string {
     ...offsets('ES_TP_SLOT', layout.TRACEPOINT_SLOT_OFFSET),
     equal('sizeof(ES_TP_CONTROL)', layout.TRACEPOINT_CONTROL_BYTES),
     ...offsets('ES_TP_CONTROL', layout.TRACEPOINT_CONTROL_OFFSET),
+    equal('8 + offsetof(ES_TP_FRAME, returnAddress)', Number(layout.RECORDER_CALLER)),
     equal('sizeof(ES_TP_KNOWN)', layout.TRACEPOINT_KNOWN_BYTES),
     ...offsets('ES_TP_KNOWN', layout.TRACEPOINT_KNOWN_OFFSET),
   ].join('\n');
@@ -81,6 +82,9 @@ describe('the recorder of import tracepoints', function () {
     );
     const exported = new Map((await readExports(image)).map(({ name, rva }) => [name, rva]));
     assert.deepEqual([...exported.keys()].sort(), ['EsTpCommon', 'EsTpWatch']);
+    const common = await image.readUpTo(exported.get('EsTpCommon') ?? 0, 256);
+    const call = Buffer.from([0xff, 0xd0]); // call rax
+    assert.ok(layout.isRecorderReturn(common.subarray(Buffer.from(common).indexOf(call) + call.length)));
     const unwind = image.directory(Directory.Exception);
     assert.ok(unwind !== undefined);
     const functions = await Promise.all(

@@ -3,8 +3,9 @@ import { evaluateCondition, INFINITE_TIMEOUT, type Filter } from '../../../machi
 import { parameterPosition } from '../../../machine/points.js';
 import { leafName } from '../../../machine/object-names.js';
 import type { X64Context } from '../../../machine/x64-context.js';
+import { isRecorderReturn, RECORDER_CALLER, RECORDER_RETURN } from '../../../protocol/tracepoint-layout.js';
 import type { MemoryAccess } from '../../variables/value.js';
-import type { Inventory, SessionThread } from '../inventory.js';
+import type { Inventory, LoadedModule, SessionThread } from '../inventory.js';
 import { tellsByAddress, type SessionObject } from './dispatcher-objects.js';
 import { argument, backingOf, nameOfCall, timeoutText, timeoutTicks, word } from './point-call.js';
 import type { PointSite } from './point-wishes.js';
@@ -35,8 +36,7 @@ export async function factsOf(
   if (at === 'result') return { status: registers.get('rax') & 0xffff_ffffn };
   if (at !== 'entry') return {};
   const address = await argument(point, 'object', registers, memory);
-  const back = await word(memory, registers.rsp);
-  const caller = back === undefined ? undefined : inventory.moduleAt(thread.engine, thread.space, back);
+  const caller = await callerOfCall(thread, inventory, registers, memory);
   const ticks = await timeoutTicks(point, registers, memory);
   const isKept = address !== undefined && !tellsByAddress(thread.engine);
   const backing = isKept ? await backingOf(address, memory) : undefined;
@@ -52,6 +52,21 @@ export async function factsOf(
     isInMemory,
     previous: backing?.kind === 'memory' ? Number(backing.isSignaled) : undefined,
   };
+}
+
+/** Module that called, also through the recorder of an import tracepoint. */
+async function callerOfCall(
+  { engine, space }: SessionThread,
+  inventory: Inventory,
+  { rsp }: X64Context,
+  memory: MemoryAccess,
+): Promise<LoadedModule | undefined> {
+  const back = await word(memory, rsp);
+  if (back === undefined) return undefined;
+  const module = inventory.moduleAt(engine, space, back);
+  if (module !== undefined || !isRecorderReturn(await memory.read(back, RECORDER_RETURN.length))) return module;
+  const caller = await word(memory, rsp + RECORDER_CALLER);
+  return caller === undefined ? undefined : inventory.moduleAt(engine, space, caller);
 }
 
 export interface ConditionSubject {

@@ -1,5 +1,11 @@
 /** Signal and wait points of one session: what is wished for, what stops, which objects were met, and following the flow. */
-import { DebugEventName, type PointSetting, type PointStatus } from '../../../protocol/debug-requests.js';
+import {
+  DebugEventName,
+  type PointMechanism,
+  type PointSetting,
+  type PointStatus,
+  type TracepointsBody,
+} from '../../../protocol/debug-requests.js';
 import type { BreakpointId, Engine, EngineEvent, SpaceId } from '../../engine.js';
 import type { Inspector } from '../inspector.js';
 import type { Inventory, LoadedModule, SessionThread } from '../inventory.js';
@@ -29,6 +35,8 @@ export class SessionPoints {
   readonly stops: PointStops;
   readonly flow: Flow;
   readonly #event: (name: string, body: object) => void;
+  /** What records calls of points now, by name. */
+  #recorded: ReadonlyMap<string, PointMechanism> = new Map();
   /** What the client was told of each single point. */
   readonly #told = new Map<string, string>();
 
@@ -94,6 +102,16 @@ export class SessionPoints {
     this.objects.spaceGone(engine, space);
   }
 
+  /** What a recording serves; empty: there is none. A point that is served in several ways is told by the dearest. */
+  recorded(points: TracepointsBody['points']): void {
+    const recorded = new Map<string, PointMechanism>();
+    for (const { point, mechanism } of points) {
+      if (mechanism !== 'none' && recorded.get(point) !== 'stoppingTracepoint') recorded.set(point, mechanism);
+    }
+    this.#recorded = recorded;
+    this.#tellChanges();
+  }
+
   /** The engine's counters. They come before anything that is asked about the stop that they came with. */
   counted(engine: Engine, { counts }: Extract<EngineEvent, { type: 'hits' }>): void {
     this.objects.counted(engine, new Set(counts.filter(({ counts: { hits } }) => hits > 0).map(({ breakpoint }) => breakpoint))); // prettier-ignore
@@ -150,6 +168,7 @@ export class SessionPoints {
   #statusOf(wish: PointWish): PointStatus {
     const verified = wish.sites.length > 0;
     const [point] = wish.points;
+    const recordedBy = this.#recorded.get(point?.name ?? '');
     const message =
       wish.mistake ?? (verified ? undefined : (wish.trouble ?? `no loaded module exports ${point?.name ?? 'it'} yet`));
     return {
@@ -157,6 +176,7 @@ export class SessionPoints {
       verified,
       ...(message === undefined ? {} : { message }),
       mechanism: !verified ? 'none' : wish.sites.every(({ at }) => at === 'state') ? 'dataBreakpoint' : 'breakpoint',
+      ...(recordedBy === undefined ? {} : { recordedBy }),
       hits: wish.hits,
       filtered: wish.filtered + this.wishes.filteredOnTarget(wish),
     };
