@@ -1,4 +1,5 @@
 /** Debug events of Windows, read into values, and the debug object that they come from. Everything here runs on the one debug thread. */
+import { FILETIME_OF_1970 } from '../machine/filetime.js';
 import { LocalFree } from './native/common-native.js';
 import { DEBUG_EVENT } from './native/layouts.js';
 import { NativeMemory, viewMemory, type Handle } from './native/memory.js';
@@ -158,7 +159,6 @@ export function closeHandle(handle: Handle): void {
   }
 }
 
-const FILETIME_OF_1970 = 116_444_736_000_000_000n;
 const fileTime = new BigUint64Array(1);
 /** ms since 1970 with their fractions, on the clock that trace records are calibrated with. */
 export function systemUtcMs(): number {
