@@ -143,14 +143,14 @@ function coalesced(model: TraceModel, object: TraceObject, fates: Fates, add: Ad
 function wiped(model: TraceModel, object: TraceObject, fates: Fates, add: Add): void {
   const records = fates(object.id, Fate.Wiped);
   if (records.length === 0) return;
-  const by = model.transitions.wipedBy.get(records[0] ?? -1);
+  const by = model.transitions.wipedBy[records[0] ?? -1] ?? -1;
   const culprit =
-    by === undefined
+    by < 0
       ? 'a reset'
       : `the reset of ${threadName(model, model.threadOf[by] ?? 0)} at ${moment(model.records.time[by] ?? 0)}`;
   add('wiped', 'W', {
     objects: [object],
-    records: [...records, ...(by === undefined ? [] : [by])],
+    records: [...records, ...(by < 0 ? [] : [by])],
     what: `A signal of ${objectName(object)} was wiped ${times(records.length)}: ${culprit} came before any wait took it`,
     fix:
       object.kind === 'synchronization'

@@ -293,7 +293,10 @@ function indexOf(model: TraceModel): FlowIndex {
   if (index === undefined) {
     const waits = new Map<number, number>();
     for (let wait = 0; wait < model.waits.count; wait += 1) waits.set(model.waits.endRecord[wait] ?? -1, wait);
-    const wiped = new Map([...model.transitions.wipedBy].map(([signal, by]) => [by, signal] as const));
+    const wiped = new Map<number, number>();
+    model.transitions.wipedBy.forEach((by, signal) => {
+      if (by >= 0) wiped.set(by, signal);
+    });
     index = { waits, wiped, edges: edgesBySignal(model) };
     indexes.set(model, index);
   }

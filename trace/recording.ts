@@ -135,6 +135,8 @@ export interface Recording {
 export interface RecordingLimits {
   /** Bytes of slots kept; what comes later is counted in `dropped.slots`. Default 1 GiB. */
   readonly slotBytes?: number;
+  /** Takes the slots, instead of their being kept; the bytes are whoever's they were. */
+  readonly take?: (chunk: SlotChunk) => void;
   /** Log lines kept; what comes later is counted in `dropped.lines`. Default 200,000. */
   readonly lines?: number;
 }
@@ -149,6 +151,7 @@ export class RecordingBuilder {
   readonly #log: LogLine[] = [];
   readonly #slotLimit: number;
   readonly #lineLimit: number;
+  readonly #take: (chunk: SlotChunk) => void;
   #slotBytes = 0;
   #droppedSlots = 0;
   #droppedLines = 0;
@@ -157,6 +160,8 @@ export class RecordingBuilder {
     this.#metadata = metadata;
     this.#slotLimit = limits.slotBytes ?? 1024 * 1024 * 1024;
     this.#lineLimit = limits.lines ?? 200_000;
+    // Not slice(): a Buffer's is no copy.
+    this.#take = limits.take ?? ((chunk) => this.#chunks.push({ ...chunk, bytes: new Uint8Array(chunk.bytes) }));
   }
 
   /** Returns the id to use with `slots`: the one given, or the next free number. */
@@ -189,8 +194,7 @@ export class RecordingBuilder {
       return false;
     }
     this.#slotBytes += bytes.length;
-    // Not slice(): a Buffer's is no copy.
-    this.#chunks.push({ source, ring, firstSlot, lost, bytes: new Uint8Array(bytes) });
+    this.#take({ source, ring, firstSlot, lost, bytes });
     return true;
   }
 

@@ -14,19 +14,31 @@ export const FATE_WORDS = ['', 'taken', 'coalesced', 'wiped', 'missed', 'pending
 export interface Fates {
   /** `Fate` by record. */
   readonly fate: Uint8Array;
-  /** Reset that wiped it, by signal record. */
-  readonly wipedBy: ReadonlyMap<number, number>;
+  /** Reset that wiped it, by signal record, -1 for none; empty when none was. */
+  readonly wipedBy: Int32Array;
 }
 
 export function findFates(parts: Parts, catalogue: Catalogue, wakes: Wakes): Fates {
   const fate = new Uint8Array(parts.records.count);
-  const wipedBy = new Map<number, number>();
+  const wiped = new WipedSignals(parts.records.count);
   markTaken(wakes, fate);
   for (const object of catalogue.objects) {
     const activity = wakes.activity.of(object.id);
-    if (activity.signals.count > 0) decideFates(parts, object, activity, wakes, fate, wipedBy);
+    if (activity.signals.count > 0) decideFates(parts, object, activity, wakes, fate, wiped);
   }
-  return { fate, wipedBy };
+  return { fate, wipedBy: wiped.by };
+}
+
+/** By record; made when there is the first. */
+class WipedSignals {
+  by = new Int32Array();
+
+  constructor(readonly records: number) {}
+
+  set(signal: number, reset: number): void {
+    if (this.by.length === 0) this.by = new Int32Array(this.records).fill(-1);
+    this.by[signal] = reset;
+  }
 }
 
 function markTaken(wakes: Wakes, fate: Uint8Array): void {
@@ -47,7 +59,7 @@ function decideFates(
   activity: ObjectActivity,
   wakes: Wakes,
   fate: Uint8Array,
-  wipedBy: Map<number, number>,
+  wiped: WipedSignals,
 ): void {
   const countsUp = isCounted(object) || object.type === 'mutant';
   const { signals, clears } = activity;
@@ -70,11 +82,11 @@ function decideFates(
         !holes.any(before, end) &&
         !others.several(from, end));
     before = Math.max(before === Infinity && row === 0 ? -Infinity : before, end);
-    if (wakes.coalesced.has(record) || foundSignaled(signals, row)) {
+    if ((wakes.coalesced.size > 0 && wakes.coalesced.has(record)) || foundSignaled(signals, row)) {
       fate[record] = Fate.Coalesced;
       continue;
     }
-    if (fate[record] !== Fate.None || wakes.kept.has(record)) continue;
+    if (fate[record] !== Fate.None || (wakes.kept.size > 0 && wakes.kept.has(record))) continue;
     // Set again before it expired: nothing was there to be wiped, or to be taken.
     if (kind === Kind.TimerSet) {
       fate[record] = Fate.Undecided;
@@ -88,7 +100,7 @@ function decideFates(
     const disturbed = takers.any(from, until) || holes.any(from, until) || uncertain || !(countsUp || foundClear);
     const crossed = !isPulse && clearing.any(from, end);
     fate[record] = disturbed || (crossed && clear < 0) ? Fate.Undecided : untakenFate(isPulse, clears, clear);
-    if (fate[record] === Fate.Wiped && clear >= 0 && !crossed) wipedBy.set(record, clears.record[clear] ?? -1);
+    if (fate[record] === Fate.Wiped && clear >= 0 && !crossed) wiped.set(record, clears.record[clear] ?? -1);
   }
 }
 

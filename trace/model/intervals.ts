@@ -1,4 +1,6 @@
 /** Questions about many intervals of one object, answered by search. Intervals are columns: a million are two arrays. */
+import { ascending } from './order.js';
+
 export interface Interval {
   readonly from: number;
   readonly until: number;
@@ -57,7 +59,7 @@ export class IntervalIndex {
 
   constructor({ count, from, until }: Intervals) {
     this.count = count;
-    this.#rows = ascends(from) ? undefined : rowsByFrom(from);
+    this.#rows = ascends(from) ? undefined : ascending(from);
     this.#from = permuted(from, this.#rows);
     this.#until = permuted(until, this.#rows);
     const orderly = ascends(this.#until);
@@ -136,9 +138,6 @@ function ascends(values: Float64Array): boolean {
   for (let at = 1; at < values.length; at += 1) if ((values[at] ?? 0) < (values[at - 1] ?? 0)) return false;
   return true;
 }
-
-const rowsByFrom = (from: Float64Array): Uint32Array =>
-  Uint32Array.from(from.keys()).sort((a, b) => (from[a] ?? 0) - (from[b] ?? 0) || a - b);
 
 function permuted(values: Float64Array, rows: Uint32Array | undefined): Float64Array {
   if (rows === undefined) return values;

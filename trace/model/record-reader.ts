@@ -99,9 +99,23 @@ export class RecordReader {
   }
 
   /** What was read. Nothing more may be taken afterwards: whose table it is may write into it. */
-  finish({ sources, dropped }: Pick<Recording, 'sources' | 'dropped'>): RecordTable {
+  finish(recording: Pick<Recording, 'sources' | 'dropped'>): RecordTable {
     this.#reserve(this.#rings.size * MAX_RECORD_SLOTS);
     for (const ring of this.#rings.values()) this.#readRest(ring);
+    return this.#table(recording, this.#columns);
+  }
+
+  /** What was read so far; more may be taken afterwards, and is in a later table. The times are copies. */
+  soFar(recording: Pick<Recording, 'sources' | 'dropped'>): RecordTable {
+    const { time, duration } = this.#columns;
+    const count = this.#count;
+    return this.#table(recording, {
+      ...this.#columns,
+      ...{ time: time.slice(0, count), duration: duration.slice(0, count) },
+    });
+  }
+
+  #table({ sources, dropped }: Pick<Recording, 'sources' | 'dropped'>, columns: Columns): RecordTable {
     const count = this.#count;
     const gaps = this.#gaps.slice();
     sources.forEach((source, ordinal) => {
@@ -118,7 +132,6 @@ export class RecordReader {
         gaps.push({ ...whole, count: dropped.slots, unit: 'slots', reason: 'dropped' });
       }
     });
-    const columns = this.#columns;
     const cut = Object.fromEntries(
       Object.entries(columns).map(([name, column]) => [name, column.subarray(0, count)]),
     ) as typeof columns;

@@ -88,8 +88,8 @@ export interface Transitions {
   readonly stateAfter: Uint8Array;
   /** By record. */
   readonly fate: Uint8Array;
-  /** Reset that wiped it, by signal record. */
-  readonly wipedBy: ReadonlyMap<number, number>;
+  /** Reset that wiped it, by signal record, -1 for none; empty when none was. */
+  readonly wipedBy: Int32Array;
   readonly counters: readonly Counters[];
 }
 
@@ -105,7 +105,7 @@ interface EdgesByObject {
 export function collectTransitions(parts: Parts, catalogue: Catalogue, wakes: Wakes): Transitions {
   const { fate, wipedBy } = findFates(parts, catalogue, wakes);
   const edgesOf = edgesByObject(catalogue, wakes);
-  const steps = collectSteps(parts, catalogue, wakes, edgesOf, fate, new Set(wipedBy.values()));
+  const steps = collectSteps(parts, catalogue, wakes, edgesOf, fate, wipersOf(wipedBy));
   const counters = catalogue.objects.map(({ id }) =>
     countObject(
       parts,
@@ -138,7 +138,17 @@ function edgesByObject({ objects }: Catalogue, wakes: Wakes): EdgesByObject {
   return { first, list };
 }
 
-function transitionOf(parts: Parts, record: number, fate: number, wipers: ReadonlySet<number>): Transition | undefined {
+/** 1 at each record that wiped a signal; empty when none did. */
+function wipersOf(wipedBy: Int32Array): Uint8Array {
+  const wipers = new Uint8Array(wipedBy.length);
+  for (let signal = 0; signal < wipedBy.length; signal += 1) {
+    const by = wipedBy[signal] ?? -1;
+    if (by >= 0) wipers[by] = 1;
+  }
+  return wipers;
+}
+
+function transitionOf(parts: Parts, record: number, fate: number, wipers: Uint8Array): Transition | undefined {
   const failed = (parts.records.status[record] ?? 0) >= 0xc000_0000;
   const kind = parts.records.kind[record] ?? 0;
   if (failed && kind !== Kind.Complete && kind !== Kind.TimerSet) return undefined;
@@ -148,7 +158,7 @@ function transitionOf(parts: Parts, record: number, fate: number, wipers: Readon
     case Kind.Pulse:
       return fate === Fate.Missed ? Transition.MissedPulse : Transition.Pulse;
     case Kind.Reset:
-      return wipers.size > 0 && wipers.has(record) ? Transition.Wipe : Transition.Reset;
+      return wipers[record] === 1 ? Transition.Wipe : Transition.Reset;
     case Kind.Release:
       return Transition.Release;
     case Kind.TimerExpire:
@@ -157,7 +167,7 @@ function transitionOf(parts: Parts, record: number, fate: number, wipers: Readon
       return fate === Fate.Coalesced ? Transition.CoalescedSet : Transition.Complete;
     case Kind.Request:
     case Kind.TimerSet:
-      return wipers.has(record) ? Transition.Wipe : Transition.Clear;
+      return wipers[record] === 1 ? Transition.Wipe : Transition.Clear;
     case Kind.Create:
     case Kind.Initialize:
       return Transition.Create;
@@ -192,7 +202,7 @@ function collectSteps(
   wakes: Wakes,
   edgesOf: EdgesByObject,
   fate: Uint8Array,
-  wipers: ReadonlySet<number>,
+  wipers: Uint8Array,
 ): Steps {
   const { objectOf, objects } = catalogue;
   const kinds = new Uint8Array(parts.records.count).fill(NO_TRANSITION);
