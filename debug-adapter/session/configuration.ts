@@ -136,8 +136,9 @@ export function readConfiguration(request: 'launch' | 'attach', given: unknown):
   }
   const result = request === 'launch' ? v.safeParse(launchSchema, own) : v.safeParse(attachSchema, own);
   if (result.success) {
-    const wrong = contradictionIn(result.output);
-    if (wrong === undefined) return result.output;
+    const configuration = isNoDebug(given) ? withoutDebugging(result.output) : result.output;
+    const wrong = contradictionIn(configuration);
+    if (wrong === undefined) return configuration;
     throw wrong;
   }
   const issue = deepest(result.issues[0]);
@@ -148,6 +149,18 @@ export function readConfiguration(request: 'launch' | 'attach', given: unknown):
     isUnknown ? 'there is no such field' : issue.message,
     isUnknown ? `Known fields: ${knownFields(request, issue.path?.length ?? 1, issue.path?.[0]?.key)}.` : undefined,
   );
+}
+
+const isNoDebug = (given: unknown): boolean =>
+  typeof given === 'object' && given !== null && 'noDebug' in given && given.noDebug === true;
+
+/** "Run Without Debugging": the application alone is started and its end waited for, and the client sets no breakpoint. */
+function withoutDebugging(configuration: Configuration): Configuration {
+  if (configuration.request !== 'launch') return configuration;
+  if (configuration.application === false) {
+    throw wrongField('application', 'is false: without debugging nothing is left to run', 'Start it with debugging.');
+  }
+  return { ...configuration, driver: false, stopOnEntry: false, stopAtDriverEntry: false };
 }
 
 /** A union's own message hides what is wrong in the alternative that was meant. */

@@ -29,7 +29,7 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
       const own = this.#folderOf(folder) ?? this.#services.requireFolder();
       const isEmpty = !isGiven(given.type) && !isGiven(given.request);
       const chosen: LaunchJson = isEmpty
-        ? launchConfiguration(await own.requireProject(), this.#lastArguments(own))
+        ? { ...launchConfiguration(await own.requireProject(), this.#lastArguments(own)), ...withoutDebugging(given) }
         : given;
       return withDefaults(chosen, own.folder.uri.fsPath, own.target?.name);
     });
@@ -66,6 +66,10 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
     }
   }
 }
+
+/** "Run Without Debugging" with no launch.json. */
+const withoutDebugging = (given: vscode.DebugConfiguration): { readonly noDebug?: true } =>
+  given['noDebug'] === true ? { noDebug: true } : {};
 
 /** VS Code's types promise these fields; F5 with no launch.json gives neither. */
 const isGiven = (field: unknown): boolean => typeof field === 'string' && field !== '';

@@ -115,6 +115,8 @@ export class DebugSessions implements vscode.Disposable {
   }
 
   async #tellPoints(session: vscode.DebugSession): Promise<void> {
+    // Run without debugging: as with its own breakpoints, the editor tells of none.
+    if (session.configuration['noDebug'] === true) return;
     const points = await this.#chosen.settings();
     if (!this.#sessions.has(session.id)) return;
     const answer = await this.request(session, DebugRequest.setPoints, { points }, setPointsBody);

@@ -66,6 +66,8 @@ const whoSignals: Command = async ({ sessions, sources }, argument) => {
     title,
     placeHolder: answer.message,
     matchOnDescription: true,
+    // The stop that comes meanwhile takes the focus.
+    ignoreFocusOut: true,
   });
   if (chosen?.place !== undefined) await openPlace(chosen.place);
   return answer;

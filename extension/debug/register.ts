@@ -10,6 +10,7 @@ import { registerFlowCommands } from './flow-commands.js';
 import { InlineAdapterFactory } from './inline-adapter.js';
 import { InlineValues } from './inline-values.js';
 import { KernelSessions } from './kernel-sessions.js';
+import { SessionConnections } from './session-connections.js';
 
 /** What the tests of debugging look at. */
 export interface Debugging {
@@ -34,6 +35,7 @@ export function registerDebugging(services: ExtensionServices, { sources, chosen
     objects,
     sessions,
     kernels,
+    new SessionConnections(services),
     kernels.onDidChange(() => services.takeKernels(kernels.all, kernels.client)),
     registerFlowCommands({ services, sessions, chosen, sources }),
     vscode.languages.registerInlineValuesProvider(SOURCES, new InlineValues(sources)),

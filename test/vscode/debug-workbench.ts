@@ -15,11 +15,21 @@ export class DebugWorkbench extends Workbench {
     await this.openPane('Call Stack');
   }
 
+  /** A button of the debug toolbar. */
+  async tool(name: string): Promise<void> {
+    await this.page.locator(`.debug-toolbar .action-label[aria-label^="${name}"]`).click();
+  }
+
   /** The target is stopped there, and the editor shows it. */
   async stoppedIn(file: string): Promise<void> {
     await this.page.locator(`.tab.active[data-resource-name="${file}"]`).waitFor({ timeout: WORK_TIMEOUT_MS });
     const marks = this.page.locator('.debug-top-stack-frame-line, .debug-focused-stack-frame-line');
     await marks.first().waitFor({ timeout: WORK_TIMEOUT_MS });
+  }
+
+  /** The session has come to its end. */
+  async ended(): Promise<void> {
+    await this.page.locator('.debug-toolbar').waitFor({ state: 'hidden', timeout: WORK_TIMEOUT_MS });
   }
 
   /** @param why what the call stack says of the thread that stopped */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { OUT } from './host.js';
 import { openTestWindow } from './test-window.js';
 import { DebugWorkbench } from './debug-workbench.js';
+import { TimelinePanel } from './timeline-panel.js';
 import { WORK_TIMEOUT_MS } from './workbench.js';
 
 /** What the check box of the point says once it was met. */
@@ -17,11 +18,13 @@ describe('debugging', function () {
   const opened = openTestWindow({ name: 'debugging' });
   let folder: string;
   let workbench: DebugWorkbench;
+  let panel: TimelinePanel;
   let signalLine = 0;
 
   before(() => {
     folder = opened().folder;
     workbench = new DebugWorkbench(opened().workbench.page);
+    panel = new TimelinePanel(workbench.page);
   });
 
   const lineOf = async (file: string, text: string): Promise<number> => {
@@ -78,5 +81,60 @@ describe('debugging', function () {
     await workbench.openThread(/The wait of eventapp thread .* has returned/);
     await workbench.stackRow(/woken by KeSetEvent/).waitFor();
     await workbench.page.screenshot({ path: path.join(OUT, 'debugging-followed.png') });
+  });
+
+  it('from the debug toolbar to the next signal and the next wait of the object; Who Signals This? lists what it has seen', async () => {
+    await workbench.tool('Run to Next Signal');
+    await workbench.stoppedIn('events.c');
+    await workbench.openThread(/KeSetEvent on .*SharedEvent/);
+    await workbench.tool('Run to Next Wait');
+    await workbench.stoppedIn('take_signals.c');
+    await workbench.openThread(/Wait.* on .*SharedEvent/);
+    await workbench.command('Eventscope: Who Signals This?');
+    const signalers = workbench.page.locator('.quick-input-list .monaco-list-row');
+    await signalers
+      .filter({ hasText: /KeSetEvent.*events\.c/ })
+      .filter({ hasText: /seen/ })
+      .first()
+      .waitFor();
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-who-signals.png') });
+    await workbench.page.keyboard.press('Escape');
+    await workbench.stoppedIn('events.c');
+  });
+
+  it('Break on Wait in the menu of an object of the tree stops at the next wait for it', async () => {
+    await workbench.showViews();
+    await workbench.closePane('Signal and Wait Points');
+    await workbench.openPane('Named Objects');
+    await workbench.expand('\\BaseNamedObjects');
+    await workbench.command('Eventscope: Refresh');
+    await workbench.chooseInMenu(workbench.treeItem('SharedEvent').first(), 'Break on Wait');
+    await workbench.said('Stops at waits for');
+    await workbench.page.keyboard.press('F5');
+    await workbench.stoppedIn('take_signals.c');
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-break-on-wait.png') });
+  });
+
+  it('what is unchecked stops no more, however soon F5 follows; the toolbar records the rest for the timeline; Ctrl+F5 stops nowhere', async () => {
+    await workbench.tool('Start Recording Points');
+    await workbench.closePane('Named Objects');
+    await workbench.openPane('Signal and Wait Points');
+    const checked = workbench.page.locator('.pane-body .custom-view-tree-node-item-checkbox[aria-checked=true]');
+    await checked.nth(1).waitFor();
+    while ((await checked.count()) > 0) await checked.first().click();
+    await workbench.page.keyboard.press('F5');
+    await panel.summary.filter({ hasText: /[1-9]\d* wakes? in / }).waitFor({ timeout: WORK_TIMEOUT_MS });
+    await workbench.ended();
+    await panel.summary.filter({ hasNotText: 'live' }).waitFor();
+    await panel.toggleStatistics();
+    // It had its name before the recording began.
+    assert.ok((await panel.signalsOf('unnamed event')) > 0);
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-recorded.png') });
+    await workbench.treeItem(`events.c:${signalLine}`).locator('.custom-view-tree-node-item-checkbox').click();
+    await workbench.page.locator('.tab[data-resource-name="events.c"]').click();
+    await workbench.page.keyboard.press('Control+F5');
+    await workbench.page.locator('.debug-toolbar').waitFor({ timeout: WORK_TIMEOUT_MS });
+    await workbench.ended();
+    await workbench.page.locator('.repl [role=treeitem]').filter({ hasText: 'eventapp.exe ended' }).last().waitFor();
   });
 });

@@ -47,6 +47,7 @@ export class Flow {
   readonly #parts: FlowParts;
   #landings: Landing[] = [];
   #wanted: SessionObject | undefined;
+  #landedOn: SessionObject | undefined;
   readonly #wokenBy = new Map<string, WokenBy>();
 
   constructor(parts: FlowParts) {
@@ -105,6 +106,11 @@ export class Flow {
     return !wish.id.startsWith(GROUP) || (this.#wanted !== undefined && objects.includes(this.#wanted));
   }
 
+  /** Whose signal was followed to where the thread stands: the object in focus until it goes on freely. */
+  get landedOn(): SessionObject | undefined {
+    return this.#landedOn;
+  }
+
   /** A wait that was followed has returned. */
   async landed(
     engine: Engine,
@@ -125,6 +131,7 @@ export class Flow {
       ? `The wait of ${who} for ${label} timed out before ${by} could satisfy it`
       : `The wait of ${who} for ${label} has returned: ${by} satisfied it`;
     await this.end();
+    this.#landedOn = object;
     if (!isOver) {
       const frames = signal.frames.map((frame) => ({ ...frame, isPast: true }));
       this.#setWokenBy(thread, { label: `woken by ${signal.point.name} on ${label}, ${threadLabel(inventory, signal.thread)}`, frames }); // prettier-ignore
@@ -149,6 +156,7 @@ export class Flow {
 
   /** What woke a thread is of the past as soon as it goes on freely. */
   continued(): void {
+    this.#landedOn = undefined;
     this.#wokenBy.clear();
   }
 

@@ -12,7 +12,7 @@ import { scanWaiters } from './waiters.js';
 export function registerPointRequests(server: DapServer, state: SessionState): void {
   const { points } = state;
   const focus = (given: { readonly object?: number | undefined }): SessionObject | undefined =>
-    objectOf(points.objects, points.stops.current, given.object);
+    objectOf(points.objects, points.stops.current, given.object) ?? points.flow.landedOn;
   const requireStopped = (): void => {
     if (state.execution === undefined) throw runningError();
     state.execution.requireStopped();
