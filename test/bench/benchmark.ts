@@ -5,6 +5,7 @@ import { drain } from './drain.js';
 import { extension } from './extension.js';
 import { firstWake } from './first-wake.js';
 import { kd } from './kd.js';
+import { kdConnect } from './kd-connect.js';
 import { kdPoints } from './kd-points.js';
 import { listObjectsBench } from './list-objects.js';
 import { objectTree, objectTreeOfMany } from './object-tree.js';
@@ -34,6 +35,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   tracepoints,
   stoppingTracepoints,
   kd,
+  kdConnect,
   kdPoints,
   debugging,
 ];

@@ -9,5 +9,6 @@ process.send?.({
   imageBytes: kernel.image.bytes.length,
   setEvent: String(kernel.address('ntoskrnl.exe', 'KeSetEvent')),
   dpc: String(kernel.address('eventsys.sys', 'EsTimerDpc')),
+  wait: String(kernel.address('ntdll.dll', 'NtWaitForSingleObject')),
 });
 process.on('disconnect', () => process.exit(0));

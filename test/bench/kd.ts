@@ -34,15 +34,20 @@ interface Running {
   readonly imageBytes: number;
   readonly setEvent: bigint;
   readonly dpc: bigint;
+  /** In the application, which waits. */
+  readonly wait: bigint;
 }
 
 export async function startTarget(): Promise<Running> {
   const child = fork(path.join(import.meta.dirname, 'kd-target-process.ts'), [], { execArgv: ['--import', 'tsx'] });
   const [told] = (await once(child, 'message')) as [
-    { place: number; image: string; imageBytes: number; setEvent: string; dpc: string },
+    { place: number; image: string; imageBytes: number; setEvent: string; dpc: string; wait: string },
   ];
-  const { place, image, imageBytes, setEvent, dpc } = told;
-  return { child, place, imageBytes, image: BigInt(image), setEvent: BigInt(setEvent), dpc: BigInt(dpc) };
+  const { place, imageBytes } = told;
+  const [image, setEvent, dpc, wait] = [told.image, told.setEvent, told.dpc, told.wait].map(BigInt) as [
+    ...[bigint, bigint, bigint, bigint],
+  ];
+  return { child, place, imageBytes, image, setEvent, dpc, wait };
 }
 
 /** A line that carries so many bytes a second each way; a piece arrives when its last byte has. */
@@ -127,10 +132,10 @@ export class Measured {
     return stop;
   }
 
-  async breakAt(address: bigint, filter?: string): Promise<number> {
+  async breakAt(address: bigint, filter?: string, space = KERNEL_SPACE): Promise<number> {
     const [id] = await this.engine.setBreakpoints([
       {
-        space: KERNEL_SPACE,
+        space,
         kind: 'software',
         address,
         ...(filter === undefined ? {} : { filter: parseFilter(filter) }),
@@ -154,6 +159,20 @@ async function readFor({ engine }: Measured, { image, imageBytes }: Running, byt
     done += (await engine.memory.readVirtual(image, length)).length;
   }
   return (performance.now() - start) / 1_000;
+}
+
+/** Milliseconds until a breakpoint stands in the code of a process that sleeps. */
+async function armInSleeping(made: Measured, { wait }: Running): Promise<number> {
+  const { inventory } = made.engine;
+  const process = (await inventory.listProcesses()).find(({ name }) => name === 'eventapp.exe');
+  if (process === undefined) throw new Error('the application does not run');
+  const space = await inventory.openProcess(process);
+  made.engine.memory.invalidate();
+  const from = performance.now();
+  const id = await made.breakAt(wait, undefined, space);
+  const armed = performance.now() - from;
+  await made.engine.removeBreakpoints([id]);
+  return armed;
 }
 
 async function overPacedLine(target: Running): Promise<Round> {
@@ -182,8 +201,10 @@ async function overPacedLine(target: Running): Promise<Round> {
       if (hit > 0) steps.push(second);
     }
     await made.engine.removeBreakpoints([id]);
+    const armed = await armInSleeping(made, target);
     await made.engine.detach();
     return {
+      armed,
       share: (100 * PACED_READ_BYTES) / (LINE_BYTES_PER_SECOND * seconds),
       stop: median(trips),
       step: median(steps),
@@ -252,6 +273,7 @@ export const kd: Benchmark = {
     'kd-requests-per-stop',
     'kd-requests-per-step',
     'kd-requests-per-step-off-breakpoint',
+    'kd-arm-in-sleeping-process',
     'kd-requests-per-second',
     'kd-turnaround',
     'kd-read',
@@ -269,6 +291,7 @@ export const kd: Benchmark = {
         figure('kd-requests-per-stop', line['stop'] ?? 0, 'requests', 'lower', 3),
         figure('kd-requests-per-step', line['step'] ?? 0, 'requests', 'lower', 2),
         figure('kd-requests-per-step-off-breakpoint', line['offBreakpoint'] ?? 0, 'requests', 'lower', 2),
+        figure('kd-arm-in-sleeping-process', line['armed'] ?? 0, 'ms at 115,200 baud', 'lower', 1_000),
         figure('kd-requests-per-second', socket['perSecond'] ?? 0, '/s', 'higher', 10_000),
         figure('kd-turnaround', socket['turnaround'] ?? 0, 'us', 'lower', 100),
         figure('kd-read', socket['megabytes'] ?? 0, 'MB/s', 'higher', 10),
