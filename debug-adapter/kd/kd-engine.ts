@@ -40,7 +40,7 @@ import { RangeStep } from './range-step.js';
 import { MACHINE_AMD64, machineName } from './protocol/version.js';
 import { getVersion, restoreBreakPoint } from './protocol/requests.js';
 import type { StateChange } from './protocol/state-change.js';
-import { Turns } from './turns.js';
+import { PAUSE_MS, TargetTurns } from './target-turns.js';
 
 export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 'files'> {
   readonly carrier: PacketCarrier;
@@ -59,7 +59,6 @@ export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 
   readonly log?: (line: string) => void;
 }
 
-const PAUSE_MS = 10_000;
 export class KdEngine implements Engine {
   readonly kind = 'kd';
   readonly target: string;
@@ -84,7 +83,7 @@ export class KdEngine implements Engine {
   readonly #conditions: HitConditions;
   readonly #stops: EngineStops;
   readonly #listeners = new Set<(event: EngineEvent) => void>();
-  readonly #turns = new Turns();
+  readonly #turns: TargetTurns;
   #attached = false;
   #holdsQuietly = false;
   #ended = false;
@@ -128,8 +127,14 @@ export class KdEngine implements Engine {
       breakpoints: this.#breakpoints,
       conditions: this.#conditions,
       emit: (event) => this.#emit(event),
-      later: (run) => this.#later(run),
+      later: (run) => this.#turns.later(run),
       log: (line) => options.log?.(line),
+    });
+    this.#turns = new TargetTurns({
+      client: this.client,
+      run: this.#run,
+      stops: this.#stops,
+      failed: (error) => this.#failed(error),
     });
   }
 
@@ -181,7 +186,7 @@ export class KdEngine implements Engine {
     ranges: readonly MemoryRange[],
     options: EngineRequestOptions = {},
   ): Promise<readonly (Uint8Array | undefined)[]> {
-    return this.#whileStopped(async () => {
+    return this.#turns.whileStopped(async () => {
       const answers: (Uint8Array | undefined)[] = [];
       for (const { address, length } of ranges) {
         const bytes = await this.inventory.read(space, address, length, options);
@@ -192,7 +197,7 @@ export class KdEngine implements Engine {
   }
 
   writeMemory(space: SpaceId, address: bigint, data: Uint8Array, options: EngineRequestOptions = {}): Promise<void> {
-    return this.#whileStopped(async () => {
+    return this.#turns.whileStopped(async () => {
       // What is armed in the range is taken out, so that its original byte is the new one.
       const end = address + BigInt(data.length);
       const inside = this.#sites.all.filter(
@@ -226,7 +231,7 @@ export class KdEngine implements Engine {
   }
 
   setBreakpoints(requests: readonly BreakpointRequest[]): Promise<readonly (BreakpointId | Error)[]> {
-    return this.#whileStopped(async () => {
+    return this.#turns.whileStopped(async () => {
       const answers: (BreakpointId | Error)[] = [];
       for (const request of requests) answers.push(await this.#breakpoints.add(request));
       return answers;
@@ -234,7 +239,7 @@ export class KdEngine implements Engine {
   }
 
   removeBreakpoints(ids: readonly BreakpointId[]): Promise<void> {
-    return this.#whileStopped(async () => {
+    return this.#turns.whileStopped(async () => {
       for (const id of ids) await this.#breakpoints.remove(id);
     });
   }
@@ -242,15 +247,15 @@ export class KdEngine implements Engine {
   queryHandles(
     handles: readonly { readonly space: SpaceId; readonly handle: bigint }[],
   ): Promise<readonly (HandleObject | undefined)[]> {
-    return this.#whileStopped(() => this.#objects.query(handles));
+    return this.#turns.whileStopped(() => this.#objects.query(handles));
   }
 
   objectNamed(path: string): Promise<NamedObject | undefined> {
-    return this.#whileStopped(() => this.#objects.named(path));
+    return this.#turns.whileStopped(() => this.#objects.named(path));
   }
 
   threadWaitingForAlert(space: SpaceId, threadId: number): Promise<ThreadId | undefined> {
-    return this.#whileStopped(() => this.inventory.threadWaitingForAlert(space, threadId));
+    return this.#turns.whileStopped(() => this.inventory.threadWaitingForAlert(space, threadId));
   }
 
   startTracepoints(requests: readonly TracepointRequest[], options: TracepointOptions): Promise<RunningTracepoints> {
@@ -261,7 +266,7 @@ export class KdEngine implements Engine {
       add: (request, record) => this.#breakpoints.add(request, record),
       remove: (ids) => (this.#ended ? Promise.resolve() : this.removeBreakpoints(ids)),
     });
-    return this.#whileStopped(() => tracepoints.start(requests, options));
+    return this.#turns.whileStopped(() => tracepoints.start(requests, options));
   }
 
   hitCounts(ids: readonly BreakpointId[]): ReadonlyMap<BreakpointId, HitCounts> {
@@ -297,7 +302,7 @@ export class KdEngine implements Engine {
       const stepping = new RangeStep(this.#run, this.#sites, this.memory).run(options);
       stepping.catch(() => undefined);
       // The stop comes as an event; what goes wrong on the way ends the step where it is.
-      this.#later(async () => {
+      this.#turns.later(async () => {
         const ended = await stepping;
         if (ended.completed) await this.#stops.report(ended.stop, { kind: 'step' });
         else await this.#stops.handle(ended.stop);
@@ -331,7 +336,7 @@ export class KdEngine implements Engine {
     if (this.#ended) return;
     try {
       await this.#turns.take(async () => {
-        await this.#quietPause();
+        await this.#turns.quietPause();
         await this.#breakpoints.removeAll();
         this.#attached = false;
         await this.#run.resume(false);
@@ -372,7 +377,7 @@ export class KdEngine implements Engine {
       case 'stopped':
         if (this.#run.stopped(event.stop)) return;
         if (!this.#attached) return;
-        this.#later(() => this.#stops.handle(event.stop));
+        this.#turns.later(() => this.#stops.handle(event.stop));
         return;
       case 'print':
         this.#stops.print(event.text);
@@ -409,40 +414,6 @@ export class KdEngine implements Engine {
     }
   }
 
-  /** Runs at once when stopped; a running target is stopped for it and goes on as if nothing had been. */
-  #whileStopped<Result>(run: () => Promise<Result>): Promise<Result> {
-    return this.#turns.take(async () => {
-      const stop = await this.#quietPause();
-      const wasBreakIn = stop !== undefined && this.#stops.isForeignInt3(stop);
-      try {
-        return await run();
-      } finally {
-        // Only our own break-in is gone on from; what else stopped it is told.
-        if (wasBreakIn) {
-          await this.#stops.goOn(false);
-        } else if (stop !== undefined) {
-          this.#later(() => this.#stops.handle(stop));
-        }
-      }
-    });
-  }
-
-  /** The stop that came, or undefined when the target was stopped already. */
-  async #quietPause(): Promise<StateChange | undefined> {
-    if (this.client.state === 'stopped') return undefined;
-    const stopped = this.#run.nextStop();
-    stopped.catch(() => undefined);
-    try {
-      await this.client.pause(PAUSE_MS);
-    } catch (error) {
-      this.#run.forgetWaiting();
-      throw error;
-    }
-    const stop = await stopped;
-    if (!this.#stops.isForeignInt3(stop)) this.#stops.expectLateBreakIn();
-    return stop;
-  }
-
   #mustBeStopped(): StateChange {
     const { stop } = this.client;
     if (stop !== undefined) return stop;
@@ -462,11 +433,6 @@ export class KdEngine implements Engine {
       why: 'only a thread that a processor runs can be stepped or changed',
       next: 'Set a breakpoint where it goes on',
     });
-  }
-
-  /** In its turn; what goes wrong then is told on the console. */
-  #later(run: () => Promise<void>): void {
-    this.#turns.take(run).catch((error: unknown) => this.#failed(error));
   }
 
   #failed(error: unknown): void {

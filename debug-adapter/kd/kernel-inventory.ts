@@ -1,5 +1,5 @@
 /** What the engine knows of a machine: its kernel's modules, its processes and threads as far as they were asked for, address spaces. */
-import { X64Context } from '../../machine/x64-context.js';
+import type { X64Context } from '../../machine/x64-context.js';
 import { EventscopeError } from '../../protocol/errors.js';
 import type {
   EngineEvent,
@@ -19,6 +19,7 @@ import { NtLayout } from './nt/layout.js';
 import { readKernelModules, readProcessModules } from './nt/modules.js';
 import { type NtProcess, type NtThread, readProcess, readProcesses, readThreads } from './nt/processes.js';
 import { type MemoryReader, readPointer, readStructure } from './nt/records.js';
+import { readSwitchedOut } from './nt/switched-out.js';
 import { ObjectNamespace } from './nt/objects.js';
 import { ControlSpace, readControlSpace } from './protocol/requests.js';
 import type { StateChange } from './protocol/state-change.js';
@@ -26,11 +27,6 @@ import type { KdVersion } from './protocol/version.js';
 
 export const KERNEL_SPACE: SpaceId = 'kernel';
 const SYSTEM_PROCESS_ID = 4;
-/** KSWITCH_FRAME: where the return address of a thread that does not run is, from KTHREAD.KernelStack. Derived; checked when used. */
-const SWITCH_FRAME_RBP = 0x30;
-const SWITCH_FRAME_RETURN = 0x38;
-/** KTRAP_FRAME of x64: what a system call and an interrupt leave of the program's registers. */
-const TRAP_FRAME = { rbp: 0x158, rip: 0x168, segCs: 0x170, rsp: 0x180, bytes: 0x190 } as const;
 
 const ALERT_BY_THREAD_ID = 'WrAlertByThreadId';
 
@@ -272,43 +268,14 @@ export class KernelInventory {
 
   /** Where a thread that does not run will go on: instruction and stack pointer and RBP alone. */
   async switchedOutContext(thread: ThreadId): Promise<X64Context> {
-    const address = addressOfThread(thread);
-    const field = BigInt(this.layout.offset('KTHREAD.KernelStack'));
-    const stack = await readPointer(this.reader, address + field);
-    const frame = stack === undefined ? undefined : await readStructure(this.reader, stack, SWITCH_FRAME_RETURN + 8);
-    const kernel = this.#modules[0];
-    const rip = frame?.u64(SWITCH_FRAME_RETURN);
-    const plausible =
-      kernel !== undefined && rip !== undefined && rip >= kernel.base && rip < kernel.base + BigInt(kernel.size);
-    if (stack === undefined || frame === undefined || rip === undefined || !plausible) {
-      const user = await this.#userContext(address);
-      if (user !== undefined) return user;
-      throw new EventscopeError({
-        id: 'debug.registers',
-        what: 'The registers of a thread that does not run are not known',
-        target: this.target,
-        why: 'its kernel stack is not as this build should have it',
-      });
-    }
-    const context = new X64Context();
-    context.rip = rip;
-    context.rsp = stack + BigInt(SWITCH_FRAME_RETURN + 8);
-    context.set('rbp', frame.u64(SWITCH_FRAME_RBP));
-    return context;
-  }
-
-  /** Where a thread that is in a system call returns to its program: instruction, stack pointer and RBP alone. */
-  async #userContext(thread: bigint): Promise<X64Context | undefined> {
-    if (!this.layout.has('KTHREAD.TrapFrame')) return undefined;
-    const frame = await readPointer(this.reader, thread + BigInt(this.layout.offset('KTHREAD.TrapFrame')));
-    const trap =
-      frame === undefined || frame === 0n ? undefined : await readStructure(this.reader, frame, TRAP_FRAME.bytes);
-    if (trap === undefined || (trap.u16(TRAP_FRAME.segCs) & 3) !== 3) return undefined;
-    const context = new X64Context();
-    context.rip = trap.u64(TRAP_FRAME.rip);
-    context.rsp = trap.u64(TRAP_FRAME.rsp);
-    context.set('rbp', trap.u64(TRAP_FRAME.rbp));
-    return context;
+    const context = await readSwitchedOut(this.reader, this.layout, addressOfThread(thread), this.#modules[0]);
+    if (context !== undefined) return context;
+    throw new EventscopeError({
+      id: 'debug.registers',
+      what: 'The registers of a thread that does not run are not known',
+      target: this.target,
+      why: 'its kernel stack is not as this build should have it',
+    });
   }
 
   /** The stopping thread's id and process, as far as the kernel's layout tells them; asked for once for each. */

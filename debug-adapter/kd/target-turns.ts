@@ -1,0 +1,70 @@
+/** Work with a target, one thing after the other; what needs it stopped stops it for that, and lets it go on as if nothing had been. */
+import type { EngineStops } from './engine-stops.js';
+import type { KdClient } from './kd-client.js';
+import type { RunControl } from './machine/run-control.js';
+import type { StateChange } from './protocol/state-change.js';
+import { Turns } from './turns.js';
+
+export interface TargetTurnsOptions {
+  readonly client: KdClient;
+  readonly run: RunControl;
+  readonly stops: EngineStops;
+  /** Of work that nobody waits for. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** Until a running target has stopped. */
+export const PAUSE_MS = 10_000;
+
+export class TargetTurns {
+  readonly #parts: TargetTurnsOptions;
+  readonly #turns = new Turns();
+
+  constructor(parts: TargetTurnsOptions) {
+    this.#parts = parts;
+  }
+
+  take<Result>(run: () => Promise<Result>): Promise<Result> {
+    return this.#turns.take(run);
+  }
+
+  later(run: () => Promise<void>): void {
+    this.take(run).catch((error: unknown) => this.#parts.failed(error));
+  }
+
+  /** Runs at once when stopped; a running target is stopped for it and goes on as if nothing had been. */
+  whileStopped<Result>(run: () => Promise<Result>): Promise<Result> {
+    const { stops } = this.#parts;
+    return this.take(async () => {
+      const stop = await this.quietPause();
+      const wasBreakIn = stop !== undefined && stops.isForeignInt3(stop);
+      try {
+        return await run();
+      } finally {
+        // Only our own break-in is gone on from; what else stopped it is told.
+        if (wasBreakIn) {
+          await stops.goOn(false);
+        } else if (stop !== undefined) {
+          this.later(() => stops.handle(stop));
+        }
+      }
+    });
+  }
+
+  /** In a turn. The stop that came, or undefined when the target was stopped already. */
+  async quietPause(): Promise<StateChange | undefined> {
+    const { client, run, stops } = this.#parts;
+    if (client.state === 'stopped') return undefined;
+    const stopped = run.nextStop();
+    stopped.catch(() => undefined);
+    try {
+      await client.pause(PAUSE_MS);
+    } catch (error) {
+      run.forgetWaiting();
+      throw error;
+    }
+    const stop = await stopped;
+    if (!stops.isForeignInt3(stop)) stops.expectLateBreakIn();
+    return stop;
+  }
+}
