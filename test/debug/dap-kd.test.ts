@@ -172,6 +172,24 @@ describe('the debug adapter on a kernel debugging link', function () {
     assert.ok((second?.space.unsigned(kernel.appCounter, 8) ?? 0n) > 0n);
   });
 
+  it('stops a machine that boots before its driver’s first instruction', async () => {
+    const booting = await KdBench.make({});
+    try {
+      const kd = { connect: booting.address, breakIn: false, stopAtDriverEntry: true };
+      await dap.attach({ kd, application: false, project: undefined });
+      const { reason, description, threadId } = await dap.stop();
+      assert.deepEqual([reason, description], ['entry', 'Stopped at the entry point of eventsys.sys']);
+      const [top] = await dap.frames(threadId);
+      const at = booting.at('eventsys.sys', 'DriverEntry');
+      assert.equal(BigInt(top?.instructionPointerReference?.replace(/^.*\//, '') ?? 0), at);
+      assert.doesNotMatch(dap.output(), /eventsys: started/);
+      await dap.continue();
+      await dap.until('the driver’s print', () => dap.output().includes('eventsys: started'));
+    } finally {
+      await booting.close();
+    }
+  });
+
   it('begins anew at a restart, with the breakpoints as they are, and leaves the machine running at the end', async () => {
     await attach({}, () => functionBreakpoint('nt!KeSetEvent'));
     const first = await dap.stop();
