@@ -52,7 +52,12 @@ export class Passage {
     }
   }
 
-  /** Runs one instruction on the context, not on the thread. @returns whether it could be */
+  /**
+   * Runs one instruction on the context, not on the thread. One that writes what it has read is left to the processor: an agent that dies
+   * between that write and the thread's new registers would have it run twice, as the guard sets the thread before the INT3 again. All
+   * others give the same when they are run once more.
+   * @returns whether it could be
+   */
   emulate({ process }: DebuggedThread, context: X64Context): boolean {
     const code = process.read(context.rip, INSTRUCTION_BYTES);
     if (code === undefined) {
@@ -60,9 +65,19 @@ export class Passage {
     }
     // What a debug register watches is the processor's to see.
     const watched = (address: bigint, length: number): boolean => this.breakpoints.watches(process, address, length);
+    const reads: { readonly from: bigint; readonly until: bigint }[] = [];
+    const hasRead = (address: bigint, length: number): boolean =>
+      reads.some(({ from, until }) => address < until && from < address + BigInt(length));
     return emulate(context, code, {
-      read: (address, length) => (watched(address, length) ? undefined : process.read(address, length)),
-      write: (address, data) => !watched(address, data.length) && process.write(address, data) === undefined,
+      read: (address, length) => {
+        if (watched(address, length)) {
+          return undefined;
+        }
+        reads.push({ from: address, until: address + BigInt(length) });
+        return process.read(address, length);
+      },
+      write: (address, data) =>
+        !watched(address, data.length) && !hasRead(address, data.length) && process.write(address, data) === undefined,
     });
   }
 
