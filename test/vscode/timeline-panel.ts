@@ -50,13 +50,16 @@ export class TimelinePanel {
     await this.frame.locator('body[data-drawn=yes]').waitFor({ timeout: SHOWN_TIMEOUT_MS });
   }
 
-  /** Points at the drawing, row by row, until the detail matches. Returns the place. */
-  async find(wanted: RegExp): Promise<{ readonly x: number; readonly y: number }> {
+  /**
+   * Points at the drawing, row by row, until the detail matches. Returns the place.
+   * @param from where on the page to begin, in pixels from its top; default: the first lane
+   */
+  async find(wanted: RegExp, from?: number): Promise<{ readonly x: number; readonly y: number }> {
     const box = await this.frame.locator('#canvas').boundingBox();
     if (box === null) throw new Error('The timeline is not in sight');
     const canvas = { right: box.x + box.width - 16, bottom: box.y + box.height };
     const gutter = Math.round(Math.min(330, Math.max(150, box.width * 0.27)));
-    for (let y = box.y + 50; y < canvas.bottom; y += STEP.y) {
+    for (let y = from ?? box.y + 50; y < canvas.bottom; y += STEP.y) {
       for (let x = box.x + gutter + 2; x < canvas.right; x += STEP.x) {
         await this.#page.mouse.move(x, y);
         if (wanted.test(await this.detail.innerText())) return { x, y };

@@ -1,6 +1,6 @@
-/** From a run that goes on to the line that signaled and back, and over a reload of the window. */
+/** From a run that goes on to the line that signaled and back, over a reload of the window, and from and to files. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { OUT } from './host.js';
 import { killProcesses } from './killed-processes.js';
@@ -56,8 +56,9 @@ describe('timeline end to end', function () {
 
   it('a click on a wake of the run that goes on opens the line that signaled', async () => {
     // What is in sight of a part of the time stays there while the rest grows.
-    await panel.zoomIn(await panel.find(WAKE_OF_DRIVER));
-    const { x, y } = await panel.find(WAKE_OF_DRIVER);
+    const first = await panel.find(WAKE_OF_DRIVER);
+    await panel.zoomIn(first);
+    const { x, y } = await panel.find(WAKE_OF_DRIVER, first.y);
     await workbench.page.mouse.click(x, y);
     const tab = workbench.page.locator('.tab[data-resource-name$=".c"]');
     await tab.waitFor();
@@ -94,5 +95,31 @@ describe('timeline end to end', function () {
     await panel.summary.filter({ hasText: summary }).waitFor({ timeout: WORK_TIMEOUT_MS });
     await panel.drawn();
     await becomes(() => panel.detail.innerText(), detail);
+  });
+
+  it('a recording opens by a double click, is exported from its editor, and opens when it is dropped on the editors', async () => {
+    const { folder } = window();
+    const { page } = workbench;
+    const traces = path.join(folder, '.eventscope', 'traces');
+    const [kept = assert.fail('nothing was kept')] = await readdir(traces);
+    await copyFile(path.join(traces, kept), path.join(folder, 'kept.evtrace'));
+    await workbench.command('View: Close All Editors');
+    await workbench.command('View: Show Explorer');
+    const row = page.locator('.explorer-folders-view .monaco-list-row[aria-label^="kept.evtrace"]');
+    const tab = page.locator('.tab.active[data-resource-name="kept.evtrace"]');
+    await row.dblclick();
+    await tab.waitFor();
+    await panel.summary.filter({ hasText: /[1-9]\d* wakes in [^,]*$/ }).waitFor({ timeout: WORK_TIMEOUT_MS });
+    await panel.frame.locator('#export').selectOption('csv');
+    const dialog = page.locator('.quick-input-widget .quick-input-box input');
+    await dialog.fill(path.join(folder, 'kept.csv'));
+    await page.keyboard.press('Enter');
+    await workbench.said('Exported to kept.csv');
+    assert.match(await readFile(path.join(folder, 'kept.csv'), 'utf8'), /^time,.*\n.*SharedEvent/s);
+    await workbench.command('View: Close All Editors');
+    await tab.waitFor({ state: 'detached' });
+    await workbench.drag(row, page.locator('.editor-group-container').first());
+    await tab.waitFor();
+    await panel.summary.filter({ hasText: /[1-9]\d* wakes in [^,]*$/ }).waitFor({ timeout: WORK_TIMEOUT_MS });
   });
 });

@@ -216,6 +216,20 @@ export class Workbench {
     await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor({ timeout: SHOWN_TIMEOUT_MS });
   }
 
+  /** Drags with the mouse; what takes it shows itself while it is over it. */
+  async drag(what: Locator, to: Locator): Promise<void> {
+    const { mouse } = this.page;
+    await what.hover();
+    const place = await to.boundingBox();
+    if (place === null) throw new Error('There is nothing to drop it on');
+    const [x, y] = [place.x + place.width / 2, place.y + place.height / 2];
+    await mouse.down();
+    await mouse.move(x - 40, y - 40, { steps: 8 });
+    await this.page.locator('#monaco-workbench-editor-drop-overlay').waitFor({ timeout: SHOWN_TIMEOUT_MS });
+    await mouse.move(x, y, { steps: 4 });
+    await mouse.up();
+  }
+
   async closeNotifications(): Promise<void> {
     await this.command('Notifications: Clear All Notifications');
   }
