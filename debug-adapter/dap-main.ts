@@ -10,7 +10,7 @@ const complain = (text: string): void => void process.stderr.write(`eventscope-d
 
 function main(): void {
   const session = new DebugSession({
-    starter: new ProjectStarter(),
+    starter: new ProjectStarter(process.cwd()),
     send: (message) => void process.stdout.write(frame(message)),
     log: complain,
   });

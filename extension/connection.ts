@@ -8,7 +8,7 @@ import type { AgentClient } from '../target/agent-client.js';
 import { asError } from '../target/operation.js';
 import type { Project } from '../target/project.js';
 import type { Operation, Target } from '../target/target.js';
-import type { Connection } from './views/services.js';
+import type { AgentConnection } from './views/services.js';
 
 export type ConnectionState =
   /** Nobody has asked for it yet, or it was ended on purpose. */
@@ -27,10 +27,10 @@ export class FolderConnection implements vscode.Disposable {
   #state: ConnectionState = 'stopped';
   #project: Project | undefined;
   #target: Target | undefined;
-  #connection: Connection | undefined;
+  #connection: AgentConnection | undefined;
   #problem: Error | undefined;
   #loading: Promise<void> | undefined;
-  #connecting: Promise<Connection> | undefined;
+  #connecting: Promise<AgentConnection> | undefined;
   #disposed = false;
 
   /** @param prepare runs before each agent is started, such as looking for what agents run on */
@@ -50,11 +50,16 @@ export class FolderConnection implements vscode.Disposable {
   get target(): Target | undefined {
     return this.#target;
   }
-  get connection(): Connection | undefined {
+  get connection(): AgentConnection | undefined {
     return this.#connection;
   }
   get problem(): Error | undefined {
     return this.#problem;
+  }
+
+  /** Whether the folder, once it was loaded, is a project: without mistakes or with them. */
+  get isProject(): boolean {
+    return !(this.#problem instanceof EventscopeError && this.#problem.id === 'project.missing');
   }
 
   /** Name of the chosen target; undefined: the project's first. */
@@ -135,7 +140,7 @@ export class FolderConnection implements vscode.Disposable {
    * that one.
    * @throws EventscopeError `workspace.untrusted`, and what starting and connecting throw; CancelledError
    */
-  async connect(operation: Operation): Promise<Connection> {
+  async connect(operation: Operation): Promise<AgentConnection> {
     if (this.#connection !== undefined) return this.#connection;
     requireTrust();
     this.#connecting ??= this.#connect(operation).finally(() => {
@@ -144,7 +149,7 @@ export class FolderConnection implements vscode.Disposable {
     return this.#connecting;
   }
 
-  async #connect(operation: Operation): Promise<Connection> {
+  async #connect(operation: Operation): Promise<AgentConnection> {
     this.#enter('starting', undefined);
     let client: AgentClient | undefined;
     try {
@@ -160,7 +165,7 @@ export class FolderConnection implements vscode.Disposable {
           why: vscode.l10n.t('another target was chosen meanwhile'),
         });
       }
-      const connection: Connection = { project, target, client };
+      const connection: AgentConnection = { project, target, client };
       this.#connection = connection;
       this.#watch(client, target);
       this.#enter('running', undefined);

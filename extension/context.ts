@@ -10,7 +10,7 @@ import { showFailure } from './failure.js';
 import { Jobs } from './jobs.js';
 import { createLog, DbgPrintOutput } from './output.js';
 import { Problems } from './problems.js';
-import type { Connection, KernelSession, ViewServices } from './views/services.js';
+import type { AgentConnection, Connection, KernelConnection, KernelSession, ViewServices } from './views/services.js';
 
 const CHOSEN_FOLDER = 'folder';
 
@@ -141,7 +141,7 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
     return this.#stopped ?? this.folder?.connection;
   }
 
-  #stopped: Connection | undefined;
+  #stopped: KernelConnection | undefined;
   #kernels: readonly KernelSession[] = [];
   #silences: (() => void)[] = [];
 
@@ -161,17 +161,13 @@ export class ExtensionServices implements ViewServices, vscode.Disposable {
 
   #hold(client: StoppedKernelClient | undefined): void {
     for (const end of this.#silences.splice(0)) end();
-    const { project, target } = this;
-    this.#stopped =
-      client === undefined || project === undefined || target === undefined
-        ? undefined
-        : { project, target, client, stoppedKernel: client };
-    if (client !== undefined) {
-      this.#silences = this.folders.flatMap(({ connection }) => connection?.client.expectSilence() ?? []);
-    }
+    this.#stopped = undefined;
+    if (client === undefined) return;
+    this.#stopped = { project: this.project, client, stoppedKernel: client };
+    this.#silences = this.folders.flatMap(({ connection }) => connection?.client.expectSilence() ?? []);
   }
 
-  async connect(): Promise<Connection> {
+  async connect(): Promise<AgentConnection> {
     const folder = this.requireFolder();
     if (folder.connection !== undefined) return folder.connection;
     return vscode.window.withProgress(

@@ -5,7 +5,7 @@ import { asError } from '../target/operation.js';
 import type { DbgPrintLine } from '../target/target.js';
 import { parseLineFilter } from './line-filter.js';
 import { onSettingChanged, readSetting } from './settings.js';
-import type { Connection } from './views/services.js';
+import type { AgentConnection } from './views/services.js';
 
 /** Of the kernel's debug output, for the views. */
 const NEWEST_LINES = 300;
@@ -47,7 +47,7 @@ export class DbgPrintOutput implements vscode.Disposable {
   }
 
   /** Takes the lines of a connection until it is gone. */
-  async follow({ target, client }: Connection): Promise<void> {
+  async follow({ target, client }: AgentConnection): Promise<void> {
     try {
       const operation = { signal: new AbortController().signal, progress: () => undefined };
       const stream = await target.dbgPrint(client, operation);

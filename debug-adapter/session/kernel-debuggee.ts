@@ -24,15 +24,24 @@ import { ImageSymbols } from './image-symbols.js';
 /** Without a project: symbols and the journal of breakpoints. */
 const USER_FOLDER = path.join(homedir(), '.eventscope');
 
-/** @throws EventscopeError of the project or the address */
-export async function startKernelDebuggee(configuration: AttachConfiguration, link: KernelLink): Promise<Debuggee> {
-  return new KernelDebuggee(configuration, link, await projectOf(configuration));
+/**
+ * @param folder that may be a project, when the configuration names none
+ * @throws EventscopeError of the project or the address
+ */
+export async function startKernelDebuggee(
+  configuration: AttachConfiguration,
+  link: KernelLink,
+  folder: string | undefined,
+): Promise<Debuggee> {
+  return new KernelDebuggee(configuration, link, await projectOf(configuration, folder));
 }
 
 /** A kernel can be debugged from any folder; a project that was named must be one. */
-async function projectOf(configuration: AttachConfiguration): Promise<Project | undefined> {
+async function projectOf(configuration: AttachConfiguration, folder: string | undefined): Promise<Project | undefined> {
+  const named = configuration.project ?? folder;
+  if (named === undefined) return undefined;
   try {
-    return await loadProject(configuration.project ?? process.cwd());
+    return await loadProject(named);
   } catch (error) {
     if (configuration.project === undefined && error instanceof EventscopeError) return undefined;
     throw error;

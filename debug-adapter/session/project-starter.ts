@@ -23,12 +23,19 @@ import { ImageSymbols } from './image-symbols.js';
 import { startKernelDebuggee } from './kernel-debuggee.js';
 
 export class ProjectStarter implements DebuggeeStarter {
+  readonly #folder: string | undefined;
+
+  /** @param folder of the project, when a configuration names none */
+  constructor(folder?: string) {
+    this.#folder = folder;
+  }
+
   /** @throws EventscopeError of project, build, target, deployment or agent; CancelledError */
   async start(configuration: Configuration, operation: StartOperation): Promise<Debuggee> {
     if (configuration.request === 'attach' && configuration.kd !== undefined) {
-      return startKernelDebuggee(configuration, configuration.kd);
+      return startKernelDebuggee(configuration, configuration.kd, this.#folder);
     }
-    const project = await loadProject(configuration.project ?? process.cwd());
+    const project = await loadProject(requireFolder(configuration.project ?? this.#folder));
     const target = await openTarget(project, configuration.target);
     const wantsBuild = configuration.request === 'launch' && configuration.build;
     const building = wantsBuild ? build(project, operation) : Promise.resolve(undefined);
@@ -50,6 +57,15 @@ export class ProjectStarter implements DebuggeeStarter {
       throw error;
     }
   }
+}
+
+function requireFolder(folder: string | undefined): string {
+  if (folder !== undefined) return folder;
+  throw new EventscopeError({
+    id: 'debug.project',
+    what: 'No project is named',
+    next: 'Set "project" of the launch configuration to the folder of a project.',
+  });
 }
 
 async function connect(target: Target, operation: Operation): Promise<AgentClient> {

@@ -31,7 +31,8 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
       const chosen: LaunchJson = isEmpty
         ? { ...launchConfiguration(await own.requireProject(), this.#lastArguments(own)), ...withoutDebugging(given) }
         : given;
-      return withDefaults(chosen, own.folder.uri.fsPath, own.target?.name);
+      if (own.project === undefined) await own.load();
+      return withDefaults(chosen, own.folder.uri.fsPath, own.isProject, own.target?.name);
     });
   }
 

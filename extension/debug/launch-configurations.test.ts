@@ -19,7 +19,8 @@ describe('launch configurations', () => {
       offered.map(({ request }) => request),
       ['launch', 'launch', 'attach'],
     );
-    for (const each of offered) readConfiguration(each.request as 'launch' | 'attach', withDefaults(each, '/p', 'lab'));
+    for (const each of offered)
+      readConfiguration(each.request as 'launch' | 'attach', withDefaults(each, '/p', true, 'lab'));
   });
 
   it('tell the sample to signal, another application nothing, and both what was last said', () => {
@@ -32,9 +33,17 @@ describe('launch configurations', () => {
 
   it('get the folder and the chosen target, and keep their own', () => {
     const given = { type: 'eventscope', request: 'launch', name: 'x' };
-    assert.deepEqual(withDefaults(given, '/p', 'lab'), { ...given, project: '/p', target: 'lab' });
+    assert.deepEqual(withDefaults(given, '/p', true, 'lab'), { ...given, project: '/p', target: 'lab' });
     const own = { ...given, project: '/q', target: 'wine' };
-    assert.deepEqual(withDefaults(own, '/p', 'lab'), own);
-    assert.deepEqual(withDefaults(given, '/p', undefined), { ...given, project: '/p' });
+    assert.deepEqual(withDefaults(own, '/p', true, 'lab'), own);
+    assert.deepEqual(withDefaults(given, '/p', true, undefined), { ...given, project: '/p' });
+  });
+
+  it('name a folder that is no project unless a kernel is debugged, which needs none', () => {
+    const given = { type: 'eventscope', request: 'attach', name: 'x' };
+    assert.deepEqual(withDefaults(given, '/p', false, undefined), { ...given, project: '/p' });
+    const kernel = { ...given, kd: { connect: 'tcp:127.0.0.1:1' } };
+    assert.deepEqual(withDefaults(kernel, '/p', false, undefined), kernel);
+    assert.deepEqual(withDefaults(kernel, '/p', true, undefined), { ...kernel, project: '/p' });
   });
 });

@@ -45,11 +45,20 @@ export function offeredConfigurations(project: Project, lastArguments: readonly 
   ];
 }
 
-/** The fields that the extension knows and the adapter is told: the folder, and the target that is chosen in the side bar. */
-export function withDefaults(given: LaunchJson, folder: string, target: string | undefined): LaunchJson {
+/**
+ * The fields that the extension knows and the adapter is told: the folder, and the target that is chosen in the side bar.
+ * @param isProject whether the folder is one, be it with mistakes; a kernel is debugged from any folder
+ */
+export function withDefaults(
+  given: LaunchJson,
+  folder: string,
+  isProject: boolean,
+  target: string | undefined,
+): LaunchJson {
+  const project = given['project'] ?? (isProject || given['kd'] === undefined ? folder : undefined);
   return {
     ...given,
-    project: given['project'] ?? folder,
+    ...(project === undefined ? {} : { project }),
     ...(given['target'] === undefined && target !== undefined ? { target } : {}),
   };
 }

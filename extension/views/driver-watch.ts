@@ -5,7 +5,7 @@ import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import type { EventsysState } from '../../protocol/eventsys-ioctl.js';
 import type { DriverObject } from '../../protocol/kernel-views.js';
 import type { Operation } from '../../target/target.js';
-import type { Connection, ViewServices } from './services.js';
+import type { AgentConnection, Connection, ViewServices } from './services.js';
 
 export type DriverImage = NonNullable<RequestResult<'driver/image'>['image']>;
 
@@ -62,12 +62,13 @@ export class DriverWatch implements vscode.Disposable {
   }
 
   async #ask(connection: Connection, operation: Operation): Promise<DriverSnapshot> {
-    const { project, target, client, stoppedKernel } = connection;
     const nothing = { image: undefined, state: undefined, stateFailure: undefined, linkTarget: undefined };
-    if (stoppedKernel !== undefined) {
-      const driver = await stoppedKernel.driver(project.driver.service);
+    if (connection.stoppedKernel !== undefined) {
+      const { project, stoppedKernel } = connection;
+      const driver = project === undefined ? undefined : await stoppedKernel.driver(project.driver.service);
       return { connection, service: undefined, ...nothing, stoppedKernel: { driver } };
     }
+    const { project, target, client } = connection;
     const { DriverService } = await import('../../target/driver-service.js');
     const service = await new DriverService(target, client, project.driver.service).query(operation);
     if (service?.state !== 'running') return { connection, service, ...nothing };
@@ -92,7 +93,7 @@ export class DriverWatch implements vscode.Disposable {
   }
 
   async #state(
-    { project, client }: Connection,
+    { project, client }: AgentConnection,
     operation: Operation,
   ): Promise<Pick<DriverSnapshot, 'state' | 'stateFailure'>> {
     const { queryDriverState } = await import('../../target/driver-state.js');
@@ -111,7 +112,7 @@ export class DriverWatch implements vscode.Disposable {
 }
 
 /** \\.\Name is \??\Name for the object manager. */
-async function linkTarget({ project, client }: Connection, operation: Operation): Promise<string | undefined> {
+async function linkTarget({ project, client }: AgentConnection, operation: Operation): Promise<string | undefined> {
   const name = project.driver.device?.slice('\\\\.\\'.length);
   if (name === undefined) return undefined;
   const items = [{ path: `\\??\\${name}`, typeName: 'SymbolicLink' }];

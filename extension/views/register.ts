@@ -18,8 +18,8 @@ import { ObjectNode } from './object-nodes.js';
 import { ObjectsRefresh } from './objects-refresh.js';
 import { ObjectsView } from './objects-view.js';
 import { type ObjectChoiceNode, openPoint, PointsView } from './points-view.js';
-import type { Connection, ViewServices } from './services.js';
-import { type TargetAccount, targetFacts } from './target-facts.js';
+import type { AgentConnection, ViewServices } from './services.js';
+import { kernelLinksFact, type TargetAccount, targetFacts } from './target-facts.js';
 
 const localize: Localize = (text, ...values) => vscode.l10n.t(text, ...values);
 
@@ -105,18 +105,23 @@ const NO_AGENT: AgentAccount = { health: undefined, agent: undefined, holders: [
 function targetLoader(services: ViewServices): (operation: Operation) => Promise<readonly Fact[]> {
   let known = NO_AGENT;
   return async (operation) => {
-    const { project, target, connection } = services;
+    const { project, target, connection, kernelSessions } = services;
     const settings = project?.targets.find(({ name }) => name === target?.name);
-    if (project === undefined || target === undefined || settings === undefined) return [];
+    if (project === undefined || target === undefined || settings === undefined) {
+      // A kernel is debugged without a project too.
+      if (project !== undefined || kernelSessions.length === 0) return [];
+      const [folder] = vscode.workspace.workspaceFolders ?? [];
+      return [kernelLinksFact(kernelLinksOf(folder?.uri, kernelSessions), localize)];
+    }
     if (connection === undefined) known = NO_AGENT;
     // The agent may stand still with a machine that a kernel debugger holds: what it told last is shown meanwhile.
     else if (connection.stoppedKernel === undefined) known = await askAgent(connection, operation);
-    const kernelLinks = kernelLinksOf(vscode.Uri.file(project.folder), services.kernelSessions);
+    const kernelLinks = kernelLinksOf(vscode.Uri.file(project.folder), kernelSessions);
     return targetFacts({ settings, ...known, problem: services.problem?.message, kernelLinks }, localize);
   };
 }
 
-async function askAgent({ project, target, client }: Connection, operation: Operation): Promise<AgentAccount> {
+async function askAgent({ project, target, client }: AgentConnection, operation: Operation): Promise<AgentAccount> {
   const roles: readonly LockRole[] = ['tracer', 'deployer', 'debugger'];
   const [health, agent, ...held] = await Promise.all([
     target.health(operation),
@@ -137,10 +142,12 @@ async function loadDriver(services: ViewServices, watch: DriverWatch, operation:
   if (watch.snapshot === undefined) await watch.refresh(operation);
   const { snapshot } = watch;
   if (snapshot === undefined) return [];
-  const { project, target } = snapshot.connection;
+  const { connection } = snapshot;
+  const { project } = connection;
+  if (project === undefined) return [];
   const { driverFacts } = await import('./driver-facts.js');
   const { name, service: serviceName, device } = project.driver;
-  const onWine = target.kind === 'wine';
+  const onWine = connection.stoppedKernel === undefined && connection.target.kind === 'wine';
   return driverFacts({ ...snapshot, name, serviceName, device, onWine, lines: services.dbgPrint.lines }, localize);
 }
 

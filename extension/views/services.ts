@@ -6,13 +6,21 @@ import type { Project } from '../../target/project.js';
 import type { DbgPrintLine, Target } from '../../target/target.js';
 
 /** A target whose agent answers. */
-export interface Connection {
+export interface AgentConnection {
   readonly project: Project;
   readonly target: Target;
   readonly client: AgentClient;
-  /** The machine is held by a kernel debugger of this window, whose client stands in for the agent. */
-  readonly stoppedKernel?: { driver(name: string): Promise<DriverObject | undefined> };
+  readonly stoppedKernel?: undefined;
 }
+
+/** A machine that is held by a kernel debugger of this window, whose client stands in for the agent. It needs no project to be looked at. */
+export interface KernelConnection {
+  readonly project: Project | undefined;
+  readonly client: AgentClient;
+  readonly stoppedKernel: { driver(name: string): Promise<DriverObject | undefined> };
+}
+
+export type Connection = AgentConnection | KernelConnection;
 
 /** A debug session of this window over the link of a kernel. */
 export interface KernelSession {
@@ -38,7 +46,7 @@ export interface ViewServices {
   /** Project, target, problem, connection or a kernel's session changed, or a command changed the driver (deployed, started, stopped). */
   readonly onDidChangeTarget: vscode.Event<void>;
   /** Starts the target and connects, with progress that can be cancelled; the connection that is there otherwise. */
-  connect(): Promise<Connection>;
+  connect(): Promise<AgentConnection>;
   /** Whether this window records a trace now. Recordings of others are asked of the target (lock/query). */
   readonly tracing: boolean;
   /** The kernel's debug output of this connection: its newest lines, at most some hundred. */

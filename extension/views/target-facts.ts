@@ -134,19 +134,25 @@ function vmFact({ kind }: TargetSettings, t: Localize): Fact {
 }
 
 /** A link is configured where it is used, in launch.json; it may lead to another machine than the target. */
+const kdRow = (t: Localize) => ({ id: 'kd', label: t('KD link'), icon: 'debug-alt-small' });
+
+/** @param links at least one */
+export function kernelLinksFact(links: readonly KernelLink[], t: Localize): Fact {
+  const row = kdRow(t);
+  return {
+    ...row,
+    // What happens now goes before the address, which a narrow side bar cuts.
+    value: links
+      .map(({ connect, state }) => (state === undefined ? connect : `${linkWords(state, t)} · ${connect}`))
+      .join(', '),
+    tooltip: links.map((link) => linkDetail(link, t)).join('\n'),
+    icon: links.some(({ state }) => state === 'stopped') ? 'debug-pause' : row.icon,
+  };
+}
+
 function kdFact({ kind }: TargetSettings, links: readonly KernelLink[], t: Localize): Fact {
-  const fact = { id: 'kd', label: t('KD link'), icon: 'debug-alt-small' };
-  if (links.length > 0) {
-    return {
-      ...fact,
-      // What happens now goes before the address, which a narrow side bar cuts.
-      value: links
-        .map(({ connect, state }) => (state === undefined ? connect : `${linkWords(state, t)} · ${connect}`))
-        .join(', '),
-      tooltip: links.map((link) => linkDetail(link, t)).join('\n'),
-      icon: links.some(({ state }) => state === 'stopped') ? 'debug-pause' : fact.icon,
-    };
-  }
+  if (links.length > 0) return kernelLinksFact(links, t);
+  const fact = kdRow(t);
   if (kind === 'wine') {
     const why = t('Wine has no kernel debugger; its driver host is debugged through the agent');
     return unavailableFact(t, fact.id, fact.label, fact.icon, why);

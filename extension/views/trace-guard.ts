@@ -15,7 +15,8 @@ export class TraceGuard {
   }
 
   /** Who records; undefined: nobody. */
-  async holder({ client, project }: Connection, signal: AbortSignal): Promise<string | undefined> {
+  async holder({ client, project, stoppedKernel }: Connection, signal: AbortSignal): Promise<string | undefined> {
+    if (stoppedKernel !== undefined) return undefined;
     if (this.#services.tracing) return 'this window';
     if (Date.now() - this.#asked < ASK_AGAIN_MS) return this.#holder;
     const { holder } = await client.request(
@@ -31,6 +32,6 @@ export class TraceGuard {
   /** @throws TraceRecordsError */
   async mayWalk(connection: Connection, signal: AbortSignal): Promise<void> {
     const holder = await this.holder(connection, signal);
-    if (holder !== undefined) throw new TraceRecordsError(connection.target.name, holder);
+    if (holder !== undefined) throw new TraceRecordsError(connection.client.target, holder);
   }
 }

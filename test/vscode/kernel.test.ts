@@ -20,6 +20,17 @@ const SIGNALED = /KeSetEvent on \\BaseNamedObjects\\SharedEvent: .*1 waiter/i;
 const HIT_POINT = /[1-9]\d* hits? ·/;
 const STOPPED = 'stopped kernel';
 
+/** @param connect the link, as launch.json names it */
+async function writeLaunch(folder: string, connect: string): Promise<void> {
+  const kernel = {
+    ...{ type: 'eventscope', request: 'attach', name: 'Kernel of the lab' },
+    kd: { connect, stopOnAttach: true },
+  };
+  await mkdir(path.join(folder, '.vscode'), { recursive: true });
+  const launch = JSON.stringify({ version: '0.2.0', configurations: [kernel] });
+  await writeFile(path.join(folder, '.vscode', 'launch.json'), launch);
+}
+
 describe('a kernel over its debugging link', function () {
   this.timeout(WORK_TIMEOUT_MS + 60_000);
 
@@ -30,13 +41,7 @@ describe('a kernel over its debugging link', function () {
   });
   const opened = openTestWindow({ name: 'kernel' }, async (host) => {
     const folder = await host.sample('sample');
-    const kernel = {
-      ...{ type: 'eventscope', request: 'attach', name: 'Kernel of the lab' },
-      kd: { connect: `unix:${socket()}`, stopOnAttach: true },
-    };
-    await mkdir(path.join(folder, '.vscode'));
-    const launch = JSON.stringify({ version: '0.2.0', configurations: [kernel] });
-    await writeFile(path.join(folder, '.vscode', 'launch.json'), launch);
+    await writeLaunch(folder, `unix:${socket()}`);
     return folder;
   });
   before(async () => {
@@ -145,5 +150,39 @@ describe('a kernel over its debugging link', function () {
     await asBefore();
     await bench.runs();
     assert.equal(bench.target.isStopped, false);
+  });
+});
+
+describe('a kernel over its debugging link, in a folder without a project', function () {
+  this.timeout(WORK_TIMEOUT_MS + 60_000);
+
+  let bench: KdBench;
+  before(async () => {
+    bench = await KdBench.make();
+  });
+  const opened = openTestWindow({ name: 'kernel-alone' }, async (host) => {
+    const folder = await host.emptyFolder('notes');
+    await writeLaunch(folder, bench.address);
+    return folder;
+  });
+  after(() => bench.close());
+
+  it('its namespace is shown while it is stopped, and its link', async () => {
+    const { workbench } = opened();
+    const { page } = workbench;
+    // F5 knows of launch.json a moment after the window is shown.
+    await workbench.command('View: Show Run and Debug');
+    await page.locator('.start-debug-action-item').filter({ hasText: 'Kernel of the lab' }).waitFor();
+    await workbench.showViews();
+    await page.keyboard.press('F5');
+    await workbench.treeItem('KD link').filter({ hasText: 'connected, stopped' }).waitFor();
+    await workbench.treeItem('AlwaysSignaled').filter({ hasText: 'signaled, notification' }).waitFor();
+    await (await workbench.openPane('Driver')).getByText('once a project is open').waitFor();
+    await page.screenshot({ path: path.join(OUT, 'kernel-alone.png') });
+    await page.locator('.debug-toolbar .codicon-debug-continue:not(.disabled)').click();
+    await (await workbench.openPane('Named Objects')).getByText(RUNS).waitFor();
+    await bench.runs();
+    await page.keyboard.press('Shift+F5');
+    await (await workbench.openPane('Named Objects')).getByText('once a project is open').waitFor();
   });
 });
