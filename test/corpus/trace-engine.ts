@@ -6,6 +6,7 @@
 import * as Meta from '@paulirish/trace_engine/models/trace/handlers/MetaHandler.js';
 import * as Trees from '@paulirish/trace_engine/models/trace/helpers/TreeHelpers.js';
 import * as Traces from '@paulirish/trace_engine/models/trace/helpers/Trace.js';
+import { Phase } from '@paulirish/trace_engine/models/trace/types/TraceEvents.js';
 
 type EngineEvent = Parameters<typeof Meta.handleEvent>[0];
 
@@ -26,7 +27,7 @@ export async function tracksOfEngine(text: string): Promise<readonly EngineTrack
   const { processNames, threadsInProcess } = Meta.data();
   return [...threadsInProcess].flatMap(([pid, threads]) =>
     [...threads].map(([tid, thread]) => {
-      const slices = traceEvents.filter((event) => String(event.ph) === 'X' && event.pid === pid && event.tid === tid);
+      const slices = traceEvents.filter((event) => event.ph === Phase.COMPLETE && event.pid === pid && event.tid === tid);
       Traces.sortTraceEventsInPlace(slices);
       return {
         process: processNames.get(pid)?.args.name ?? '',
