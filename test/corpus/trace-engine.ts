@@ -27,7 +27,9 @@ export async function tracksOfEngine(text: string): Promise<readonly EngineTrack
   const { processNames, threadsInProcess } = Meta.data();
   return [...threadsInProcess].flatMap(([pid, threads]) =>
     [...threads].map(([tid, thread]) => {
-      const slices = traceEvents.filter((event) => event.ph === Phase.COMPLETE && event.pid === pid && event.tid === tid);
+      const slices = traceEvents.filter(
+        (event) => event.ph === Phase.COMPLETE && event.pid === pid && event.tid === tid,
+      );
       Traces.sortTraceEventsInPlace(slices);
       return {
         process: processNames.get(pid)?.args.name ?? '',
