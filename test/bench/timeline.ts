@@ -2,6 +2,9 @@
  * The timeline in headless Chromium: a raw `.evtrace` opened to the first full picture (read, modelled, drawn), frames while it
  * zooms and moves, memory of its renderer, from pointing to the edge, a recording that grows. Beside it vis-timeline, with as
  * many items as it can take.
+ *
+ * A transition is what a lane of an object shows: here half of them are sets, half takes. A take is the end of a wait, which is
+ * two records, so that a million transitions are 1.5 million records (96 MB).
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -135,7 +135,7 @@ function pageOf(page: Page, errors: readonly string[]): TestPage {
         input.remove();
         if (given === undefined) return;
         postMessage({ type: 'open', id: number, title: given.name, bytes: given.size }, '*');
-        const step = 16 * 1024 * 1024;
+        const step = 4 * 1024 * 1024;
         for (let at = 0; at < given.size; at += step) {
           const bytes = new Uint8Array(await given.slice(at, at + step).arrayBuffer());
           postMessage({ type: 'piece', id: number, at, bytes }, '*', [bytes.buffer]);
