@@ -108,8 +108,7 @@ async function gdbLoop(bench: Bench, target: WineTarget, at: string, prefix: rea
   );
   const port = await freePort();
   const options = ['--gdb', '--no-start', '--port', `${port}`, PROGRAM, 'loop', `${LOOP_MS}`, '0', OUTPUT];
-  const [started = 'wine', ...first] = [...prefix, 'wine', 'winedbg', ...options];
-  const proxy = spawn(started, first, {
+  const proxy = spawn('env', [...prefix, 'wine', 'winedbg', ...options], {
     env: { ...process.env, WINEPREFIX: target.prefix.folder, WINEDEBUG: '-all' },
     stdio: 'ignore',
     signal: bench.operation.signal,
@@ -120,8 +119,8 @@ async function gdbLoop(bench: Bench, target: WineTarget, at: string, prefix: rea
   const all = [...commands, `target remote localhost:${port}`, `source ${script}`].flatMap((one) => ['-ex', one]);
   const bound = setTimeout(() => proxy.kill('SIGKILL'), GDB_TIMEOUT_MS);
   try {
-    const [program = 'timeout', ...rest] = [...prefix, 'timeout', `${GDB_TIMEOUT_MS / 1_000}`, GDB];
-    await bench.run(program, [...rest, '-nx', '-batch', ...all]);
+    const gdb = [...prefix, 'timeout', `${GDB_TIMEOUT_MS / 1_000}`, GDB, '-nx', '-batch'];
+    await bench.run('env', [...gdb, ...all]);
     await closed;
   } finally {
     clearTimeout(bound);
