@@ -6,19 +6,13 @@
  * other threads of that process are held for one hardware step. What another thread met meanwhile waits: its event is kept, or it is
  * put back before its INT3 and meets it again when it is let go.
  */
-import {
-  CONTEXT_ALL,
-  CONTEXT_CONTROL,
-  CONTEXT_DEBUG_REGISTERS,
-  EFLAGS,
-  type X64Context,
-} from '../machine/x64-context.js';
+import { CONTEXT_CONTROL } from '../machine/x64-context.js';
 import type { DebugBreakpoint, DebugEvent, DebugStopReason } from '../protocol/agent-debug.js';
 import { Breakpoints, type Breakpoint } from './debug-breakpoints.js';
+import { Exceptions, type ExceptionsLoop } from './debug-exceptions.js';
 import { HardwareSteps } from './debug-hardware-steps.js';
 import { Passage } from './debug-passage.js';
 import { type SteppedLoop, type StepRequest, UserSteps } from './debug-user-steps.js';
-import { hitPasses } from './debug-conditions.js';
 import {
   closeHandle,
   type DebugObject,
@@ -26,22 +20,18 @@ import {
   isFault,
   type NativeDebugEvent,
   STATUS_BREAKPOINT,
-  STATUS_SINGLE_STEP,
   systemUtcMs,
   threadDescription,
 } from './debug-events.js';
 import { CODE_CONTEXT, DebuggedProcess, DebuggedThread } from './debug-process.js';
+import { leaveThread, memoryAround } from './debug-threads.js';
 import type { RepairTable } from './repair-table.js';
 import { NtRemoveProcessDebug } from './debug-native.js';
 import { TerminateProcess } from './native/common-native.js';
-import { NativeError, plainError } from './native/native-error.js';
+import { plainError } from './native/native-error.js';
 import type { Handle } from './native/memory.js';
 
-const STACK_BYTES = 4_096;
-const CODE_BYTES = 256;
 const MAX_OUTPUT_BYTES = 8_192;
-/** Raised by programs to name a thread for a debugger. */
-const MS_VC_EXCEPTION = 0x406d_1388;
 
 interface Stopped {
   readonly thread: DebuggedThread;
@@ -60,6 +50,7 @@ export class DebugLoop {
   readonly #hardwareSteps = new HardwareSteps();
   readonly #passage: Passage;
   readonly #userSteps: UserSteps;
+  readonly #exceptions: Exceptions;
   /** Events that came while all stood still. */
   #kept: NativeDebugEvent[] = [];
   #stopped: Stopped | undefined;
@@ -76,6 +67,14 @@ export class DebugLoop {
     const hardwareSteps = this.#hardwareSteps;
     this.#passage = new Passage(object, this.breakpoints, hardwareSteps);
     this.#userSteps = new UserSteps(this.#steppedLoop(), object, this.breakpoints, hardwareSteps, this.#passage);
+    const loop: ExceptionsLoop = {
+      stop: (...stop) => this.#stop(...stop),
+      stopsOn: (code) => this.stopOnExceptions.has(code),
+      setName: (thread, name) => this.#setName(thread, name),
+      removeBreakpoint: (id) => this.removeBreakpoint(id),
+    };
+    const { breakpoints } = this;
+    this.#exceptions = new Exceptions(loop, object, breakpoints, hardwareSteps, this.#passage, this.#userSteps);
   }
 
   #steppedLoop(): SteppedLoop {
@@ -86,7 +85,7 @@ export class DebugLoop {
       },
       endStop: () => this.#endStop(),
       stop: (...stop) => this.#stop(...stop),
-      meet: (...met) => this.#meet(...met),
+      meet: (...met) => this.#exceptions.meet(...met),
       handle: (event) => this.#handle(event),
       next: () => this.#next(),
       takeWhileStill: (event) => this.#takeWhileStill(event),
@@ -198,7 +197,7 @@ export class DebugLoop {
     }
     switch (event.kind) {
       case 'exception':
-        this.#exception(process, event);
+        this.#exceptions.handle(process, event);
         return;
       case 'createProcess':
         this.emit({ type: 'processStarted', space: process.space, process: process.processId, name: process.name });
@@ -333,183 +332,11 @@ export class DebugLoop {
 
   // ---- exceptions
 
-  #exception(process: DebuggedProcess, event: ExceptionEvent): void {
-    const thread = process.threads.get(event.threadId);
-    if (thread === undefined) {
-      this.object.continue(event, false);
-      return;
-    }
-    const { code, address } = event.exception;
-    const stepping = this.#hardwareSteps.threadOf(process);
-    if (stepping !== undefined && stepping !== thread && this.#passage.putBack(process, event)) {
-      return;
-    }
-    if (stepping === thread && code !== STATUS_SINGLE_STEP) {
-      this.#hardwareSteps.end(process);
-      const context = thread.readContext(CONTEXT_CONTROL);
-      context.eflags &= ~EFLAGS.trap;
-      thread.writeContext(context, CONTEXT_CONTROL);
-    }
-    if (code === STATUS_BREAKPOINT) {
-      this.#int3(thread, address, event);
-    } else if (code === STATUS_SINGLE_STEP) {
-      this.#trap(thread, event);
-    } else if (code === MS_VC_EXCEPTION && event.exception.firstChance) {
-      this.#nameThread(thread, event);
-    } else {
-      this.#fault(thread, event);
-    }
-  }
-
-  #fault(thread: DebuggedThread, event: ExceptionEvent): void {
-    const { exception } = event;
-    if (exception.firstChance && !this.stopOnExceptions.has(exception.code)) {
-      this.object.continue(event, false);
-      return;
-    }
-    this.#stop(thread, { kind: 'exception', ...exception, parameters: [...exception.parameters] }, event);
-  }
-
-  #nameThread(thread: DebuggedThread, event: ExceptionEvent): void {
-    const [kind, text] = event.exception.parameters;
-    if (kind === 0x1000n && text !== undefined) {
-      const data = thread.process.read(text, 64);
-      if (data !== undefined) {
-        this.#setName(
-          thread,
-          Buffer.from(data)
-            .toString('utf8')
-            .replace(/\0[^]*$/, ''),
-        );
-      }
-    }
-    this.object.continue(event);
-  }
-
   #setName(thread: DebuggedThread, name: string): void {
     if (name !== '' && thread.name !== name) {
       thread.name = name;
       this.emit({ type: 'threadNamed', thread: thread.id, name });
     }
-  }
-
-  #int3(thread: DebuggedThread, address: bigint, event: ExceptionEvent): void {
-    const { process } = thread;
-    const context = this.#passage.standingBefore(process, event);
-    if (context !== undefined) {
-      // Where the INT3 was taken out meanwhile, the instruction itself is still to be run.
-      const passed = thread.passOnce === address || !process.isPatched(address);
-      thread.passOnce = undefined;
-      if (!passed && this.#meet(thread, context, event)) {
-        return;
-      }
-      this.#passage.goOn(thread, context, event, true);
-      return;
-    }
-    if (process.awaitsEntry) {
-      process.awaitsEntry = false;
-      this.#stop(thread, { kind: 'entry' }, event);
-      return;
-    }
-    this.#stop(thread, { kind: 'foreignBreakpoint' }, event);
-  }
-
-  /** A thread stands before a breakpoint of ours. @returns whether that stopped the target */
-  #meet(thread: DebuggedThread, context: X64Context, event: NativeDebugEvent | undefined): boolean {
-    if (this.#userSteps.comesBack(thread, context, event)) {
-      return true;
-    }
-    if (event === undefined) {
-      // It comes to the INT3 itself when it runs.
-      thread.passOnce = context.rip;
-    }
-    const here = this.breakpoints.softwareAt(thread.process, context.rip);
-    if (here.some((breakpoint) => isCallOfRecorder(breakpoint, thread, context))) {
-      return false;
-    }
-    const passing = here.filter((breakpoint) => this.#passes(breakpoint, thread, context));
-    const recording = passing.find(({ request }) => request.record !== undefined);
-    if (recording !== undefined) {
-      thread.redirect = { from: context.rip, to: recording.request.record?.thunk ?? context.rip };
-    }
-    const stopping = passing.filter(({ request }) => request.record === undefined);
-    if (stopping.length === 0) {
-      return false;
-    }
-    thread.writeContext(context, CODE_CONTEXT);
-    this.#stopAtBreakpoints('breakpoint', thread, stopping, event);
-    return true;
-  }
-
-  #stopAtBreakpoints(
-    kind: 'breakpoint' | 'data',
-    thread: DebuggedThread,
-    breakpoints: readonly Breakpoint[],
-    event: NativeDebugEvent | undefined,
-  ): void {
-    this.#stop(thread, { kind, breakpoints: breakpoints.map(({ id }) => id) }, event);
-    for (const breakpoint of breakpoints) {
-      if (breakpoint.request.once === true) {
-        this.removeBreakpoint(breakpoint.id);
-      }
-    }
-  }
-
-  /** Counts a hit and decides it. */
-  #passes(breakpoint: Breakpoint, thread: DebuggedThread, context: X64Context): boolean {
-    const { request } = breakpoint;
-    if (request.thread !== undefined && request.thread !== thread.id) {
-      return false;
-    }
-    if (request.record?.exceptThread === thread.threadId) {
-      return false;
-    }
-    const passed = hitPasses(breakpoint, thread, context);
-    this.breakpoints.count(breakpoint, passed);
-    if (!passed) {
-      return false;
-    }
-    return breakpoint.hits > BigInt(request.ignoreCount ?? 0);
-  }
-
-  // ---- going on
-
-  #trap(thread: DebuggedThread, event: ExceptionEvent): void {
-    const { process } = thread;
-    const stepped = this.#hardwareSteps.threadOf(process) === thread;
-    const context = thread.readContext(CONTEXT_ALL);
-    const dr6 = context.get('dr6');
-    const met = dr6 === 0n ? [] : this.breakpoints.inRegisters(process, dr6);
-    if (met.length > 0) {
-      this.breakpoints.applyDebugRegisters(thread);
-    }
-    if (!stepped && met.length === 0 && thread.expectsTrap) {
-      thread.expectsTrap = false;
-      this.object.continue(event);
-      return;
-    }
-    if (!stepped && met.length === 0) {
-      // The program's own single step.
-      this.#fault(thread, event);
-      return;
-    }
-    if (stepped) {
-      this.#hardwareSteps.end(process);
-      context.eflags &= ~EFLAGS.trap;
-    }
-    if (met.some(({ request }) => request.kind === 'execute')) {
-      context.eflags |= EFLAGS.resume;
-    }
-    thread.writeContext(context, CODE_CONTEXT);
-    const stopping = met.filter((breakpoint) => this.#passes(breakpoint, thread, context));
-    if (stopping.length > 0) {
-      this.#stopAtBreakpoints('data', thread, stopping, event);
-      return;
-    }
-    if (stepped && this.#userSteps.hasRun(thread, context, event)) {
-      return;
-    }
-    this.object.continue(event);
   }
 
   /** Events of a process that were kept while all stood still; they are the caller's now. */
@@ -681,7 +508,7 @@ export class DebugLoop {
     process.freeze();
     // A thread that is on its way into a breakpoint has its event queued before its registers can be read.
     for (const thread of process.threads.values()) {
-      this.#leaveThread(thread);
+      leaveThread(thread, this.breakpoints.usesRegisters(process), this.#hardwareSteps.threadOf(process) === thread);
     }
     this.#hardwareSteps.forget(process);
     for (const breakpoint of this.breakpoints.of(process)) {
@@ -701,28 +528,6 @@ export class DebugLoop {
     this.table.removeProcess(process.processId);
     this.emit({ type: 'detached', space: process.space });
     closeHandle(process.handle);
-  }
-
-  /** No debug registers of ours, no trap flag of ours. */
-  #leaveThread(thread: DebuggedThread): void {
-    try {
-      const context = thread.readContext(CONTEXT_CONTROL | CONTEXT_DEBUG_REGISTERS);
-      if (this.breakpoints.usesRegisters(thread.process)) {
-        for (const name of ['dr0', 'dr1', 'dr2', 'dr3', 'dr6', 'dr7']) {
-          context.set(name, 0n);
-        }
-        thread.writeContext(context, CONTEXT_DEBUG_REGISTERS);
-      }
-      if (this.#hardwareSteps.threadOf(thread.process) === thread) {
-        context.eflags &= ~EFLAGS.trap;
-        thread.writeContext(context, CONTEXT_CONTROL);
-      }
-    } catch (error) {
-      if (!(error instanceof NativeError)) {
-        throw error;
-      }
-      // It has ended.
-    }
   }
 
   /** Continues every event of a process that is being left: threads behind an INT3 that was ours go back to its instruction. */
@@ -810,29 +615,4 @@ export class DebugLoop {
       process.thaw();
     }
   }
-}
-
-/** The recorder's own call of a function whose first instruction it could not take along: it is recorded already. */
-function isCallOfRecorder({ request }: Breakpoint, { process }: DebuggedThread, { rsp }: X64Context): boolean {
-  const recorder = request.record?.recorder;
-  if (recorder === undefined) {
-    return false;
-  }
-  const data = process.read(rsp, 8);
-  const caller = data?.length === 8 ? new DataView(data.buffer).getBigUint64(0, true) : 0n;
-  return caller >= recorder.from && caller < recorder.to;
-}
-
-function memoryAround(
-  process: DebuggedProcess,
-  registers: X64Context,
-): { readonly address: bigint; readonly data: Uint8Array }[] {
-  const code = registers.rip - BigInt(CODE_BYTES);
-  return [
-    { address: registers.rsp, length: STACK_BYTES },
-    { address: code, length: 2 * CODE_BYTES },
-  ].flatMap(({ address, length }) => {
-    const data = process.read(address, length);
-    return data === undefined ? [] : [{ address, data }];
-  });
 }
