@@ -15,6 +15,7 @@ import type { ChosenPoints } from './chosen-points.js';
 
 /** Edits in a source and clicks on check boxes come in bursts. */
 const TELL_PAUSE_MS = 200;
+const TELL_LIMIT_MS = 3_000;
 
 export class DebugSessions implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
@@ -102,9 +103,14 @@ export class DebugSessions implements vscode.Disposable {
 
   #tellNow(sessions: readonly vscode.DebugSession[]): void {
     this.#telling = this.#telling.then(async () => {
-      for (const told of await Promise.allSettled(sessions.map((session) => this.#tellPoints(session)))) {
-        if (told.status === 'rejected') this.#log.warn(`Debug session: ${asError(told.reason).message}`);
-      }
+      const all = sessions.map((session) =>
+        this.#tellPoints(session).catch((error: unknown) => this.#log.warn(`Debug session: ${asError(error).message}`)),
+      );
+      let limit: NodeJS.Timeout | undefined;
+      const late = new Promise((resolve) => (limit = setTimeout(resolve, TELL_LIMIT_MS)));
+      // A session that is slow to answer has been told, and does first what it was told first.
+      await Promise.race([Promise.all(all), late]);
+      clearTimeout(limit);
     });
   }
 
