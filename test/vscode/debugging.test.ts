@@ -6,7 +6,7 @@ import { OUT } from './host.js';
 import { openTestWindow } from './test-window.js';
 import { DebugWorkbench } from './debug-workbench.js';
 import { TimelinePanel } from './timeline-panel.js';
-import { WORK_TIMEOUT_MS } from './workbench.js';
+import { becomes, WORK_TIMEOUT_MS } from './workbench.js';
 
 /** What the check box of the point says once it was met. */
 const HIT_POINT = /[1-9]\d* hits? · breakpoint/;
@@ -127,8 +127,7 @@ describe('debugging', function () {
     await workbench.ended();
     await panel.summary.filter({ hasNotText: 'live' }).waitFor();
     await panel.toggleStatistics();
-    // It had its name before the recording began.
-    assert.ok((await panel.signalsOf('unnamed event')) > 0);
+    await becomes(async () => (await panel.signalsOf('SharedEvent')) > 0, true);
     await workbench.page.screenshot({ path: path.join(OUT, 'debugging-recorded.png') });
     await workbench.treeItem(`events.c:${signalLine}`).locator('.custom-view-tree-node-item-checkbox').click();
     await workbench.page.locator('.tab[data-resource-name="events.c"]').click();

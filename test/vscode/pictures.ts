@@ -28,6 +28,7 @@ for (const [name, theme] of Object.entries(THEMES)) {
     await workbench.showViews();
     for (const pane of ['Named Objects', 'Driver', 'Signal and Wait Points']) await workbench.openPane(pane);
     await workbench.command('Eventscope: Refresh');
+    await workbench.treeItem(/^Shared$/).waitFor();
     await workbench.page.locator('.codelens-decoration').first().waitFor();
     await workbench.page.locator('.notifications-toasts .notification-list-item').waitFor({ state: 'detached' });
     await workbench.page.screenshot({ path: path.join(DOCS, `vscode-${name}.png`), animations: 'disabled' });
