@@ -39,6 +39,8 @@ describe('an index of intervals', () => {
         assert.equal(index.earliestEndAfter(from), Math.min(Infinity, ...behind));
         const before = list.filter((one) => one.from <= from).map((one) => one.from);
         assert.equal(index.lastBegin(from), before.length === 0 ? undefined : Math.max(...before));
+        const ends = list.filter((one) => one.from <= from).map((one) => one.until);
+        assert.equal(index.latestEndOfThoseBegunBy(from), Math.max(-Infinity, ...ends));
       }
     }
   });

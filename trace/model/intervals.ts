@@ -72,6 +72,11 @@ export class IntervalIndex {
     return this.#earliest[this.#countBefore(moment, false)] ?? Infinity;
   }
 
+  /** Latest end of those that begin at `moment` or before; -Infinity when none does. */
+  latestEndOfThoseBegunBy(moment: number): number {
+    return this.#latest[this.#countBefore(moment, true) - 1] ?? -Infinity;
+  }
+
   /** Beginning of the last that begins at `moment` or before; undefined when none does. */
   lastBegin(moment: number): number | undefined {
     return this.#from[this.#countBefore(moment, true) - 1];

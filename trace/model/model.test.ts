@@ -3,7 +3,7 @@ import { generate, recordKey, type Generated, type GeneratorOptions, type Record
 import { RecordingBuilder } from '../recording.js';
 import { RingWriter, type RecordFields } from '../ring-writer.js';
 import { buildModel, type TraceModel } from './model.js';
-import { Flag, Kind } from './records.js';
+import { Flag, Kind, ObjectType } from './records.js';
 import { Fate, FATE_WORDS } from './transitions.js';
 import { Evidence } from './wakes.js';
 
@@ -225,6 +225,35 @@ describe('model', () => {
     const resets = records.kind.indexOf(Kind.Reset);
     assert.equal(objectOf[resets], 0);
     assert.deepEqual([wakes.count, records.kind[wakes.signal[0] ?? -1]], [1, Kind.Set]);
+  });
+
+  it('knows by the state that a later signal found that a reset within the call of a signal came behind it', () => {
+    const wakesOf = (previous: number): [number, number] => {
+      const builder = new RecordingBuilder({ target: 't', host: 'h', versions: {}, startUtcMs: 0 });
+      builder.addSource({
+        ...{ side: 'user', description: 'app.exe', process: 1, session: 1, ringCount: 1, slotsPerRing: 64 },
+      });
+      const ring = new RingWriter();
+      const write = (
+        us: number,
+        took: number,
+        thread: number,
+        fields: Omit<RecordFields, 'tsc' | 'process' | 'thread'>,
+      ): unknown =>
+        ring.write({ tsc: BigInt(us * 3_000), duration: took * 3_000, process: 1, thread, object: 4n, ...fields });
+      write(0, 0, 1, { kind: Kind.Create, argument: BigInt(ObjectType.Event) });
+      // Whoever it released resets the event before the call that signaled it has returned.
+      write(10, 20, 1, { kind: Kind.Set, previous: 0 });
+      write(25, 2, 2, { kind: Kind.Reset });
+      write(40, 0, 2, { kind: Kind.WaitBegin });
+      write(80, 5, 1, { kind: Kind.Set, previous });
+      write(83, 43, 2, { kind: Kind.WaitEnd });
+      builder.slots(0, 0, 0n, 0n, ring.bytes);
+      const { wakes, records } = buildModel(builder.finish());
+      return [wakes.evidence[0] ?? -1, (records.time[wakes.signal[0] ?? -1] ?? NaN) / 1_000];
+    };
+    assert.deepEqual(wakesOf(0), [Evidence.Seen, 80]);
+    assert.deepEqual(wakesOf(-1)[0], Evidence.Ambiguous, 'unknown: the reset may have come first');
   });
 
   it('counts every lost record in a gap of its ring', () => {

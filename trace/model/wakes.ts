@@ -338,8 +338,15 @@ class ObjectMatcher {
 
   /** Until when what a signal made can have been there. A timer that was set has yet to expire: only a new setting ends that. */
   #gone(row: number): number {
-    const { kind, until } = this.#own.signals;
-    return (kind[row] === Kind.TimerSet ? this.#settings : this.#zeros).earliestEndAfter(until[row] ?? 0);
+    const { kind, from, until } = this.#own.signals;
+    if (kind[row] === Kind.TimerSet) return this.#settings.earliestEndAfter(until[row] ?? 0);
+    const gone = this.#zeros.earliestEndAfter(until[row] ?? 0);
+    const { kind: wakes, type } = this.#object;
+    if (gone === Infinity || wakes !== 'notification' || type !== 'event') return gone;
+    // No wait takes from it: what was gone by then had been gone since a reset, also one that the signal's own call overlaps.
+    const begin = from[row] ?? 0;
+    const cleared = this.#clears.latestEndOfThoseBegunBy(gone);
+    return cleared < begin || cleared >= gone || this.#unseenTakers.any(begin, gone) ? gone : cleared;
   }
 
   /** How many waits a signal can release. */
