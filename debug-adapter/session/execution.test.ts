@@ -93,6 +93,22 @@ describe('execution', () => {
     assert.equal(mock.resumed, 1);
   });
 
+  it('tells of a stop that follows at once behind the answer to what let the target go', async () => {
+    const { mock, execution, stops } = setUp(new TypeError('a defect'));
+    mock.stopAtBreakpoint();
+    await execution.settled();
+    mock.resume = () => {
+      mock.stopAtBreakpoint();
+      return Promise.resolve();
+    };
+    await execution.continue();
+    // However many promises lie between this one and the answer.
+    for (let promise = 0; promise < 100; promise += 1) await Promise.resolve();
+    assert.equal(stops().length, 1);
+    await execution.settled();
+    assert.equal(stops().length, 2);
+  });
+
   it('tells of a stop that the target did not let us decide', async () => {
     const error = new EventscopeError({ id: 'debug.memory', what: 'The memory cannot be read' });
     const { mock, execution, defects, stops } = setUp(error);

@@ -422,7 +422,7 @@ export class Execution {
     this.#parts.points.stops.resumed();
     this.#listener.cancelInspections();
     this.#reported = undefined;
-    await this.#enqueue(async () => {
+    const gone = this.#enqueue(async () => {
       try {
         // What was asked of breakpoints before is done first: one that was taken away does not stop it once more.
         await Promise.all([this.#parts.breakpoints.settled(), this.#parts.points.settled()]);
@@ -434,6 +434,9 @@ export class Execution {
         throw error;
       }
     });
+    // A stop that follows at once is told behind the answer: a client takes an answer that comes later for "runs again".
+    void this.#enqueue(() => new Promise((resolve) => setImmediate(resolve)));
+    await gone;
   }
 
   async #resumeAll(reason: StopReason): Promise<void> {
