@@ -35,7 +35,7 @@ export const callOperations = {
     services: listServices(drivers, context),
   }),
   'driver/image': ({ binaryPath }: { binaryPath: string }) => ({ image: findDriverImage(binaryPath) }),
-  'object/list': ({ path }: { path: string }, context: CallContext) => ({ count: listDirectory(path, context) }),
+  'object/list': ({ path }: { path: string }, context: CallContext) => listDirectory(path, context),
   'object/query': ({ items }: { items: readonly { path: string; typeName: string }[] }, context: CallContext) => ({
     objects: queryObjects(items, context),
   }),

@@ -28,8 +28,14 @@ const REST_MS = 1;
 const attributes = new ObjectAttributes();
 const handleOut = new BigInt64Array(1);
 
-/** Sends the entries of a directory as parts; returns their number. */
-export function listDirectory(path: string, context: CallContext): number {
+export interface ListedDirectory {
+  readonly count: number;
+  /** The longest that the walk went on without a rest, ms. */
+  readonly longestSliceMs: number;
+}
+
+/** Sends the entries of a directory as parts. */
+export function listDirectory(path: string, context: CallContext): ListedDirectory {
   const status = NtOpenDirectoryObject(handleOut, DIRECTORY_QUERY_AND_TRAVERSE, attributes.named(path)) >>> 0;
   if (status !== STATUS_SUCCESS) {
     throw ntstatusError('NtOpenDirectoryObject', status, path);
@@ -54,6 +60,7 @@ class EntryParts {
   #sent = 0;
   /** When the walk began, or its last rest ended. */
   #began = performance.now();
+  #longestMs = 0;
   sawDosDevices = false;
 
   constructor(readonly context: CallContext) {}
@@ -68,16 +75,22 @@ class EntryParts {
       this.#send();
     }
     if (over) {
+      this.#endSlice();
       this.context.sleep(REST_MS);
       this.#began = performance.now();
     }
   }
 
-  finish(): number {
+  finish(): ListedDirectory {
     if (this.#entries.length > 0) {
       this.#send();
     }
-    return this.#count;
+    this.#endSlice();
+    return { count: this.#count, longestSliceMs: this.#longestMs };
+  }
+
+  #endSlice(): void {
+    this.#longestMs = Math.max(this.#longestMs, performance.now() - this.#began);
   }
 
   #send(): void {

@@ -236,14 +236,14 @@ export class Session {
       });
       sent.catch(() => {});
     };
-    const { count } = await this.#calls.run(
+    const listed = await this.#calls.run(
       'object/list',
       { path },
       { signal, timeoutMs: CALL_TIMEOUT_MS, onPart: send },
     );
     send(encodePacked([]), 0);
     await sent;
-    return { count, sessionDirectory: sessionDirectory() };
+    return { ...listed, sessionDirectory: sessionDirectory() };
   }
 
   #handleTraces(): void {

@@ -241,10 +241,13 @@ export const requests = {
   'file/remove': { params: v.strictObject({ path: text }), result: ok },
   'file/rename': { params: v.strictObject({ from: text, to: text }), result: ok },
 
-  /** Entries come as bulk frames of kind DirectoryEntries on `stream`, first ones at once; the answer comes at the end. */
+  /**
+   * Entries come as bulk frames of kind DirectoryEntries on `stream`, first ones at once; the answer comes at the end. longestSliceMs: the
+   * longest that the walk went on without a rest, where somebody else shares the target with it.
+   */
   'object/list': {
     params: v.strictObject({ path: text, stream: u32 }),
-    result: v.strictObject({ count: u32, sessionDirectory: text }),
+    result: v.strictObject({ count: u32, longestSliceMs: v.optional(v.number()), sessionDirectory: text }),
   },
   /** One answer per path, in order; an entry that cannot be opened carries its status. */
   'object/query': {

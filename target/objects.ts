@@ -38,7 +38,7 @@ export async function listObjects(
   path: string,
   operation: Operation,
   onEntries: (entries: readonly DirectoryEntry[]) => void,
-): Promise<{ readonly count: number; readonly sessionDirectory: string }> {
+): Promise<RequestResult<'object/list'>> {
   let malformed: Error | undefined;
   const listing = client.openStream((head, data) => {
     if (head.kind !== BulkKind.DirectoryEntries || head.count === 0n || malformed !== undefined) return;
