@@ -3,7 +3,7 @@
  *
  *   node --import tsx test/bench/main.ts [--json] [NAME...]
  *
- * Exit codes: 0 measured (whether the aims are met is for the reader), 1 a benchmark failed, 2 no such benchmark.
+ * Exit codes: 0 measured (whether the aims are met is for the reader), 1 a benchmark failed, 2 no such benchmark or option: all are listed.
  */
 import { cancelOnInterrupt } from '../../cli/interrupt.js';
 import { failureOf } from '../../cli/failure.js';
@@ -22,7 +22,9 @@ async function main(args: readonly string[]): Promise<number> {
   const terminal = new Terminal(process.stdout, process.stderr);
   const json = args.includes('--json');
   const names = args.filter((argument) => !argument.startsWith('-'));
-  const benchmarks = chosen(names);
+  const benchmarks = args.some((argument) => argument.startsWith('-') && argument !== '--json')
+    ? undefined
+    : chosen(names);
   if (benchmarks === undefined) {
     terminal.note(`Benchmarks: ${BENCHMARKS.flatMap((benchmark) => benchmark.names).join(', ')}`);
     return 2;
