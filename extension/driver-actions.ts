@@ -2,7 +2,6 @@
  * What commands and tasks do with a folder's driver and application. Progress and cancelling are the caller's. What does the work is
  * loaded when it is asked for: a window that only opens does not wait for it.
  */
-import path from 'node:path';
 import * as vscode from 'vscode';
 import { EventscopeError } from '../protocol/errors.js';
 import type { BuildResult, Diagnostic } from '../target/build.js';
@@ -132,13 +131,15 @@ export async function runApplication(
   await buildAndDeploy(services, folder, operation);
   const connection = await folder.connect(operation);
   const { project, client } = connection;
-  const [{ traceRun, versionsOf }, { newTraceFile, writeTrace }, { describeReport, reportOf }] = await Promise.all([
+  const [{ traceRun, versionsOf }, { keepTrace }, { describeReport, reportOf }] = await Promise.all([
     import('../target/traced-run.js'),
     import('../target/trace-file.js'),
     import('../trace/report.js'),
   ]);
   const versions = { ...(await versionsOf(client, extensionVersion(services))), ...(await builtIdentities(project)) };
   const watched = services.recordings?.watch([project.application.name, ...args].join(' '));
+  const keep = async (made: Recording): Promise<vscode.Uri> =>
+    vscode.Uri.file(await keepTrace(project.stateFolder, withStops(services, made)));
   let kept: vscode.Uri | undefined;
   try {
     const { result, recording: made } = await services.whileTracing(() =>
@@ -149,19 +150,23 @@ export async function runApplication(
           onLine,
           onBegin: (soFar) => watched?.began(soFar),
           onGrow: () => watched?.grew(),
+          onCutShort: async (made) => {
+            try {
+              kept = await keep(made);
+            } catch (error) {
+              services.log.error(`What was recorded until then could not be kept: ${String(error)}`);
+            }
+          },
         },
         versions,
         operation,
       ),
     );
-    const recording = withStops(services, made);
-    const title = recording.metadata.title ?? project.application.name;
-    const file = await newTraceFile(project.stateFolder, title, new Date(result.startedUtcMs));
-    await writeTrace(file, recording);
-    kept = vscode.Uri.file(file);
+    kept = await keep(made);
     services.reached('applicationRan');
     folder.driverChanged();
-    return { exitCode: result.exitCode, file: path.normalize(file), report: describeReport(reportOf(recording)) };
+    const report = describeReport(reportOf(withStops(services, made)));
+    return { exitCode: result.exitCode, file: kept.fsPath, report };
   } finally {
     watched?.ended(kept);
   }

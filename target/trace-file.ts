@@ -23,6 +23,18 @@ export async function newTraceFile(stateFolder: string, title: string, at: Date)
   return file;
 }
 
+/**
+ * Writes a recording to a file of its own in the project's folder of state, named by its title and its time, or to the file that is given.
+ * Returns the file.
+ * @throws EventscopeError `file.write`
+ */
+export async function keepTrace(stateFolder: string, recording: Recording, given?: string): Promise<string> {
+  const { title = 'recording', startUtcMs } = recording.metadata;
+  const file = given ?? (await newTraceFile(stateFolder, title, new Date(startUtcMs)));
+  await writeTrace(file, recording);
+  return file;
+}
+
 export function defaultTraceFile(stateFolder: string, title: string, at: Date): string {
   const time = at.toISOString().replace(/[-:]/g, '').replace(/\..*$/, '');
   const words = title.replace(/[^A-Za-z0-9]+/g, '-').replace(/^-+|-+$/g, '');

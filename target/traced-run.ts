@@ -3,6 +3,7 @@ import os from 'node:os';
 import type { AgentClient } from './agent-client.js';
 import type { Project } from './project.js';
 import { run, type RunRequest, type RunResult } from './run.js';
+import { asError } from './operation.js';
 import type { Operation, Target } from './target.js';
 import { RecordingBuilder, type Recording } from '../trace/recording.js';
 
@@ -22,6 +23,8 @@ export interface TracedRunOptions extends Pick<
   readonly onBegin?: (soFar: () => Recording) => void;
   /** Sources or slots were added to it. */
   readonly onGrow?: () => void;
+  /** The run failed, was cancelled or ran out of time, and this is what was recorded until then. Awaited before the run rejects. */
+  readonly onCutShort?: (recording: Recording) => Promise<void>;
 }
 
 /** Cuts bytes into lines as they come; a line longer than the bound is handed on in pieces. */
@@ -97,7 +100,7 @@ export async function traceRun(
         options.onLine?.(stream, line);
       }),
   );
-  const result = await run(
+  const running = run(
     target,
     client,
     project,
@@ -136,6 +139,16 @@ export async function traceRun(
     },
     operation,
   );
+  let result: RunResult;
+  try {
+    result = await running;
+  } catch (error) {
+    for (const splitter of splitters) splitter.end();
+    const { sources } = builder.finish();
+    for (const { id } of sources) builder.sourceEnded(id, { error: asError(error).message });
+    if (sources.length > 0) await options.onCutShort?.(builder.finish(Date.now()));
+    throw error;
+  }
   for (const splitter of splitters) splitter.end();
   for (const { source, side } of result.sources) {
     const total = result.totals.find((candidate) => candidate.source === source);

@@ -8,7 +8,8 @@ import { ExitCode } from '../exit-code.js';
 import { describeReport, reportOf, reportToJson } from '../../trace/report.js';
 import type { Connected, Session } from '../session.js';
 import { standalonePage } from '../standalone-page.js';
-import { newTraceFile, readTrace, writeTrace, writeWhole } from '../../target/trace-file.js';
+import { keepCutShort } from './run.js';
+import { keepTrace, readTrace, writeWhole } from '../../target/trace-file.js';
 import { traceRun, versionsOf } from '../../target/traced-run.js';
 
 export interface TraceRecordOptions {
@@ -34,10 +35,7 @@ export async function traceRecordCommand(
         : `Recording for ${options.seconds} s; Ctrl-C ends it`,
     );
     const { recording, total } = await recordDriverTrace(connected, { versions, until }, operation);
-    const { title = project.driver.name, startUtcMs } = recording.metadata;
-    const file = options.out ?? (await newTraceFile(project.stateFolder, title, new Date(startUtcMs)));
-    await writeTrace(file, recording);
-    return { file, total };
+    return { file: await keepTrace(project.stateFolder, recording, options.out), total };
   });
   const { slots, lost } = total;
   session.print({ trace: path.resolve(file), slots, lost }, () => path.relative(process.cwd(), file));
@@ -69,22 +67,19 @@ export async function tracePointsCommand(
   const { file, recording, exitCode } = await session.connected(async (connected) => {
     const { project, client } = connected;
     const versions = await versionsOf(client, version);
-    const startUtcMs = Date.now();
     let recording: Recording;
     let exitCode = 0;
     if (args.length > 0) {
       const limit = options.seconds === undefined ? {} : { timeoutMs: options.seconds * 1_000 };
-      const request = { arguments: args, trace: false, tracepoints: chosen, ...limit };
+      const onCutShort = (cut: Recording): Promise<void> => keepCutShort(session, project, cut, options.out);
+      const request = { arguments: args, trace: false, tracepoints: chosen, onCutShort, ...limit };
       const traced = await traceRun(connected, request, versions, operation);
       ({ recording } = traced);
       ({ exitCode } = traced.result);
     } else {
       recording = await recordRunning(session, connected, options, chosen, versions);
     }
-    const title = recording.metadata.title ?? project.driver.name;
-    const file = options.out ?? (await newTraceFile(project.stateFolder, title, new Date(startUtcMs)));
-    await writeTrace(file, recording);
-    return { file, recording, exitCode };
+    return { file: await keepTrace(project.stateFolder, recording, options.out), recording, exitCode };
   });
   const report = reportOf(recording);
   session.print({ trace: path.resolve(file), exitCode, ...reportToJson(report) }, () => describeReport(report));

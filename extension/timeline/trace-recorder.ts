@@ -63,7 +63,7 @@ export class TraceRecorder implements vscode.Disposable {
   async #record(until: AbortSignal, begun: () => void): Promise<vscode.Uri> {
     const connection = await this.#services.connect();
     const { client, project } = connection;
-    const [{ recordDriverTrace }, { newTraceFile, writeTrace }, { versionsOf }] = await Promise.all([
+    const [{ recordDriverTrace }, { keepTrace }, { versionsOf }] = await Promise.all([
       import('../../target/record.js'),
       import('../../target/trace-file.js'),
       import('../../target/traced-run.js'),
@@ -95,11 +95,7 @@ export class TraceRecorder implements vscode.Disposable {
         },
         { signal: this.#ended.signal, progress: (step) => this.#services.log.info(step) },
       );
-      const recording = withStops(this.#services, made);
-      const { title = project.driver.name, startUtcMs } = recording.metadata;
-      const file = await newTraceFile(project.stateFolder, title, new Date(startUtcMs));
-      await writeTrace(file, recording);
-      kept = vscode.Uri.file(file);
+      kept = vscode.Uri.file(await keepTrace(project.stateFolder, withStops(this.#services, made)));
       return kept;
     } finally {
       clearInterval(timer);

@@ -9,6 +9,7 @@ import { run } from '../../target/run.js';
 import { buildModel } from '../../trace/model/model.js';
 import { Outcome } from '../../trace/model/waits.js';
 import { describeFlow } from '../../trace/flow.js';
+import type { Recording } from '../../trace/recording.js';
 import { traceRun } from '../../target/traced-run.js';
 import { clearParameters, driverState, requestFault, setParameter } from './driver-requests.js';
 import { failure, MACHINE_NAMES, sshMachine, TestOperation } from './fixture.js';
@@ -97,6 +98,24 @@ for (const machine of MACHINE_NAMES) {
       assert.equal(after.totals.events, before.totals.events);
       assert.equal(after.totals.schedules, before.totals.schedules);
       assert.equal(after.totals.objectReferences, before.totals.objectReferences);
+    });
+
+    it('a run whose time is over: what was recorded until then is kept, and shows what it waits for', async () => {
+      const before = await driverState(sample.client);
+      let kept: Recording | undefined;
+      const args = ['app-handle', '--count', '1', '--period', '10000', '--timeout', '60000'];
+      const onCutShort = (recording: Recording): Promise<void> => {
+        kept = recording;
+        return Promise.resolve();
+      };
+      const request = { arguments: args, timeoutMs: 3_000, onCutShort };
+      const error = await failure(traceRun(sample, request, {}, new TestOperation()));
+      assert.equal(error.id, 'run.timeout');
+      assert.ok(kept !== undefined);
+      assert.ok(kept.sources.every(({ end }) => end?.error?.includes('did not end') === true));
+      assert.match(describeFlow(buildModel(kept)), /eventapp.* still waits for .* since/);
+      const after = await driverState(sample.client, (state) => state.totals.files === before.totals.files);
+      assert.equal(after.totals.events, before.totals.events);
     });
 
     async function killApplication(): Promise<void> {
