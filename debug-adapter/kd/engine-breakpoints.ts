@@ -11,7 +11,7 @@ import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from './proto
 export interface EngineBreakpoint {
   readonly id: BreakpointId;
   readonly request: BreakpointRequest;
-  readonly place: { readonly kind: 'site'; readonly site: Site } | { readonly kind: 'slot'; readonly slot: number };
+  place: { readonly kind: 'site'; readonly site: Site } | { readonly kind: 'slot'; readonly slot: number };
   /** Its hits are recorded and gone on from. */
   readonly record: RecordHit | undefined;
   hits: number;
@@ -31,10 +31,36 @@ export class EngineBreakpoints {
 
   /** The error that this one met is the answer. */
   async add(given: BreakpointRequest, record?: RecordHit): Promise<BreakpointId | Error> {
-    // The kernel's half is the same in every process, whichever was looked at when the address was taken.
-    const request = isKernelAddress(given.address) ? { ...given, space: KERNEL_SPACE } : given;
+    const request = inItsSpace(given);
+    return this.#add(request, () => this.#place(request), record);
+  }
+
+  /**
+   * Where a recorded call returns to. In the kernel a debug register that nobody has asked for, while there is one: it is on while a return
+   * is expected, and going on from it needs no register of the thread changed.
+   */
+  async addReturn(given: BreakpointRequest, record: RecordHit): Promise<BreakpointId | Error> {
+    const request = inItsSpace(given);
+    const place = async (): Promise<EngineBreakpoint['place']> => {
+      const slot = request.space === KERNEL_SPACE ? this.hardware.lend(request.address) : undefined;
+      return slot === undefined ? this.#place(request) : { kind: 'slot', slot };
+    };
+    return this.#add(request, place, record);
+  }
+
+  /** Whether a thread is to come to the return. */
+  expectReturn(id: BreakpointId, isExpected: boolean): void {
+    const place = this.#byId.get(id)?.place;
+    if (place?.kind === 'slot') this.hardware.switch(place.slot, isExpected);
+  }
+
+  async #add(
+    request: BreakpointRequest,
+    find: () => Promise<EngineBreakpoint['place']>,
+    record: RecordHit | undefined,
+  ): Promise<BreakpointId | Error> {
     try {
-      const place = await this.#place(request);
+      const place = await find();
       const id = this.#nextId++;
       this.#byId.set(id, { id, request, place, record, hits: 0, filtered: 0 });
       return id;
@@ -101,10 +127,28 @@ export class EngineBreakpoints {
         why: 'a debug register watches 1, 2, 4 or 8 bytes',
       });
     }
+    await this.#takeBackLent();
     return { kind: 'slot', slot: this.hardware.add({ address: request.address, kind: request.kind, length }) };
+  }
+
+  /** A debug register is asked for, and there is none but what was lent: who has it gets an INT3 instead. */
+  async #takeBackLent(): Promise<void> {
+    const slot = this.hardware.lentLast;
+    if (slot === undefined) return;
+    for (const breakpoint of this.#byId.values()) {
+      if (breakpoint.place.kind !== 'slot' || breakpoint.place.slot !== slot) continue;
+      const site = this.sites.find(breakpoint.request.address, undefined);
+      await this.sites.arm(site, this.memory);
+      breakpoint.place = { kind: 'site', site };
+    }
+    this.hardware.remove(slot);
   }
 
   #uses(site: Site): boolean {
     return [...this.#byId.values()].some(({ place }) => place.kind === 'site' && place.site === site);
   }
 }
+
+/** The kernel's half is the same in every process, whichever was looked at when the address was taken. */
+const inItsSpace = (request: BreakpointRequest): BreakpointRequest =>
+  isKernelAddress(request.address) ? { ...request, space: KERNEL_SPACE } : request;

@@ -264,6 +264,9 @@ export class KdEngine implements Engine {
       objects: this.#objects,
       registers: (processor) => this.#run.context(processor),
       add: (request, record) => this.#breakpoints.add(request, record),
+      expectReturns: () => this.#hardware.expectLending(),
+      addReturn: (request, record) => this.#breakpoints.addReturn(request, record),
+      expectReturn: (id, isExpected) => this.#breakpoints.expectReturn(id, isExpected),
       remove: (ids) => (this.#ended ? Promise.resolve() : this.removeBreakpoints(ids)),
     });
     return this.#turns.whileStopped(() => tracepoints.start(requests, options));

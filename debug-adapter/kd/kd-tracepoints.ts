@@ -1,6 +1,6 @@
 /**
  * Tracepoints of the kernel engine: breakpoints whose hits the adapter records and goes on from. The state before a signal is read at its
- * entry, so that it needs no stop at its return; a wait has one there, for its status.
+ * entry, so that it needs no stop at its return; a wait has one where it returns to, for its status.
  */
 import { objectsOfCall, timeoutTicks, word } from '../session/points/point-call.js';
 import { type FunctionExit, functionExits } from '../symbols/function-exits.js';
@@ -25,14 +25,13 @@ import { readStructure } from './nt/records.js';
 import type { StateChange } from './protocol/state-change.js';
 import type { KernelObjects } from './kernel-objects.js';
 import { RecordedObjects } from './recorded-objects.js';
+import { type BegunCall, RecordedReturns } from './recorded-returns.js';
 import { type HostRecord, hostTime, TraceSlots } from './trace-slots.js';
 
 const SYSTEM_PROCESS_ID = 4;
 const SIGNAL_STATE_OFFSET = 4n;
 /** Return address, home space, and three arguments. */
 const CALL_BYTES = 0x40;
-/** Waits of one thread within each other, of one that never returned: the oldest is forgotten. */
-const MAX_NESTED = 16;
 
 const NOT_SERVED: ServedTracepoint = { mechanism: 'none', why: 'It is no point of the catalogue' };
 
@@ -44,14 +43,12 @@ export interface KdTracepointsOptions {
   readonly objects: KernelObjects;
   readonly registers: (processor: number) => Promise<X64Context>;
   readonly add: (request: BreakpointRequest, record: RecordHit) => Promise<BreakpointId | Error>;
+  /** Before the first place to return to. */
+  readonly expectReturns: () => void;
+  readonly addReturn: (request: BreakpointRequest, record: RecordHit) => Promise<BreakpointId | Error>;
+  /** Whether a thread is to come there. */
+  readonly expectReturn: (id: BreakpointId, isExpected: boolean) => void;
   readonly remove: (ids: readonly BreakpointId[]) => Promise<void>;
-}
-
-interface Begun {
-  readonly time: bigint;
-  readonly object: bigint;
-  readonly isHandle: boolean;
-  readonly caller: bigint;
 }
 
 /** Where a point's calls go. */
@@ -89,6 +86,7 @@ export class KdTracepoints {
     const objects = new RecordedObjects(inventory, this.#parts.objects);
     await objects.begin();
     const kernel = slots[spaces.indexOf(KERNEL_SPACE)];
+    this.#parts.expectReturns();
     const set: BreakpointId[] = [];
     const points: ServedTracepoint[] = [];
     for (const request of requests) {
@@ -114,28 +112,21 @@ export class KdTracepoints {
     if (module === undefined) return { mechanism: 'none', why: `No module that has ${point.name} is loaded` };
     const code = { read: (at: bigint, length: number) => inventory.read(request.space, at, length, {}) };
     let entry = request.address;
-    let exits: readonly FunctionExit[] = [];
     try {
       entry ??= await exportedBy(module, point.name, code);
-      if (entry !== undefined && point.role === 'wait') exits = await functionExits(module.base, entry, code);
     } catch (error) {
       // An image whose headers or exports cannot be read.
       if (!(error instanceof EventscopeError)) throw error;
       return { mechanism: 'none', why: error.message };
     }
     if (entry === undefined) return { mechanism: 'none', why: `${module.name} does not export ${point.name}` };
-    const recorder = new PointRecorder(this.#parts, request.space, point, into);
+    const exits = (): Promise<readonly FunctionExit[]> => functionExits(module.base, entry, code);
+    const recorder = new PointRecorder(this.#parts, { space: request.space, point, exits, set }, into);
     const about = { space: request.space, kind: 'software', point: point.index } as const;
     const filter = request.filter === undefined ? {} : { filter: request.filter };
     const id = await this.#parts.add({ ...about, ...filter, address: entry }, recorder.entered);
     if (id instanceof Error) return { mechanism: 'none', why: id.message };
     set.push(id);
-    for (const { ret, beforeRet } of exits) {
-      // Before it frees its stack RAX is the result already, and that instruction is done without reading memory.
-      const address = beforeRet ?? ret;
-      const exit = await this.#parts.add({ ...about, address, atReturn: true }, recorder.returned);
-      if (typeof exit === 'number') set.push(exit);
-    }
     return { mechanism: 'stopping', breakpoint: id };
   }
 }
@@ -151,20 +142,35 @@ async function exportedBy(
   return found === undefined ? undefined : base + BigInt(found.rva);
 }
 
+interface RecordedPoint {
+  readonly space: string;
+  readonly point: Point;
+  /** Where its function ends. */
+  readonly exits: () => Promise<readonly FunctionExit[]>;
+  /** Takes up the breakpoints that become necessary on the way. */
+  readonly set: BreakpointId[];
+}
+
 /** What one point's calls are recorded as. Kernel exports count when a driver calls them, native calls when the program does. */
 class PointRecorder {
   readonly #parts: KdTracepointsOptions;
+  readonly #recorded: RecordedPoint;
   readonly #space: string;
   readonly #point: Point;
   readonly #into: RecordedInto;
-  /** Waits that have begun, by thread. */
-  readonly #begun = new Map<bigint, Begun[]>();
+  readonly #returns: RecordedReturns;
 
-  constructor(parts: KdTracepointsOptions, space: string, point: Point, into: RecordedInto) {
+  constructor(parts: KdTracepointsOptions, recorded: RecordedPoint, into: RecordedInto) {
     this.#parts = parts;
-    this.#space = space;
-    this.#point = point;
+    this.#recorded = recorded;
+    this.#space = recorded.space;
+    this.#point = recorded.point;
     this.#into = into;
+    this.#returns = new RecordedReturns({
+      add: (address) => this.#addReturn(address),
+      expect: parts.expectReturn,
+      addExits: () => this.#addExits(),
+    });
   }
 
   /** Registers and the return address; of a signal the state before it too. */
@@ -182,7 +188,7 @@ class PointRecorder {
     const { handles, pointers } = await objectsOfCall(point, registers, inventory.reader);
     const object = pointers[0] ?? handles[0] ?? 0n;
     const isHandle = pointers.length === 0 && handles.length > 0;
-    const begun: Begun = { time: hostTime(), object, isHandle, caller };
+    const begun: BegunCall = { time: hostTime(), object, isHandle, caller, stackPointer: registers.rsp };
     const isWait = point.role === 'wait';
     await this.#tellObject(stop, begun);
     await this.#write(stop, begun, {
@@ -190,27 +196,56 @@ class PointRecorder {
       argument: isWait ? await this.#timeout(registers) : 0n,
       previous: isWait || isHandle ? undefined : await this.#state(object),
     });
-    if (!isWait) return;
-    const waits = this.#begun.get(stop.thread) ?? [];
-    waits.push(begun);
-    if (waits.length > MAX_NESTED) waits.shift();
-    this.#begun.set(stop.thread, waits);
+    if (isWait) await this.#returns.begin(stop.thread, begun);
   };
 
-  readonly returned: RecordHit = async (stop) => {
-    const waits = this.#begun.get(stop.thread);
-    const begun = waits?.pop();
-    if (begun === undefined) return;
-    if (waits?.length === 0) this.#begun.delete(stop.thread);
+  /** Where a caller goes on. */
+  readonly #returned: RecordHit = async (stop) => {
+    const registers = (): Promise<X64Context> => this.#parts.registers(stop.processor);
+    const begun = await this.#returns.returned(stop, registers);
+    if (begun !== undefined) await this.#recordEnd(stop, begun);
+  };
+
+  /** At the end of the function. */
+  readonly #exited: RecordHit = async (stop) => {
+    const begun = this.#returns.exited(stop);
+    if (begun !== undefined) await this.#recordEnd(stop, begun);
+  };
+
+  async #recordEnd(stop: StateChange, begun: BegunCall): Promise<void> {
     const registers = await this.#parts.registers(stop.processor);
     const time = hostTime();
     const status = Number(BigInt.asIntN(32, registers.get('rax')));
     await this.#write(stop, { ...begun, time }, { kind: TraceKind.WaitEnd, status, duration: time - begun.time });
-  };
+  }
+
+  async #addReturn(address: bigint): Promise<BreakpointId | undefined> {
+    const id = await this.#parts.addReturn(this.#atReturn(address), this.#returned);
+    if (id instanceof Error) return undefined;
+    this.#recorded.set.push(id);
+    return id;
+  }
+
+  async #addExits(): Promise<void> {
+    try {
+      for (const { ret, beforeRet } of await this.#recorded.exits()) {
+        // Before it frees its stack RAX is the result already, and that instruction is done without reading memory.
+        const id = await this.#parts.add(this.#atReturn(beforeRet ?? ret), this.#exited);
+        if (typeof id === 'number') this.#recorded.set.push(id);
+      }
+    } catch (error) {
+      // Code that cannot be read: those calls are recorded without their end.
+      if (!(error instanceof EventscopeError)) throw error;
+    }
+  }
+
+  #atReturn(address: bigint): BreakpointRequest {
+    return { space: this.#space, kind: 'software', point: this.#point.index, address, atReturn: true };
+  }
 
   async #write(
     stop: StateChange,
-    { object, isHandle, caller, time }: Begun,
+    { object, isHandle, caller, time }: BegunCall,
     rest: Pick<HostRecord, 'kind'> &
       Partial<Pick<HostRecord, 'argument' | 'previous' | 'status' | 'duration' | 'text' | 'process'>>,
     slots = this.#into.own,
@@ -225,7 +260,7 @@ class PointRecorder {
   }
 
   /** What is new of its object comes before the first call that is about it. */
-  async #tellObject(stop: StateChange, about: Begun): Promise<void> {
+  async #tellObject(stop: StateChange, about: BegunCall): Promise<void> {
     const { object, isHandle } = about;
     if (object === 0n) return;
     const { objects, kernel } = this.#into;

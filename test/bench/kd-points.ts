@@ -12,44 +12,49 @@ const RECORDS = 200;
 const WARM_UP = 20;
 const WAIT_MS = 60_000;
 
-interface Counted {
-  readonly requests: number;
+interface Cost {
+  /** Requests that have an answer. */
+  readonly trips: number;
   readonly stops: number;
 }
 
-/** Round trips (requests that have an answer) and stops of each record of a kind, while calls of one point are recorded. */
-async function costOfRecording(place: number, name: string, kind: TraceKind): Promise<readonly [number, number]> {
+/** What each call costs while calls of one point are recorded, counted over the stops that something was recorded at. */
+async function costOfRecording(place: number, name: string, last: TraceKind): Promise<Cost> {
   const made = new Measured(place);
   const { engine } = made;
   try {
     await made.attach();
-    let records = 0;
-    /** Where the counters stood when so many were recorded: always at the same place of a hit. */
-    const at = (): Counted => ({ requests: engine.client.requests, stops: made.stateChanges });
-    const counted: Counted[] = [];
+    const total = { trips: 0, stops: 0 };
+    let cost: Cost | undefined;
+    const current = { requests: 0, records: 0, isCounted: false };
+    let calls = 0;
+    made.onStateChange = () => {
+      if (current.records > 0 && current.isCounted) {
+        // All but the one that let the target go.
+        total.trips += engine.client.requests - current.requests - 1;
+        total.stops++;
+        if (calls === WARM_UP + RECORDS) cost ??= { trips: total.trips / RECORDS, stops: total.stops / RECORDS };
+      }
+      Object.assign(current, { requests: engine.client.requests, records: 0, isCounted: calls >= WARM_UP });
+    };
     const running = await engine.startTracepoints([{ space: KERNEL_SPACE, point: pointNamed(name)?.index ?? -1 }], {
       sink: {
         slots: (_source, _ring, first, _lost, bytes) =>
-          decodeSlots(bytes, first, (record) => {
-            if (record.kind !== kind) return;
-            records++;
-            if (records === WARM_UP || records === WARM_UP + RECORDS) counted.push(at());
+          decodeSlots(bytes, first, ({ kind }) => {
+            if (kind !== TraceKind.Calibration) current.records++;
+            if (kind === last) calls++;
           }),
       },
       onSources: () => undefined,
     });
     await engine.resume();
-    for (const end = performance.now() + WAIT_MS; counted.length < 2;) {
-      if (performance.now() > end) throw new Error(`${name} was recorded ${records} times in ${WAIT_MS} ms`);
+    for (const end = performance.now() + WAIT_MS; cost === undefined;) {
+      if (performance.now() > end) throw new Error(`${name} was recorded ${calls} times in ${WAIT_MS} ms`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    const [from, to] = counted;
-    if (from === undefined || to === undefined) throw new Error('nothing was counted');
-    const stops = to.stops - from.stops;
-    const trips = to.requests - from.requests - stops;
     await running.stop();
     await engine.detach();
-    return [trips / RECORDS, stops / RECORDS];
+    return cost;
   } finally {
     await engine.client.close();
   }
@@ -60,18 +65,12 @@ export const kdPoints: Benchmark = {
   run: async () => {
     const target = await startTarget();
     try {
-      const [trips, stops] = await costOfRecording(target.place, 'KeSetEvent', TraceKind.Set);
-      // Waits of the application's system calls come along: two stops as well, but no record of the driver's.
-      const [tripsOfWaits, stopsOfWaits] = await costOfRecording(
-        target.place,
-        'KeWaitForSingleObject',
-        TraceKind.WaitEnd,
-      );
-      const wait = (2 * tripsOfWaits) / stopsOfWaits;
+      const signal = await costOfRecording(target.place, 'KeSetEvent', TraceKind.Set);
+      const wait = await costOfRecording(target.place, 'KeWaitForSingleObject', TraceKind.WaitEnd);
       return [
-        figure('kd-round-trips-per-tracepoint', trips, 'round trips', 'lower', 4),
-        figure('kd-stops-per-tracepoint', stops, 'stops', 'lower', 1),
-        figure('kd-round-trips-per-tracepoint-of-wait', wait, 'round trips', 'lower', 4),
+        figure('kd-round-trips-per-tracepoint', signal.trips, 'round trips', 'lower', 4),
+        figure('kd-stops-per-tracepoint', signal.stops, 'stops', 'lower', 1),
+        figure('kd-round-trips-per-tracepoint-of-wait', wait.trips, 'round trips', 'lower', 4),
       ];
     } finally {
       target.child.disconnect();

@@ -77,6 +77,8 @@ export class Measured {
   /** From the last byte of an answer to the first of the next request, in microseconds. */
   readonly turnarounds: number[] = [];
   stateChanges = 0;
+  /** At each of them, before it is looked at. */
+  onStateChange: () => void = () => undefined;
   /** Reading along costs as much as the link itself: not while speed is measured. */
   readsAlong = true;
   readonly #stops: Stop[] = [];
@@ -87,7 +89,10 @@ export class Measured {
     const open = byteStreamOpener({ kind: 'tcp', host: '127.0.0.1', port: place });
     const parser = new StreamParser({
       packet: ({ type }) => {
-        if (type === PacketType.StateChange64) this.stateChanges++;
+        if (type === PacketType.StateChange64) {
+          this.stateChanges++;
+          this.onStateChange();
+        }
         if (type === PacketType.StateManipulate) this.#answeredAt = performance.now();
       },
       noise: () => undefined,

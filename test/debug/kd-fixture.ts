@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import type { BreakpointId, BreakpointRequest, EngineEvent, Stop } from '../../debug-adapter/engine.js';
 import { KdEngine, type KdEngineOptions } from '../../debug-adapter/kd/kd-engine.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
+import { pointNamed } from '../../machine/points.js';
+import { decodeSlots, type TraceRecord } from '../../protocol/trace-layout.js';
 import { openCarrier } from '../../debug-adapter/kd/open-target.js';
 import type { KdTarget, KdTargetOptions } from '../kd-target/kd-target.js';
 import { listenKdTarget, type ListeningTarget } from '../kd-target/listen.js';
@@ -21,6 +23,16 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
     assert.ok(performance.now() < end, `${what} did not come`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+/** In the catalogue of points. */
+export const indexOf = (name: string): number => pointNamed(name)?.index ?? -1;
+
+/** Records of slots that follow each other from the ring's first on, from `firstSlot` on. */
+export function recordsIn(slots: Uint8Array, firstSlot = 0n): TraceRecord[] {
+  const records: TraceRecord[] = [];
+  decodeSlots(slots, firstSlot, (record) => records.push(record));
+  return records;
 }
 
 /** An engine with what it told, in order. */

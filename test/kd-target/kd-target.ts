@@ -33,6 +33,8 @@ export interface KdTargetOptions {
   readonly booted?: boolean;
   /** What it says of its build, instead of the one that its layouts are of. */
   readonly build?: number;
+  /** Continue's DR7 is written into the processor that reported only; the others have what was written into their special registers. */
+  readonly continuesDr7Alone?: boolean;
   readonly send: (bytes: Uint8Array) => void;
 }
 
@@ -426,6 +428,7 @@ export class KdTarget {
       if (view.getUint32(20, true) !== 0) stop.processor.registers.eflags |= EFLAGS_TF;
       const dr7 = view.getBigUint64(24, true);
       for (const { processor } of this.kernel.slots) {
+        if (this.#options.continuesDr7Alone === true && processor !== stop.processor) continue;
         processor.dr7 = dr7;
         processor.dr6 = 0xffff_0ff0n;
       }

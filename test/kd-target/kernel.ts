@@ -154,6 +154,11 @@ export class Kernel {
     main.registers = freshRegisters(main.registers.rip, USER_STACK + BigInt(STACK_BYTES) - 0x48n, USER_CS);
   }
 
+  /** One more that waits for work at the same place of the driver. */
+  startSecondWorker(): void {
+    this.#thread('second EsWorker', this.system, this.address('eventsys.sys', 'EsWorker'));
+  }
+
   /** The same program once more: its images' pages are the same frames, its data and stack its own. */
   startSecondApplication(): void {
     const { memory, app } = this;

@@ -1,4 +1,7 @@
-/** Debug registers: four addresses, the same on every processor, watched for execution, writes, or reads and writes. */
+/**
+ * Debug registers: four addresses, the same on every processor, watched for execution, writes, or reads and writes. Those that nobody has
+ * asked for are lent: such a one is switched with the DR7 that Continue carries anyway, once that was seen to reach every processor.
+ */
 import { EventscopeError } from '../../../protocol/errors.js';
 import { describeNtstatus } from '../../../machine/status.js';
 import type { KdClient } from '../kd-client.js';
@@ -11,7 +14,17 @@ export interface HardwareWatch {
   readonly length: 1 | 2 | 4 | 8;
 }
 
+interface Slot {
+  readonly watch: HardwareWatch;
+  /** Lent: somebody who asks for a register gets it. */
+  readonly lent: boolean;
+  on: boolean;
+}
+
 const SLOTS = 4;
+/** Access and length of a slot in DR7. Of one that is off they mean nothing to a processor, which keeps them. */
+const SLOT_MARK = 0xdn;
+const markAt = (slot: number): bigint => SLOT_MARK << (16n + 4n * BigInt(slot));
 /** Bit 10 of DR7 always reads as one. */
 export const DR7_NONE = 0x400n;
 const ACCESS = { execute: 0n, write: 1n, readwrite: 3n } as const;
@@ -19,25 +32,43 @@ const LENGTH: Readonly<Record<number, bigint>> = { 1: 0n, 2: 1n, 4: 3n, 8: 2n };
 
 export class HardwareBreakpoints {
   readonly #client: KdClient;
-  readonly #slots: (HardwareWatch | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
+  readonly #slots: (Slot | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
   #dirty = false;
+  /** Whether what Continue carries reaches every processor: some targets might tell the one that reported only. */
+  #reach: 'unknown' | 'asked' | 'everywhere' | 'not everywhere' = 'unknown';
+  /** What the last Continue carried besides, for the processors to show. */
+  #mark = 0n;
 
   constructor(client: KdClient) {
     this.#client = client;
   }
 
-  /** What every Continue must carry: the target writes it into all processors. */
+  /** What every processor is to have. */
   get dr7(): bigint {
     let dr7 = DR7_NONE;
-    this.#slots.forEach((watch, slot) => {
-      if (watch === undefined) return;
-      const at = BigInt(slot);
+    this.#slots.forEach((slot, index) => {
+      if (slot === undefined || !this.isOn(index)) return;
+      const { watch } = slot;
+      const at = BigInt(index);
       // Global enable: a task switch would clear a local one.
       dr7 |= 2n << (2n * at);
       dr7 |= ACCESS[watch.kind] << (16n + 4n * at);
       dr7 |= (LENGTH[watch.length] ?? 0n) << (18n + 4n * at);
     });
     return dr7;
+  }
+
+  /** What the Continue that is now sent must carry: the target writes it into all processors. */
+  dr7OfContinue(): bigint {
+    if (this.#reach !== 'asked') return this.dr7;
+    const free = this.#slots.indexOf(undefined);
+    this.#mark = free < 0 ? 0n : markAt(free);
+    return this.dr7 | this.#mark;
+  }
+
+  /** Before registers are lent: whether they can be switched without a request is found out on the way. */
+  expectLending(): void {
+    if (this.#reach === 'unknown') this.#reach = 'asked';
   }
 
   add(watch: HardwareWatch): number {
@@ -49,8 +80,8 @@ export class HardwareBreakpoints {
         why: `a debug register watches ${watch.length} bytes at a multiple of ${watch.length}`,
       });
     }
-    const slot = this.#slots.indexOf(undefined);
-    if (slot < 0) {
+    const slot = this.#take({ watch, lent: false, on: true });
+    if (slot === undefined) {
       throw new EventscopeError({
         id: 'debug.hardwareBreakpoint',
         what: 'No debug register is free',
@@ -59,7 +90,37 @@ export class HardwareBreakpoints {
         next: 'Remove a data breakpoint',
       });
     }
-    this.#slots[slot] = watch;
+    return slot;
+  }
+
+  /** Stops where this is executed while it is on; undefined: none is free. */
+  lend(address: bigint): number | undefined {
+    return this.#take({ watch: { address, kind: 'execute', length: 1 }, lent: true, on: false });
+  }
+
+  /** One that is lent, where none is free: to be removed before another can be added. */
+  get lentLast(): number | undefined {
+    if (this.#slots.includes(undefined)) return undefined;
+    const found = this.#slots.findLastIndex((slot) => slot?.lent === true);
+    return found < 0 ? undefined : found;
+  }
+
+  /** Of a lent one. */
+  switch(slot: number, on: boolean): void {
+    const found = this.#slots[slot];
+    if (found?.lent === true) found.on = on;
+  }
+
+  /** Whether a processor that comes to it stops. A lent one that cannot be switched is always on. */
+  isOn(slot: number): boolean {
+    const found = this.#slots[slot];
+    return found !== undefined && (found.on || this.#reach !== 'everywhere');
+  }
+
+  #take(made: Slot): number | undefined {
+    const slot = this.#slots.indexOf(undefined);
+    if (slot < 0) return undefined;
+    this.#slots[slot] = made;
     this.#dirty = true;
     return slot;
   }
@@ -72,6 +133,8 @@ export class HardwareBreakpoints {
   forget(): void {
     this.#slots.fill(undefined);
     this.#dirty = false;
+    this.#reach = 'unknown';
+    this.#mark = 0n;
   }
 
   /** Something was set or removed since the processors were told. */
@@ -81,38 +144,43 @@ export class HardwareBreakpoints {
 
   /** Slots that DR6 of a stop names. */
   hits(dr6: bigint): readonly number[] {
-    return this.#slots.flatMap((watch, slot) =>
-      watch !== undefined && (dr6 & (1n << BigInt(slot))) !== 0n ? [slot] : [],
+    return this.#slots.flatMap((found, slot) =>
+      found !== undefined && (dr6 & (1n << BigInt(slot))) !== 0n ? [slot] : [],
     );
   }
 
   isExecute(slot: number): boolean {
-    return this.#slots[slot]?.kind === 'execute';
+    return this.#slots[slot]?.watch.kind === 'execute';
   }
 
   /** Whether an access of the target would hit: one that is done in its place would not. */
   watches(access: 'read' | 'write', address: bigint, length: number): boolean {
     return this.#slots.some(
-      (watch) =>
-        watch !== undefined &&
-        (watch.kind === 'readwrite' || watch.kind === access) &&
-        address < watch.address + BigInt(watch.length) &&
-        watch.address < address + BigInt(length),
+      (slot) =>
+        slot !== undefined &&
+        (slot.watch.kind === 'readwrite' || slot.watch.kind === access) &&
+        address < slot.watch.address + BigInt(slot.watch.length) &&
+        slot.watch.address < address + BigInt(length),
     );
   }
 
   /** Writes the registers of every processor, when something changed since. */
   async apply(processorCount: number): Promise<void> {
     if (!this.#dirty) return;
-    const address = (slot: number): bigint => this.#slots[slot]?.address ?? 0n;
+    const address = (slot: number): bigint => this.#slots[slot]?.watch.address ?? 0n;
+    let marked = true;
     for (let processor = 0; processor < processorCount; processor++) {
       const read = readControlSpace(processor, ControlSpace.SpecialRegisters, SPECIAL_REGISTERS_BYTES);
       const { data, status } = await this.#client.request(read);
-      if (decodeSpecialRegisters(data) === undefined) throw this.#failed(processor, status);
+      const before = decodeSpecialRegisters(data);
+      if (before === undefined) throw this.#failed(processor, status);
+      marked &&= (before.dr7 & this.#mark) === this.#mark;
       const block = withDebugRegisters(data, [address(0), address(1), address(2), address(3)], this.dr7);
       const written = await this.#client.request(writeControlSpace(processor, ControlSpace.SpecialRegisters, block));
       if (written.status >= 0x80000000) throw this.#failed(processor, written.status);
     }
+    if (this.#mark !== 0n) this.#reach = marked ? 'everywhere' : 'not everywhere';
+    this.#mark = 0n;
     this.#dirty = false;
   }
 

@@ -170,7 +170,9 @@ export class RunControl {
     const stop = this.#mustBeStopped();
     await this.#hardware.apply(stop.processorCount);
     const here = this.#sites.at(this.#programCounter(stop));
-    if (here.length === 0 || this.#isHardCoded(stop)) await this.#leaveInstruction(stop);
+    // A debug register stops before an INT3 at the same place does, which is still to be met.
+    if (here.length === 0 || this.#isHardCoded(stop) || this.#executeHits(stop).length > 0)
+      await this.#leaveInstruction(stop);
     else if (!(await this.#emulated(stop))) {
       const next = await this.#stepOff(here);
       if (!isPlainStep(next, stop)) return { stop, instead: next };
@@ -273,15 +275,20 @@ export class RunControl {
   /** A hard-coded INT3 is passed, an execute watch at this instruction does not fire again. */
   async #leaveInstruction(stop: StateChange): Promise<void> {
     if (stop.kind !== 'exception') return;
-    const executeHit =
-      stop.code === STATUS_SINGLE_STEP &&
-      this.#hardware.hits(stop.report.dr6).some((slot) => this.#hardware.isExecute(slot));
+    // One that is off by now lets it pass.
+    const executeHit = this.#executeHits(stop).some((slot) => this.#hardware.isOn(slot));
     if (!executeHit && !this.#isHardCoded(stop)) return;
     const context = await this.context(stop.processor);
     if (context.rip !== stop.programCounter) return;
     if (executeHit) context.eflags |= EFLAGS.resume;
     else context.rip += 1n;
     await this.writeContext(stop.processor, context);
+  }
+
+  /** Debug registers that stopped it before the instruction at its program counter. */
+  #executeHits(stop: StateChange): readonly number[] {
+    if (stop.kind !== 'exception' || stop.code !== STATUS_SINGLE_STEP) return [];
+    return this.#hardware.hits(stop.report.dr6).filter((slot) => this.#hardware.isExecute(slot));
   }
 
   /** An INT3 of the program itself: not ours, or one that ours lies on. */
@@ -301,7 +308,7 @@ export class RunControl {
   async #letGo(status: number, trace: boolean): Promise<void> {
     this.#memory.invalidate();
     this.#contexts.clear();
-    await this.#client.resume({ status, trace, dr7: this.#hardware.dr7 });
+    await this.#client.resume({ status, trace, dr7: this.#hardware.dr7OfContinue() });
   }
 
   #mustBeStopped(): StateChange {
