@@ -20,8 +20,8 @@ export function toColumns(model: TraceModel): TimelineColumns {
   const runOf = runsOfSources(model);
   const callers = new Callers(model);
   const waits = waitColumns(model, callers);
-  const calls = callColumns(model);
-  const threads = threadHeads(model, runOf, waits);
+  const { columns: calls, spans } = callColumns(model);
+  const threads = threadHeads(model, runOf, waits, spans);
   const runs = runMarks(model, threads);
   const { columns: transitions, rowOf } = transitionColumns(model, waits.rowOf, callers);
   return {
@@ -98,18 +98,12 @@ function lastUse(model: TraceModel, id: number): number {
   return names.length === 0 ? Infinity : Math.max(...names.map(({ until }) => until));
 }
 
-function threadHeads(model: TraceModel, runOf: readonly number[], waits: WaitRows): ThreadHead[] {
-  const { records } = model;
-  const firsts = new Float64Array(model.threads.length).fill(Infinity);
-  const lasts = new Float64Array(model.threads.length).fill(-Infinity);
-  for (let record = 0; record < records.count; record += 1) {
-    if (!isCall(records.kind[record] ?? 0)) continue;
-    const thread = model.threadOf[record] ?? 0;
-    const time = records.time[record] ?? 0;
-    const tail = records.kind[record] === Kind.WaitEnd ? 0 : (records.duration[record] ?? 0);
-    if (time < (firsts[thread] ?? 0)) firsts[thread] = time;
-    if (time + tail > (lasts[thread] ?? 0)) lasts[thread] = time + tail;
-  }
+function threadHeads(
+  model: TraceModel,
+  runOf: readonly number[],
+  waits: WaitRows,
+  { firsts, lasts }: CallSpans,
+): ThreadHead[] {
   const { first, begin, end } = waits.columns;
   return model.threads.map((thread) => {
     const { id } = thread;
@@ -132,12 +126,14 @@ const isCall = (kind: number): boolean => kind !== Kind.Calibration && kind !== 
 
 interface WaitRows {
   readonly columns: WaitColumns;
+  /** Wait of the model by row. */
+  readonly order: Uint32Array;
   /** Row by wait of the model. */
   readonly rowOf: Uint32Array;
 }
 
 function waitColumns(model: TraceModel, callers: Callers): WaitRows {
-  const { waits } = model;
+  const { waits, records, end: lastMoment } = model;
   const first = firstRows(model.threads.length, waits.count, (wait) => waits.thread[wait] ?? 0);
   const order = new Uint32Array(waits.count);
   const next = first.slice();
@@ -158,20 +154,22 @@ function waitColumns(model: TraceModel, callers: Callers): WaitRows {
     ...{ object: new Int32Array(waits.count), caller: new Int32Array(waits.count) },
     ...{ ring: new Uint16Array(waits.count), slot: new Uint32Array(waits.count) },
   };
-  for (let row = 0; row < waits.count; row += 1) {
+  const { begin, end, outcome, status, object, caller, ring, slot } = columns;
+  for (let row = 0; row < order.length; row += 1) {
     const wait = order[row] ?? 0;
+    const ended = waits.end[wait] ?? 0;
     rowOf[wait] = row;
-    columns.begin[row] = waits.begin[wait] ?? 0;
-    columns.end[row] = Math.min(waits.end[wait] ?? 0, model.end);
-    columns.outcome[row] = waits.outcome[wait] ?? Outcome.Unknown;
-    columns.status[row] = waits.status[wait] ?? 0;
-    columns.object[row] = objectOfWait(model, wait);
+    begin[row] = waits.begin[wait] ?? 0;
+    end[row] = ended < lastMoment ? ended : lastMoment;
+    outcome[row] = waits.outcome[wait] ?? Outcome.Unknown;
+    status[row] = waits.status[wait] ?? 0;
+    object[row] = objectOfWait(model, wait);
     const named = recordOfWait(waits, wait);
-    columns.caller[row] = callers.indexOf(named);
-    columns.ring[row] = model.records.ring[named] ?? 0;
-    columns.slot[row] = model.records.slot[named] ?? 0;
+    caller[row] = callers.indexOf(named);
+    ring[row] = records.ring[named] ?? 0;
+    slot[row] = records.slot[named] ?? 0;
   }
-  return { columns, rowOf };
+  return { columns, order, rowOf };
 }
 
 /** Of its beginning, or of its end when that was lost. */
@@ -205,27 +203,47 @@ function objectOfWait(model: TraceModel, wait: number): number {
   return (model.waits.objectCount[wait] ?? 0) === 0 ? -1 : (model.waitObjects[model.waits.first[wait] ?? 0] ?? -1);
 }
 
-function callColumns(model: TraceModel): CallColumns {
-  const { records } = model;
-  const threadOf = (record: number): number => {
-    const kind = records.kind[record] ?? 0;
-    const drawn = isCall(kind) && kind !== Kind.WaitBegin && kind !== Kind.WaitEnd;
-    return drawn ? (model.threadOf[record] ?? -1) : -1;
-  };
-  const first = firstRows(model.threads.length, records.count, threadOf);
+/** By thread, from when until when it was recorded, ns, by its calls and the ends of its waits; Infinity and -Infinity without any. */
+interface CallSpans {
+  readonly firsts: Float64Array;
+  readonly lasts: Float64Array;
+}
+
+function callColumns({ records, threadOf, threads, order }: TraceModel): {
+  readonly columns: CallColumns;
+  readonly spans: CallSpans;
+} {
+  const { kind, duration, count } = records;
+  const firsts = new Float64Array(threads.length).fill(Infinity);
+  const lasts = new Float64Array(threads.length).fill(-Infinity);
+  const first = new Uint32Array(threads.length + 1);
+  for (let record = 0; record < count; record += 1) {
+    const one = kind[record] ?? 0;
+    if (!isCall(one)) continue;
+    const thread = threadOf[record] ?? 0;
+    const began = records.time[record] ?? 0;
+    const ended = one === Kind.WaitEnd ? began : began + (duration[record] ?? 0);
+    if (began < (firsts[thread] ?? 0)) firsts[thread] = began;
+    if (ended > (lasts[thread] ?? 0)) lasts[thread] = ended;
+    if (isDrawnCall(one)) first[thread + 1] = (first[thread + 1] ?? 0) + 1;
+  }
+  for (let thread = 0; thread < threads.length; thread += 1)
+    first[thread + 1] = (first[thread + 1] ?? 0) + (first[thread] ?? 0);
   const time = new Float64Array(first.at(-1) ?? 0);
   const next = first.slice();
-  const { order } = model;
   for (let place = 0; place < order.length; place += 1) {
     const record = order[place] ?? 0;
-    const thread = threadOf(record);
-    if (thread < 0) continue;
+    if (!isDrawnCall(kind[record] ?? 0)) continue;
+    const thread = threadOf[record] ?? 0;
     const at = next[thread] ?? 0;
     time[at] = records.time[record] ?? 0;
     next[thread] = at + 1;
   }
-  return { first, time };
+  return { columns: { first, time }, spans: { firsts, lasts } };
 }
+
+/** Waits are drawn as such. */
+const isDrawnCall = (kind: number): boolean => isCall(kind) && kind !== Kind.WaitBegin && kind !== Kind.WaitEnd;
 
 function transitionColumns(
   model: TraceModel,
@@ -238,30 +256,32 @@ function transitionColumns(
   const columns = {
     ...{ first: transitions.first, time: transitions.time, what: transitions.kind, state: transitions.stateAfter },
     ...{ previous: new Int8Array(count), thread: new Int32Array(count) },
-    ...{ caller: new Int32Array(count), duration: new Float32Array(count), wait: new Int32Array(count).fill(-1) },
+    ...{ caller: new Int32Array(count), duration: new Float32Array(count), wait: new Int32Array(count) },
     ...{ ring: new Uint16Array(count), slot: new Uint32Array(count) },
   };
+  const { previous, thread, caller, duration: took, wait: taker, ring, slot } = columns;
   for (let row = 0; row < count; row += 1) {
     const record = transitions.record[row] ?? -1;
-    const wait = transitions.wait[row] ?? -1;
     if (record < 0) {
-      columns.wait[row] = wait < 0 ? -1 : (waitRowOf[wait] ?? -1);
-      columns.thread[row] = waits.thread[wait] ?? -1;
-      columns.caller[row] = callers.indexOf(waits.endRecord[wait] ?? -1);
-      columns.previous[row] = -1;
+      const wait = transitions.wait[row] ?? -1;
+      taker[row] = wait < 0 ? -1 : (waitRowOf[wait] ?? -1);
+      thread[row] = waits.thread[wait] ?? -1;
+      caller[row] = callers.indexOf(waits.endRecord[wait] ?? -1);
+      previous[row] = -1;
       const named = recordOfWait(waits, wait);
-      columns.ring[row] = records.ring[named] ?? 0;
-      columns.slot[row] = records.slot[named] ?? 0;
+      ring[row] = records.ring[named] ?? 0;
+      slot[row] = records.slot[named] ?? 0;
       continue;
     }
     rowOf[record] = row;
-    columns.ring[row] = records.ring[record] ?? 0;
-    columns.slot[row] = records.slot[record] ?? 0;
-    const previous = records.previous[record] ?? 0xff;
-    columns.previous[row] = previous === 0xff ? -1 : Math.min(previous, 1);
-    columns.thread[row] = model.threadOf[record] ?? -1;
-    columns.caller[row] = callers.indexOf(record);
-    columns.duration[row] = records.kind[record] === Kind.TimerExpire ? 0 : (records.duration[record] ?? 0);
+    taker[row] = -1;
+    ring[row] = records.ring[record] ?? 0;
+    slot[row] = records.slot[record] ?? 0;
+    const found = records.previous[record] ?? 0xff;
+    previous[row] = found === 0xff ? -1 : found > 1 ? 1 : found;
+    thread[row] = model.threadOf[record] ?? -1;
+    caller[row] = callers.indexOf(record);
+    took[row] = records.kind[record] === Kind.TimerExpire ? 0 : (records.duration[record] ?? 0);
   }
   return { columns, rowOf };
 }
@@ -310,39 +330,36 @@ class Callers {
 /** A power of two. */
 const RECENT_CALLERS = 1_024;
 
-function edgeColumns(model: TraceModel, { rowOf: waitRowOf }: WaitRows, rowOf: Int32Array): EdgeColumns {
-  const { wakes } = model;
+/** In order of the rows of their waits; edges of one wait lie together, and keep their order. */
+function edgeColumns({ wakes }: TraceModel, waits: WaitRows, rowOf: Int32Array): EdgeColumns {
   const { count } = wakes;
-  const rowOfEdge = (edge: number): number => waitRowOf[wakes.wait[edge] ?? 0] ?? 0;
-  // Counted, not compared: rows are whole numbers, and edges of one wait keep their order.
-  const next = firstRows(waitRowOf.length, count, rowOfEdge);
-  const order = new Uint32Array(count);
-  for (let edge = 0; edge < count; edge += 1) {
-    const row = rowOfEdge(edge);
-    const at = next[row] ?? 0;
-    order[at] = edge;
-    next[row] = at + 1;
-  }
   const edges = {
     ...{ wait: new Uint32Array(count), object: new Int32Array(count), signal: new Int32Array(count) },
     ...{ evidence: new Uint8Array(count), meeting: new Uint8Array(count), latency: new Float64Array(count) },
     ...{ firstCandidate: new Uint32Array(count + 1), candidates: new Int32Array(wakes.candidates.length) },
   };
+  const { order } = waits;
   let candidates = 0;
-  for (let at = 0; at < count; at += 1) {
-    const edge = order[at] ?? 0;
-    const signal = wakes.signal[edge] ?? -1;
-    edges.wait[at] = rowOfEdge(edge);
-    edges.object[at] = wakes.object[edge] ?? -1;
-    edges.signal[at] = signal < 0 ? -1 : (rowOf[signal] ?? -1);
-    edges.evidence[at] = wakes.evidence[edge] ?? 0;
-    edges.meeting[at] = wakes.meeting[edge] ?? 0;
-    edges.latency[at] = wakes.latency[edge] ?? NaN;
-    edges.firstCandidate[at] = candidates;
-    const until = wakes.firstCandidate[edge + 1] ?? 0;
-    for (let one = wakes.firstCandidate[edge] ?? 0; one < until; one += 1) {
-      const row = rowOf[wakes.candidates[one] ?? -1] ?? -1;
-      if (row >= 0) edges.candidates[candidates++] = row;
+  let at = 0;
+  for (let row = 0; row < order.length; row += 1) {
+    const wait = order[row] ?? 0;
+    const first = wakes.ofWait[wait] ?? -1;
+    if (first < 0) continue;
+    for (let edge = first; edge < count && wakes.wait[edge] === wait; edge += 1) {
+      const signal = wakes.signal[edge] ?? -1;
+      edges.wait[at] = row;
+      edges.object[at] = wakes.object[edge] ?? -1;
+      edges.signal[at] = signal < 0 ? -1 : (rowOf[signal] ?? -1);
+      edges.evidence[at] = wakes.evidence[edge] ?? 0;
+      edges.meeting[at] = wakes.meeting[edge] ?? 0;
+      edges.latency[at] = wakes.latency[edge] ?? NaN;
+      edges.firstCandidate[at] = candidates;
+      at += 1;
+      const until = wakes.firstCandidate[edge + 1] ?? 0;
+      for (let one = wakes.firstCandidate[edge] ?? 0; one < until; one += 1) {
+        const place = rowOf[wakes.candidates[one] ?? -1] ?? -1;
+        if (place >= 0) edges.candidates[candidates++] = place;
+      }
     }
   }
   edges.firstCandidate[count] = candidates;

@@ -62,13 +62,29 @@ export class EdgeTable {
       for (const candidate of this.#candidates.get(order[at] ?? 0) ?? []) candidates.push(candidate);
     }
     firstCandidate[count] = candidates.length;
-    const wakes = {
-      ...{ count, ofWait, firstCandidate, candidates: Int32Array.from(candidates) },
-      ...{ wait: picked(this.#wait, order), object: picked(this.#object, order), signal: picked(this.#signal, order) },
-      ...{ evidence: picked(this.#evidence, order), meeting: picked(this.#meeting, order) },
-      latency: picked(this.#latency, order),
-    };
+    const wakes = { count, ofWait, firstCandidate, candidates: Int32Array.from(candidates), ...this.#inOrder(order) };
     return { ...wakes, last: lastOfWait(parts, wakes) };
+  }
+
+  /** One loop for all, so that each of its accesses is to arrays of one type. */
+  #inOrder(order: Uint32Array): Pick<Wakes, 'wait' | 'object' | 'signal' | 'evidence' | 'meeting' | 'latency'> {
+    const count = order.length;
+    const wait = new Uint32Array(count);
+    const object = new Uint32Array(count);
+    const signal = new Int32Array(count);
+    const evidence = new Uint8Array(count);
+    const meeting = new Uint8Array(count);
+    const latency = new Float64Array(count);
+    for (let at = 0; at < count; at += 1) {
+      const edge = order[at] ?? 0;
+      wait[at] = this.#wait[edge] ?? 0;
+      object[at] = this.#object[edge] ?? 0;
+      signal[at] = this.#signal[edge] ?? 0;
+      evidence[at] = this.#evidence[edge] ?? 0;
+      meeting[at] = this.#meeting[edge] ?? 0;
+      latency[at] = this.#latency[edge] ?? 0;
+    }
+    return { wait, object, signal, evidence, meeting, latency };
   }
 
   /** A counting sort: edges of one wait lie together, in the order in which they were found. */
@@ -124,10 +140,4 @@ function doubled<T extends Column>(column: T): T {
   const larger = new (column.constructor as new (length: number) => T)(column.length * 2);
   larger.set(column);
   return larger;
-}
-
-function picked<T extends Column>(column: T, order: Uint32Array): T {
-  const moved = new (column.constructor as new (length: number) => T)(order.length);
-  for (let at = 0; at < order.length; at += 1) moved[at] = column[order[at] ?? 0] ?? 0;
-  return moved;
 }

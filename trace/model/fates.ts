@@ -42,15 +42,12 @@ class WipedSignals {
 }
 
 function markTaken(wakes: Wakes, fate: Uint8Array): void {
-  for (let edge = 0; edge < wakes.count; edge += 1) {
-    const signal = wakes.signal[edge] ?? -1;
-    if (signal >= 0) fate[signal] = Fate.Taken;
-    const until = wakes.firstCandidate[edge + 1] ?? 0;
-    for (let at = wakes.firstCandidate[edge] ?? 0; at < until; at += 1) {
-      const candidate = wakes.candidates[at] ?? -1;
-      if (fate[candidate] === Fate.None) fate[candidate] = Fate.Undecided;
-    }
+  const { signal, candidates } = wakes;
+  for (let edge = 0; edge < signal.length; edge += 1) {
+    const taken = signal[edge] ?? -1;
+    if (taken >= 0) fate[taken] = Fate.Taken;
   }
+  for (const candidate of candidates) if (fate[candidate] === Fate.None) fate[candidate] = Fate.Undecided;
 }
 
 function decideFates(
@@ -61,8 +58,9 @@ function decideFates(
   fate: Uint8Array,
   wiped: WipedSignals,
 ): void {
-  const countsUp = isCounted(object) || object.type === 'mutant';
   const { signals, clears } = activity;
+  if (!markCoalesced(signals, wakes, fate)) return;
+  const countsUp = isCounted(object) || object.type === 'mutant';
   const takers = new IntervalIndex(activity.takes);
   const holes = new IntervalIndex(holesOf(parts, object, wakes.activity));
   const clearing = new IntervalIndex(chosen(clears, (row) => clears.previous[row] !== 0));
@@ -75,18 +73,15 @@ function decideFates(
     const kind = signals.kind[row] ?? 0;
     const from = signals.from[row] ?? 0;
     const end = signals.until[row] ?? 0;
+    const behind = before;
+    before = Math.max(before === Infinity && row === 0 ? -Infinity : before, end);
+    if (fate[record] !== Fate.None || (wakes.kept.size > 0 && wakes.kept.has(record))) continue;
     // Of a state that was not recorded: surely not signaled when it was cleared after all that came before.
     const foundClear =
       signals.previous[row] === 0 ||
-      ((before === -Infinity || cleared.earliestEndAfter(before) <= from) &&
-        !holes.any(before, end) &&
+      ((behind === -Infinity || cleared.earliestEndAfter(behind) <= from) &&
+        !holes.any(behind, end) &&
         !others.several(from, end));
-    before = Math.max(before === Infinity && row === 0 ? -Infinity : before, end);
-    if ((wakes.coalesced.size > 0 && wakes.coalesced.has(record)) || foundSignaled(signals, row)) {
-      fate[record] = Fate.Coalesced;
-      continue;
-    }
-    if (fate[record] !== Fate.None || (wakes.kept.size > 0 && wakes.kept.has(record))) continue;
     // Set again before it expired: nothing was there to be wiped, or to be taken.
     if (kind === Kind.TimerSet) {
       fate[record] = Fate.Undecided;
@@ -102,6 +97,17 @@ function decideFates(
     fate[record] = disturbed || (crossed && clear < 0) ? Fate.Undecided : untakenFate(isPulse, clears, clear);
     if (fate[record] === Fate.Wiped && clear >= 0 && !crossed) wiped.set(record, clears.record[clear] ?? -1);
   }
+}
+
+/** Those that found the object signaled. Returns whether of any other it is not known yet what became of it. */
+function markCoalesced(signals: Operations, { coalesced }: Wakes, fate: Uint8Array): boolean {
+  let open = false;
+  for (let row = 0; row < signals.count; row += 1) {
+    const record = signals.record[row] ?? 0;
+    if (foundSignaled(signals, row) || (coalesced.size > 0 && coalesced.has(record))) fate[record] = Fate.Coalesced;
+    else if (fate[record] === Fate.None) open = true;
+  }
+  return open;
 }
 
 /** Of a signal that no wait took. `clear`: row of what cleared it, -1 for none. */

@@ -26,11 +26,15 @@ export function chosen(
   const wantedRows = new Uint32Array(count);
   let kept = 0;
   for (let row = 0; row < count; row += 1) if (wanted(row)) wantedRows[kept++] = row;
+  if (kept === count) return { count, from, until, rows: wantedRows };
   const rows = wantedRows.slice(0, kept);
   return { count: kept, from: permuted(from, rows), until: permuted(until, rows), rows };
 }
 
-export function joined(...parts: readonly Intervals[]): Intervals {
+export function joined(...all: readonly Intervals[]): Intervals {
+  const parts = all.filter((part) => part.count > 0);
+  const [only] = parts;
+  if (parts.length === 1 && only !== undefined) return only;
   const count = parts.reduce((sum, part) => sum + part.count, 0);
   const from = new Float64Array(count);
   const until = new Float64Array(count);
@@ -93,6 +97,7 @@ export class IntervalIndex {
   }
 
   any(from: number, until: number): boolean {
+    if (this.count === 0) return false;
     const last = this.#countBefore(until, true) - 1;
     return last >= 0 && (this.#latest[last] ?? 0) >= from;
   }

@@ -153,7 +153,7 @@ function collectOperations(
   const signalled = signalThenWait(parts);
   const fill = (role: number): Lanes<Operations> => {
     const lanes = emptyLanes(catalogue, roles, role);
-    fillOperations(parts, catalogue, { roles, role, signalled, requests, spans }, lanes);
+    if (lanes.rows.count > 0) fillOperations(parts, catalogue, { roles, role, signalled, requests, spans }, lanes);
     return lanes;
   };
   return { signals: fill(SIGNAL), clears: fill(CLEAR) };
@@ -161,10 +161,14 @@ function collectOperations(
 
 function rolesOf({ records }: Parts, catalogue: Catalogue): Uint8Array {
   const expires = timersThatExpire(records, catalogue);
-  const roles = new Uint8Array(records.count);
-  for (let record = 0; record < roles.length; record += 1) {
-    const object = catalogue.objectOf[record] ?? -1;
-    if (object >= 0) roles[record] = roleOf(records.kind[record] ?? 0, records.status[record] ?? 0, expires, object);
+  const { count, kind, status } = records;
+  const { objectOf } = catalogue;
+  const roles = new Uint8Array(count);
+  for (let record = 0; record < count; record += 1) {
+    const one = kind[record] ?? 0;
+    if (ROLES[one] === 0) continue;
+    const object = objectOf[record] ?? -1;
+    if (object >= 0) roles[record] = roleOf(one, status[record] ?? 0, expires, object);
   }
   return roles;
 }
@@ -225,10 +229,12 @@ function fillOperations(
   }
 }
 
-/** SIGNAL, CLEAR, both, or 0. A setting stands for the expiry of a timer whose expiries are not recorded. */
+/** By kind: SIGNAL, CLEAR, both, or 0. */
+const ROLES = new Uint8Array(256).map((_role, kind) => (isSignal(kind) ? SIGNAL : 0) | (isClear(kind) ? CLEAR : 0));
+
+/** What a record is to its object, as in ROLES. A setting stands for the expiry of a timer whose expiries are not recorded. */
 function roleOf(kind: number, status: number, expires: ReadonlySet<number>, object: number): number {
-  const role = (isSignal(kind) ? SIGNAL : 0) | (isClear(kind) ? CLEAR : 0);
-  if (role === 0) return 0;
+  const role = ROLES[kind] ?? 0;
   if (status >= 0xc000_0000 && kind !== Kind.Complete && kind !== Kind.TimerSet) return 0;
   return kind === Kind.TimerSet && !expires.has(object) ? role | SIGNAL : role;
 }
@@ -343,6 +349,7 @@ function lanesOfUses(
     first[object + 1] = (first[object + 1] ?? 0) + (first[object] ?? 0);
   const next = first.slice();
   const rows = emptyUses(first[objects.length] ?? 0);
+  if (rows.count === 0) return { first, rows };
   for (let wait = 0; wait < waits.count; wait += 1) {
     const begin = waits.first[wait] ?? 0;
     for (let place = begin; place < begin + (waits.objectCount[wait] ?? 0); place += 1) {

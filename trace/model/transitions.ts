@@ -148,10 +148,15 @@ function wipersOf(wipedBy: Int32Array): Uint8Array {
   return wipers;
 }
 
-function transitionOf(parts: Parts, record: number, fate: number, wipers: Uint8Array): Transition | undefined {
-  const failed = (parts.records.status[record] ?? 0) >= 0xc000_0000;
-  const kind = parts.records.kind[record] ?? 0;
-  if (failed && kind !== Kind.Complete && kind !== Kind.TimerSet) return undefined;
+const NO_TRANSITION = 0xff;
+
+/** A `Transition`, or NO_TRANSITION. */
+function transitionOf({ records }: Parts, record: number, fate: number, wipers: Uint8Array): number {
+  const kind = records.kind[record] ?? 0;
+  // Half of all records.
+  if (kind === Kind.WaitBegin || kind === Kind.WaitEnd) return NO_TRANSITION;
+  const failed = (records.status[record] ?? 0) >= 0xc000_0000;
+  if (failed && kind !== Kind.Complete && kind !== Kind.TimerSet) return NO_TRANSITION;
   switch (kind) {
     case Kind.Set:
       return fate === Fate.Coalesced ? Transition.CoalescedSet : Transition.Set;
@@ -182,7 +187,7 @@ function transitionOf(parts: Parts, record: number, fate: number, wipers: Uint8A
     case Kind.Close:
       return Transition.Close;
     default:
-      return undefined;
+      return NO_TRANSITION;
   }
 }
 
@@ -194,8 +199,6 @@ function timeOfTake(parts: Parts, wakes: Wakes, edge: number): number {
   return Math.min((parts.records.time[signal] ?? 0) + (parts.records.duration[signal] ?? 0), end);
 }
 
-const NO_TRANSITION = 0xff;
-
 function collectSteps(
   parts: Parts,
   catalogue: Catalogue,
@@ -205,14 +208,13 @@ function collectSteps(
   wipers: Uint8Array,
 ): Steps {
   const { objectOf, objects } = catalogue;
-  const kinds = new Uint8Array(parts.records.count).fill(NO_TRANSITION);
+  const kinds = new Uint8Array(parts.records.count);
   const first = new Uint32Array(objects.length + 1);
   for (let record = 0; record < kinds.length; record += 1) {
     const object = objectOf[record] ?? -1;
-    const kind = object < 0 ? undefined : transitionOf(parts, record, fate[record] ?? 0, wipers);
-    if (kind === undefined) continue;
+    const kind = object < 0 ? NO_TRANSITION : transitionOf(parts, record, fate[record] ?? 0, wipers);
     kinds[record] = kind;
-    first[object + 1] = (first[object + 1] ?? 0) + 1;
+    if (kind !== NO_TRANSITION) first[object + 1] = (first[object + 1] ?? 0) + 1;
   }
   for (const object of objects) {
     const takes = isTaken(object) ? (edgesOf.first[object.id + 1] ?? 0) - (edgesOf.first[object.id] ?? 0) : 0;
@@ -226,6 +228,7 @@ function collectSteps(
   // Records come to the front of their object's rows, in order of time; takes are then merged in from behind.
   const next = first.slice();
   const { order, records } = parts;
+  const { kind: kindOf, time: timeOf, record: recordOf, wait: waitOf } = steps;
   for (let at = 0; at < order.length; at += 1) {
     const record = order[at] ?? 0;
     const kind = kinds[record] ?? NO_TRANSITION;
@@ -233,7 +236,10 @@ function collectSteps(
     const object = objectOf[record] ?? 0;
     const row = next[object] ?? 0;
     next[object] = row + 1;
-    setStep(steps, row, kind, records.time[record] ?? 0, record, -1);
+    kindOf[row] = kind;
+    timeOf[row] = records.time[record] ?? 0;
+    recordOf[row] = record;
+    waitOf[row] = -1;
   }
   for (const object of objects) {
     if (!isTaken(object)) continue;
@@ -243,30 +249,30 @@ function collectSteps(
   return steps;
 }
 
-function setStep(steps: Steps, row: number, kind: number, time: number, record: number, wait: number): void {
-  steps.kind[row] = kind;
-  steps.time[row] = time;
-  steps.record[row] = record;
-  steps.wait[row] = wait;
-}
-
 /** Rows [from, until) are in order; takes go among them, behind what has the same time. */
 function mergeTakes(parts: Parts, wakes: Wakes, edges: Uint32Array, steps: Steps, from: number, until: number): void {
   const times = new Float64Array(edges.length);
   for (let at = 0; at < times.length; at += 1) times[at] = timeOfTake(parts, wakes, edges[at] ?? 0);
   const takes = ascending(times);
+  const { kind, time, record, wait } = steps;
   let own = until - 1;
   let take = takes.length - 1;
   for (let row = until + takes.length - 1; take >= 0; row -= 1) {
     const at = takes[take] ?? 0;
-    const time = times[at] ?? 0;
-    if (own >= from && (steps.time[own] ?? 0) > time) {
-      const kind = steps.kind[own] ?? 0;
-      setStep(steps, row, kind, steps.time[own] ?? 0, steps.record[own] ?? -1, -1);
+    const taken = times[at] ?? 0;
+    const before = own >= from ? (time[own] ?? 0) : -Infinity;
+    if (before > taken) {
+      kind[row] = kind[own] ?? 0;
+      time[row] = before;
+      record[row] = record[own] ?? -1;
+      wait[row] = -1;
       own -= 1;
       continue;
     }
-    setStep(steps, row, Transition.Take, time, -1, wakes.wait[edges[at] ?? 0] ?? 0);
+    kind[row] = Transition.Take;
+    time[row] = taken;
+    record[row] = -1;
+    wait[row] = wakes.wait[edges[at] ?? 0] ?? 0;
     take -= 1;
   }
 }

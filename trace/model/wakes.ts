@@ -124,7 +124,8 @@ class ObjectMatcher {
   /** Settings of a timer: those that are surely its own, and all, by row of the clears. */
   readonly #settings: IntervalIndex;
   readonly #allSettings: IntervalIndex;
-  readonly #takes: IntervalIndex;
+  /** Made when it is asked: what tells its state needs none. */
+  #takes: IntervalIndex | undefined;
 
   constructor(
     parts: Parts,
@@ -137,12 +138,11 @@ class ObjectMatcher {
     this.#object = object;
     this.#own = own;
     this.#coalesced = found.coalesced;
-    const { signals, clears, takes, timeouts } = own;
+    const { signals, clears, timeouts } = own;
     const isSetting = (row: number): boolean => clears.kind[row] === Kind.TimerSet;
     this.#clears = new IntervalIndex(chosen(clears, (row) => clears.previous[row] !== 0));
     this.#settings = new IntervalIndex(chosen(clears, (row) => isSetting(row) && clears.uncertain[row] === 0));
     this.#allSettings = new IntervalIndex(chosen(clears, isSetting));
-    this.#takes = new IntervalIndex(takes);
     const isMutant = object.type === 'mutant';
     this.#zeros = new IntervalIndex(
       joined(
@@ -192,16 +192,20 @@ class ObjectMatcher {
   #takers(): UncertainTakers {
     const { takes } = this.#own;
     const again = this.#ownership?.again;
-    const own = again === undefined ? undefined : chosen(takes, (row) => !again.has(takes.wait[row] ?? -1));
-    const rowOf = (taker: number): number => (own === undefined ? taker : (own.rows[taker] ?? 0));
-    const { count, from, until } = own ?? takes;
+    if (again === undefined) {
+      const { count, from, until, wait, outcome, uncertain } = takes;
+      const satisfied = new Uint8Array(count);
+      for (let taker = 0; taker < count; taker += 1) satisfied[taker] = isSatisfied(outcome[taker] ?? 0);
+      return { count, from, until, wait, satisfied, uncertain };
+    }
+    const { count, from, until, rows } = chosen(takes, (row) => !again.has(takes.wait[row] ?? -1));
     const wait = new Int32Array(count);
     const satisfied = new Uint8Array(count);
     const uncertain = new Uint8Array(count);
     for (let taker = 0; taker < count; taker += 1) {
-      const row = rowOf(taker);
+      const row = rows[taker] ?? 0;
       wait[taker] = takes.wait[row] ?? 0;
-      satisfied[taker] = takes.outcome[row] === Outcome.Satisfied ? 1 : 0;
+      satisfied[taker] = isSatisfied(takes.outcome[row] ?? 0);
       uncertain[taker] = takes.uncertain[row] ?? 0;
     }
     return { count, from, until, wait, satisfied, uncertain };
@@ -280,6 +284,7 @@ class ObjectMatcher {
       const begin = from[before] ?? Infinity;
       const end = until[row] ?? 0;
       if (previous[row] === -1 && uncertain[row] === 0 && before >= 0 && (until[before] ?? 0) <= (from[row] ?? 0)) {
+        this.#takes ??= new IntervalIndex(this.#own.takes);
         const quiet =
           !this.#takes.any(begin, end) && !this.#clears.any(begin, end) && !this.#unseenTakers.any(begin, end);
         if (quiet) this.#coalesced.add(record[row] ?? -1);
@@ -411,6 +416,8 @@ interface UncertainTakers extends Takers {
 /** It found the object signaled: nothing that it released. A semaphore's count rises all the same. */
 export const foundSignaled = ({ kind, previous }: Operations, row: number): boolean =>
   kind[row] !== Kind.Release && (previous[row] ?? 0) > 0;
+
+const isSatisfied = (outcome: number): number => (outcome === Outcome.Satisfied ? 1 : 0);
 
 const NO_CANDIDATES: readonly number[] = [];
 const NONE: ReadonlySet<number> = new Set();

@@ -66,7 +66,8 @@ class Joiner {
     for (const record of lifecycle) {
       if (table.kind[record] === Kind.Create || table.kind[record] === Kind.Open) add(record);
     }
-    for (let at = 0; at < order.length; at += 1) {
+    const anyName = (table.ofKind[Kind.Name] ?? 0) > 0;
+    for (let at = 0; anyName && at < order.length; at += 1) {
       const record = order[at] ?? 0;
       if (table.kind[record] !== Kind.Name) continue;
       this.#known.nodeOf[record] = this.#known.use(record).node;

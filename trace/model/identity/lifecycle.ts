@@ -37,12 +37,12 @@ class LifecycleReader {
 
   /** Life-cycle records, beginnings at their return and all else at its entry: the order in which values change hands. */
   #lifecycle(): number[] {
-    const { table, order } = this.#known.in;
+    const { table } = this.#known.in;
     const records: number[] = [];
-    for (let at = 0; at < order.length; at += 1) {
-      const record = order[at] ?? 0;
-      if (LIFECYCLE[table.kind[record] ?? 0] === 1) records.push(record);
-    }
+    const { kind, time, count } = table;
+    for (let record = 0; record < count; record += 1) if (LIFECYCLE[kind[record] ?? 0] === 1) records.push(record);
+    // As in the order of all records: they are few among them.
+    records.sort((a, b) => (time[a] ?? 0) - (time[b] ?? 0));
     const moment = (record: number): number =>
       (table.time[record] ?? 0) + (this.#isBegin(record) ? (table.duration[record] ?? 0) : 0);
     return records.sort((a, b) => moment(a) - moment(b));
