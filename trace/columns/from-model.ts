@@ -217,15 +217,24 @@ function callColumns({ records, threadOf, threads, order }: TraceModel): {
   const firsts = new Float64Array(threads.length).fill(Infinity);
   const lasts = new Float64Array(threads.length).fill(-Infinity);
   const first = new Uint32Array(threads.length + 1);
-  for (let record = 0; record < count; record += 1) {
-    const one = kind[record] ?? 0;
-    if (!isCall(one)) continue;
+  for (let record = 0; record < count;) {
+    // Records of a thread lie together: what is found of them is kept for all at once.
     const thread = threadOf[record] ?? 0;
-    const began = records.time[record] ?? 0;
-    const ended = one === Kind.WaitEnd ? began : began + (duration[record] ?? 0);
-    if (began < (firsts[thread] ?? 0)) firsts[thread] = began;
-    if (ended > (lasts[thread] ?? 0)) lasts[thread] = ended;
-    if (isDrawnCall(one)) first[thread + 1] = (first[thread + 1] ?? 0) + 1;
+    let earliest = Infinity;
+    let latest = -Infinity;
+    let calls = 0;
+    for (; record < count && threadOf[record] === thread; record += 1) {
+      const one = kind[record] ?? 0;
+      if (!isCall(one)) continue;
+      const began = records.time[record] ?? 0;
+      const ended = one === Kind.WaitEnd ? began : began + (duration[record] ?? 0);
+      if (began < earliest) earliest = began;
+      if (ended > latest) latest = ended;
+      if (isDrawnCall(one)) calls += 1;
+    }
+    firsts[thread] = Math.min(firsts[thread] ?? 0, earliest);
+    lasts[thread] = Math.max(lasts[thread] ?? 0, latest);
+    first[thread + 1] = (first[thread + 1] ?? 0) + calls;
   }
   for (let thread = 0; thread < threads.length; thread += 1)
     first[thread + 1] = (first[thread + 1] ?? 0) + (first[thread] ?? 0);

@@ -13,19 +13,22 @@ export function ascending(keys: Float64Array): Uint32Array {
   const order = new Uint32Array(keys.length);
   let before = -Infinity;
   let isAscending = true;
+  let least = Infinity;
+  let most = -Infinity;
   for (let index = 0; index < order.length; index += 1) {
     order[index] = index;
     const key = keys[index] ?? 0;
     if (key < before) isAscending = false;
+    if (key < least) least = key;
+    if (key > most) most = key;
     before = key;
   }
-  if (!isAscending) divide(keys, order, 0);
+  if (!isAscending) divide(keys, order, { least, most }, 0);
   return order;
 }
 
 /** Puts indices in order, which are in ascending order of their own where keys are equal. */
-function divide(keys: Float64Array, order: Uint32Array, divisions: number): void {
-  const { least, most } = extent(keys, order);
+function divide(keys: Float64Array, order: Uint32Array, { least, most }: Extent, divisions: number): void {
   if (!(most > least)) return;
   const perKey = Math.floor(order.length / PER_BUCKET) / (most - least);
   if (divisions === MAX_DIVISIONS || !Number.isFinite(perKey)) {
@@ -46,13 +49,20 @@ function divide(keys: Float64Array, order: Uint32Array, divisions: number): void
   let from = 0;
   for (let bucket = 0; bucket < buckets; bucket += 1) {
     const until = first[bucket + 1] ?? 0;
-    if (until - from > FEW) divide(keys, order.subarray(from, until), divisions + 1);
-    else if (until - from > 1) settle(keys, order, from, until);
+    if (until - from > FEW) {
+      const bucketful = order.subarray(from, until);
+      divide(keys, bucketful, extent(keys, bucketful), divisions + 1);
+    } else if (until - from > 1) settle(keys, order, from, until);
     from = until;
   }
 }
 
-function extent(keys: Float64Array, order: Uint32Array): { readonly least: number; readonly most: number } {
+interface Extent {
+  readonly least: number;
+  readonly most: number;
+}
+
+function extent(keys: Float64Array, order: Uint32Array): Extent {
   let least = Infinity;
   let most = -Infinity;
   for (let at = 0; at < order.length; at += 1) {

@@ -271,13 +271,16 @@ export class RecordReader {
     if (time < (this.#earliest[source] ?? 0) && kind !== Kind.Calibration) this.#earliest[source] = time;
     c.object[index] = words.encode(view.getUint32(at + 8, true), view.getUint32(at + 12, true));
     c.caller[index] = words.encode(view.getUint32(at + 16, true), view.getUint32(at + 20, true));
-    c.argument[index] = words.encode(view.getUint32(at + 24, true), view.getUint32(at + 28, true));
+    const argument = view.getUint32(at + 24, true);
+    const argumentHigh = view.getUint32(at + 28, true);
+    // New memory is all 0, and takes time to be touched: what is mostly 0 is written only where it is not.
+    if (argument !== 0 || argumentHigh !== 0) c.argument[index] = words.encode(argument, argumentHigh);
     c.process[index] = view.getUint32(at + 32, true);
     c.thread[index] = view.getUint32(at + 36, true);
     c.status[index] = view.getUint32(at + 40, true);
     const duration = view.getUint32(at + 44, true);
     c.duration[index] = duration;
-    c.saturated[index] = duration === 0xffff_ffff ? 1 : 0;
+    if (duration === 0xffff_ffff) c.saturated[index] = 1;
     c.kind[index] = kind;
     c.previous[index] = view.getUint8(at + 57);
     c.flags[index] = view.getUint8(at + 59);

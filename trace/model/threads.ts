@@ -65,8 +65,8 @@ export function collectThreads(records: RecordTable, sources: readonly Recording
     }
     of[record] = id;
     const kind = records.kind[record] ?? 0;
-    const what = whatItTells(kind, records.flags[record] ?? 0);
-    if (((did[id] ?? 0) & what) !== what) did[id] = (did[id] ?? 0) | what;
+    const told = (did[id] ?? 0) | whatItTells(kind, records.flags[record] ?? 0);
+    if (told !== did[id]) did[id] = told;
     if (kind === Kind.ThreadName) nameThread(list[id], records.text.get(record));
   }
   list.forEach((entry, at) => (entry.deferred = did[at] === EXPIRED));

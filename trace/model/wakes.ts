@@ -275,6 +275,7 @@ class ObjectMatcher {
   /** A set of unknown previous state with nothing between it and the set before that could have taken or wiped. */
   #findCoalesced(): void {
     const { count, record, kind, from, until, previous, uncertain } = this.#own.signals;
+    if (!previous.includes(-1)) return;
     let before = -1;
     for (let row = 0; row < count; row += 1) {
       if (kind[row] !== Kind.Set && kind[row] !== Kind.Complete) {
@@ -311,16 +312,17 @@ class ObjectMatcher {
       tokens.from[0] = -Infinity;
       tokens.until[0] = this.#zeros.earliestEndAfter(-Infinity);
     }
+    const { record, from, until, mustBeTaken, doubtful } = tokens;
     for (let token = initial; token < count; token += 1) {
       const row = rows[token - initial] ?? 0;
-      const isPulse = signals.kind[row] === Kind.Pulse;
-      const until = isPulse ? (signals.until[row] ?? 0) : this.#gone(row);
-      tokens.record[token] = signals.record[row] ?? 0;
-      tokens.from[token] =
-        signals.kind[row] === Kind.TimerExpire ? this.#earliestExpiry(row) : (signals.from[row] ?? 0);
-      tokens.until[token] = until;
-      tokens.mustBeTaken[token] = oneToOne && !isPulse && this.#mustBeTaken(row, until) ? 1 : 0;
-      tokens.doubtful[token] = signals.uncertain[row] ?? 0;
+      const kind = signals.kind[row] ?? 0;
+      const isPulse = kind === Kind.Pulse;
+      const gone = isPulse ? (signals.until[row] ?? 0) : this.#gone(row);
+      record[token] = signals.record[row] ?? 0;
+      from[token] = kind === Kind.TimerExpire ? this.#earliestExpiry(row) : (signals.from[row] ?? 0);
+      until[token] = gone;
+      mustBeTaken[token] = oneToOne && !isPulse && this.#mustBeTaken(row, gone) ? 1 : 0;
+      doubtful[token] = signals.uncertain[row] ?? 0;
     }
     return tokens;
   }
