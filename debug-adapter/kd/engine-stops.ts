@@ -205,17 +205,11 @@ export class EngineStops {
         thread,
         reason,
         registers: context.bytes,
-        memory: [{ address: stop.programCounter, data: this.#masked(stop) }],
+        memory: [{ address: stop.programCounter, data: stop.report.instructionBytes }],
         allStopped: true,
         roundTrips: this.#client.requests - before,
       },
     });
-  }
-
-  #masked(stop: StateChange): Uint8Array {
-    return stop.report.instructionBytes.map(
-      (byte, index) => this.#sites.virtual(stop.programCounter + BigInt(index)) ?? byte,
-    );
   }
 
   /** Another stop came while a break-in was on its way: the target breaks in once more after it goes on. */

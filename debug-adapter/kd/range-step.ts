@@ -41,16 +41,10 @@ export class RangeStep {
   /** One instruction, or a whole call. */
   async #one(options: RangeStepOptions, at?: StateChange): Promise<StepEnd> {
     const from = at ?? this.control.current;
-    const call = options.stepOverCalls === true ? callLength(this.#code(from)) : undefined;
+    const call = options.stepOverCalls === true ? callLength(from.report.instructionBytes) : undefined;
     if (call !== undefined) return this.#overCall(from, from.programCounter + BigInt(call));
     const stop = await this.control.stepInstruction();
     return { stop, completed: isStepOf(stop, from.thread) };
-  }
-
-  #code(stop: StateChange): Uint8Array {
-    return stop.report.instructionBytes.map(
-      (byte, index) => this.sites.virtual(stop.programCounter + BigInt(index)) ?? byte,
-    );
   }
 
   /** Runs to the call's return in the same thread and frame: others that come by are let through. */

@@ -203,6 +203,18 @@ describe('breakpoints of the kernel engine', () => {
     assert.equal(await step(), bench.at('ntoskrnl.exe', 'KeSetEvent'));
   });
 
+  it('steps over the call that a breakpoint stood on which is gone by then, and shows the code as it is', async () => {
+    const made = await bench.attached();
+    const dpc = bench.at('eventsys.sys', 'EsTimerDpc');
+    const code = Buffer.from(await made.read(dpc, 64));
+    const call = dpc + BigInt(code.indexOf(Buffer.from([0xff, 0x15])));
+    await made.breakAt(call, { once: true });
+    const { thread, memory } = await made.resumeToStop();
+    assert.deepEqual(memory?.[0]?.data.slice(0, 2), Uint8Array.of(0xff, 0x15));
+    await made.engine.step(thread, { range: { from: call, to: call + 6n }, stepOverCalls: true });
+    assert.equal(ripOf(await made.stop()), call + 6n);
+  });
+
   it('tells both of two processors that stop in one moment', async () => {
     const made = await bench.attached();
     const { kernel } = bench.target;

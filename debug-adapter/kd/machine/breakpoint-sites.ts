@@ -49,6 +49,13 @@ export class BreakpointSites implements Patches {
     return this.#physical.get(address);
   }
 
+  /** Puts original bytes in place of ours, in code that was read without looking. */
+  maskIn(address: bigint, code: Uint8Array): void {
+    for (let index = code.indexOf(0xcc); index >= 0; index = code.indexOf(0xcc, index + 1)) {
+      code[index] = this.#virtual.get(address + BigInt(index)) ?? 0xcc;
+    }
+  }
+
   get all(): readonly Site[] {
     return [...this.#sites.values()];
   }

@@ -68,6 +68,8 @@ export class RunControl {
     this.#memory.invalidate();
     this.#contexts.clear();
     this.#atOwnInt3 = this.#sites.at(stop.programCounter).length > 0;
+    // What is ours in them may be removed before somebody looks.
+    this.#sites.maskIn(stop.programCounter, stop.report.instructionBytes);
     this.#lost.push(...this.#sites.lostTo(stop.programCounter, stop.report.instructionBytes.length));
     const waiting = this.#waiting;
     this.#waiting = undefined;
@@ -210,7 +212,7 @@ export class RunControl {
   /** A filtered hit costs one stop where the instruction under the INT3 can be done here. */
   async #emulated(stop: StateChange): Promise<boolean> {
     const context = await this.context(stop.processor);
-    const instruction = this.#originalBytes(stop);
+    const instruction = stop.report.instructionBytes;
     const watches = this.#hardware.watches.bind(this.#hardware);
     if (!(await this.#emulate(context, instruction, this.#memory, watches))) return false;
     await this.writeContext(stop.processor, context);
@@ -246,12 +248,6 @@ export class RunControl {
       if (isWholeInstruction(rest)) return rest;
     }
     return this.#memory.readVirtual(address, REPORTED_BYTES);
-  }
-
-  #originalBytes(stop: StateChange): Uint8Array {
-    return stop.report.instructionBytes.map((byte, index) =>
-      byte === INT3 ? (this.#sites.virtual(stop.programCounter + BigInt(index)) ?? byte) : byte,
-    );
   }
 
   async #stepOff(here: readonly Site[]): Promise<StateChange> {
@@ -294,9 +290,7 @@ export class RunControl {
   /** An INT3 of the program itself: not ours, or one that ours lies on. */
   #isHardCoded(stop: StateChange): boolean {
     if (stop.kind !== 'exception' || stop.code !== STATUS_BREAKPOINT) return false;
-    return this.#atOwnInt3
-      ? this.#sites.virtual(stop.programCounter) === INT3
-      : stop.report.instructionBytes[0] === INT3;
+    return stop.report.instructionBytes[0] === INT3;
   }
 
   async #rearmLost(): Promise<void> {
