@@ -1,4 +1,8 @@
-/** How long an exchange takes, as TCP estimates it (RFC 6298), so that a line of any speed is neither hurried nor waited for. Milliseconds. */
+/**
+ * How long an exchange takes, as TCP estimates it (RFC 6298), so that a line of any speed is neither hurried nor waited for. Never less than
+ * twice the usual time: exchanges over a serial line hardly vary until the host is busy for some milliseconds, and what is sent again for
+ * that holds up the line for as long as the packet is, and brings the target out of step. Milliseconds.
+ */
 
 const FIRST_TIMEOUT_MS = 500;
 const LEAST_TIMEOUT_MS = 3;
@@ -29,7 +33,8 @@ export class RoundTripTime {
 
   get timeout(): number {
     if (this.#smoothed === undefined) return FIRST_TIMEOUT_MS;
-    return Math.min(MOST_TIMEOUT_MS, Math.max(LEAST_TIMEOUT_MS, this.#smoothed + 4 * this.#variation));
+    const room = Math.max(4 * this.#variation, this.#smoothed);
+    return Math.min(MOST_TIMEOUT_MS, Math.max(LEAST_TIMEOUT_MS, this.#smoothed + room));
   }
 
   /**
