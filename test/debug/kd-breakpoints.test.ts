@@ -210,7 +210,7 @@ describe('breakpoints of the kernel engine', () => {
     const call = dpc + BigInt(code.indexOf(Buffer.from([0xff, 0x15])));
     await made.breakAt(call, { once: true });
     const { thread, memory } = await made.resumeToStop();
-    assert.deepEqual(memory?.[0]?.data.slice(0, 2), Uint8Array.of(0xff, 0x15));
+    assert.deepEqual(memory[0]?.data.slice(0, 2), Uint8Array.of(0xff, 0x15));
     await made.engine.step(thread, { range: { from: call, to: call + 6n }, stepOverCalls: true });
     assert.equal(ripOf(await made.stop()), call + 6n);
   });
