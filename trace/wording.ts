@@ -1,5 +1,5 @@
 /** Words for times, threads and objects, the same in every report. */
-import type { TraceModel } from './model/model.js';
+import type { DrawnModel } from './model/model.js';
 import type { TraceObject } from './model/objects.js';
 import { printable } from '../machine/object-names.js';
 
@@ -30,7 +30,7 @@ export const heldText = (held: number): string =>
 export const moment = (ns: number): string => `+${(ns / 1e6).toFixed(3)} ms`;
 
 /** First word of a source's description, without its ending: "eventsys". */
-export function programName(model: TraceModel, source: number): string {
+export function programName(model: DrawnModel, source: number): string {
   const description = model.recording.sources[source]?.description ?? 'unknown';
   const word = description.split(/\s/)[0] ?? description;
   return printable(
@@ -39,7 +39,7 @@ export function programName(model: TraceModel, source: number): string {
 }
 
 /** "eventapp waiter", "eventsys DPC", "eventsys thread 132". */
-export function threadName(model: TraceModel, thread: number, deferred = false): string {
+export function threadName(model: DrawnModel, thread: number, deferred = false): string {
   const entry = model.threads[thread];
   if (entry === undefined) return 'unknown';
   const program = programName(model, entry.source);

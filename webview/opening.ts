@@ -2,11 +2,11 @@
 import { EventscopeError } from '../protocol/errors.js';
 import { buffersOf, type TimelineColumns } from '../trace/columns/columns.js';
 import { decodeColumns, isColumns } from '../trace/columns/encode.js';
-import { toColumns } from '../trace/columns/from-model.js';
+import { intoColumns } from '../trace/columns/from-model.js';
 import { buffersOfIndex, indexColumns, type ColumnIndex } from '../trace/columns/index-columns.js';
 import { joinColumns, type Alignment } from '../trace/columns/join.js';
 import { EvtraceStream } from '../trace/evtrace.js';
-import { modelOf } from '../trace/model/model.js';
+import { drawnModelOf } from '../trace/model/model.js';
 import { RecordReader } from '../trace/model/record-reader.js';
 import { SLOT_BYTES } from '../trace/recording.js';
 
@@ -96,7 +96,7 @@ class ReadingSlots implements Reading {
 
   finish(): ReturnType<Opening['finish']> {
     const { recording, problems } = this.#stream.finish();
-    const columns = toColumns(modelOf(recording, this.#records.finish(recording)));
+    const columns = intoColumns(drawnModelOf(recording, this.#records.finish(recording)));
     return { columns, problems: problems.map(inWords) };
   }
 }

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { EventscopeError } from '../../protocol/errors.js';
 import { flowSteps, flowWakes } from '../flow.js';
 import { generate, type GeneratorOptions } from '../generator.js';
-import { buildModel, type TraceModel } from '../model/model.js';
+import { buildModel, drawnModelOf, type TraceModel } from '../model/model.js';
+import { readRecords } from '../model/record-reader.js';
 import { State } from '../model/transitions.js';
 import type { RecordingStop } from '../recording.js';
 import { Random } from '../ring-writer.js';
 import { laneOfRow, lowerBound, type TimelineColumns } from './columns.js';
 import { compareRuns } from './compare.js';
 import { decodeColumns, encodeColumns } from './encode.js';
-import { toColumns } from './from-model.js';
+import { intoColumns, toColumns } from './from-model.js';
 import { DENSITY_BINS, indexColumns, lastRows, signaledAfter } from './index-columns.js';
 import { joinColumns } from './join.js';
 import { MaskPyramid, TimeSums } from './mip-map.js';
@@ -31,6 +32,15 @@ describe('columns of a model', () => {
       assert.equal(columns.waits.begin.length, model.waits.count);
       assert.equal(columns.edges.wait.length, model.wakes.count);
       checkEdges(model, columns);
+    });
+  });
+
+  it('are the same of a model that is given up for them', () => {
+    VARIANTS.forEach((options, at) => {
+      const { recording } = generate(options);
+      const drawn = drawnModelOf(recording, readRecords(recording));
+      assert.deepEqual(intoColumns(drawn), toColumns(models[at] as TraceModel), `variant ${at}`);
+      assert.equal(drawn.records.time.length + drawn.order.length, 0, 'nothing of what they were made of is left');
     });
   });
 

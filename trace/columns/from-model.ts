@@ -1,5 +1,5 @@
 /** A model as columns. */
-import { callerOf, type TraceModel } from '../model/model.js';
+import { callerOf, giveUp, type DrawnModel } from '../model/model.js';
 import { Kind, type Gap } from '../model/records.js';
 import { Outcome } from '../model/waits.js';
 import { printable } from '../../machine/object-names.js';
@@ -16,14 +16,33 @@ import type {
   WaitColumns,
 } from './columns.js';
 
-export function toColumns(model: TraceModel): TimelineColumns {
+export const toColumns = (model: DrawnModel): TimelineColumns => columnsOf(model, false);
+
+/** The same of a model that is given up for it: the tables of the largest recordings do not stand beside one another whole. */
+export const intoColumns = (model: DrawnModel): TimelineColumns => columnsOf(model, true);
+
+function columnsOf(model: DrawnModel, spend: boolean): TimelineColumns {
   const runOf = runsOfSources(model);
   const callers = new Callers(model);
-  const waits = waitColumns(model, callers);
   const { columns: calls, spans } = callColumns(model);
+  if (spend) {
+    giveUp(model, ['order']);
+    giveUp(model.records, ['time']);
+  }
+  const waits = waitColumns(model, callers);
+  if (spend) {
+    giveUp(model, ['waitObjects']);
+    giveUp(model.waits, ['begin', 'end', 'status', 'words', 'first']);
+  }
   const threads = threadHeads(model, runOf, waits, spans);
   const runs = runMarks(model, threads);
   const { columns: transitions, rowOf } = transitionColumns(model, waits.rowOf, callers);
+  if (spend) {
+    giveUp(model, ['threadOf']);
+    giveUp(model.records, ['kind', 'duration', 'ring', 'slot', 'source', 'caller', 'previous']);
+    giveUp(model.waits, ['thread', 'beginRecord', 'endRecord']);
+    giveUp(model.transitions, ['record', 'wait']);
+  }
   return {
     title: printable(model.recording.metadata.title ?? 'recording'),
     target: printable(model.recording.metadata.target),
@@ -39,14 +58,14 @@ export function toColumns(model: TraceModel): TimelineColumns {
 }
 
 /** Run by ordinal of the source; -1: of none. */
-function runsOfSources({ recording }: TraceModel): readonly number[] {
+function runsOfSources({ recording }: DrawnModel): readonly number[] {
   const runs = recording.metadata.runs ?? [];
   if (runs.length < 2) return recording.sources.map(() => -1);
   return recording.sources.map(({ id }) => runs.findIndex((run) => run.sources.includes(id)));
 }
 
 /** Each run from its first record to its last. */
-function runMarks({ recording, end }: TraceModel, threads: readonly ThreadHead[]): readonly RunMark[] {
+function runMarks({ recording, end }: DrawnModel, threads: readonly ThreadHead[]): readonly RunMark[] {
   const runs = recording.metadata.runs ?? [];
   if (runs.length < 2) return [];
   return runs.map(({ title }, run) => {
@@ -58,13 +77,13 @@ function runMarks({ recording, end }: TraceModel, threads: readonly ThreadHead[]
 }
 
 /** Neither signaled nor waited for, or a timer that only runs a procedure: of interest after all others. */
-function isQuiet(model: TraceModel, id: number): boolean {
+function isQuiet(model: DrawnModel, id: number): boolean {
   const counters = model.transitions.counters[id];
   if (counters === undefined || counters.signals + counters.waits === 0) return true;
   return model.objects[id]?.type === 'timer' && counters.waits === 0;
 }
 
-function objectHead(model: TraceModel, id: number, runs: readonly RunMark[], runOf: readonly number[]): ObjectHead {
+function objectHead(model: DrawnModel, id: number, runs: readonly RunMark[], runOf: readonly number[]): ObjectHead {
   const object = model.objects[id];
   const counters = model.transitions.counters[id];
   const latency = counters?.latency;
@@ -93,13 +112,13 @@ function objectHead(model: TraceModel, id: number, runs: readonly RunMark[], run
 }
 
 /** When the last handle or reference of an object went; Infinity when one was still held. */
-function lastUse(model: TraceModel, id: number): number {
+function lastUse(model: DrawnModel, id: number): number {
   const names = model.objects[id]?.names ?? [];
   return names.length === 0 ? Infinity : Math.max(...names.map(({ until }) => until));
 }
 
 function threadHeads(
-  model: TraceModel,
+  model: DrawnModel,
   runOf: readonly number[],
   waits: WaitRows,
   { firsts, lasts }: CallSpans,
@@ -132,7 +151,7 @@ interface WaitRows {
   readonly rowOf: Uint32Array;
 }
 
-function waitColumns(model: TraceModel, callers: Callers): WaitRows {
+function waitColumns(model: DrawnModel, callers: Callers): WaitRows {
   const { waits, records, end: lastMoment } = model;
   const first = firstRows(model.threads.length, waits.count, (wait) => waits.thread[wait] ?? 0);
   const order = new Uint32Array(waits.count);
@@ -173,7 +192,7 @@ function waitColumns(model: TraceModel, callers: Callers): WaitRows {
 }
 
 /** Of its beginning, or of its end when that was lost. */
-function recordOfWait({ beginRecord, endRecord }: TraceModel['waits'], wait: number): number {
+function recordOfWait({ beginRecord, endRecord }: DrawnModel['waits'], wait: number): number {
   const began = beginRecord[wait] ?? -1;
   return began >= 0 ? began : (endRecord[wait] ?? -1);
 }
@@ -197,7 +216,7 @@ function firstRows(lanes: number, count: number, laneOf: (entry: number) => numb
 }
 
 /** The object that satisfied it, or the first that it waits for. */
-function objectOfWait(model: TraceModel, wait: number): number {
+function objectOfWait(model: DrawnModel, wait: number): number {
   const edge = model.wakes.ofWait[wait] ?? -1;
   if (edge >= 0) return model.wakes.object[edge] ?? -1;
   return (model.waits.objectCount[wait] ?? 0) === 0 ? -1 : (model.waitObjects[model.waits.first[wait] ?? 0] ?? -1);
@@ -209,7 +228,7 @@ interface CallSpans {
   readonly lasts: Float64Array;
 }
 
-function callColumns({ records, threadOf, threads, order }: TraceModel): {
+function callColumns({ records, threadOf, threads, order }: DrawnModel): {
   readonly columns: CallColumns;
   readonly spans: CallSpans;
 } {
@@ -255,7 +274,7 @@ function callColumns({ records, threadOf, threads, order }: TraceModel): {
 const isDrawnCall = (kind: number): boolean => isCall(kind) && kind !== Kind.WaitBegin && kind !== Kind.WaitEnd;
 
 function transitionColumns(
-  model: TraceModel,
+  model: DrawnModel,
   waitRowOf: Uint32Array,
   callers: Callers,
 ): { readonly columns: TransitionColumns; readonly rowOf: Int32Array } {
@@ -298,7 +317,7 @@ function transitionColumns(
 /** Callers by index, each named once. */
 class Callers {
   readonly list: string[] = [];
-  readonly #model: TraceModel;
+  readonly #model: DrawnModel;
   /** By source and address. */
   readonly #known = new Map<number, Map<number, number>>();
   /** Those asked for last: address, source and index of each. */
@@ -306,7 +325,7 @@ class Callers {
   readonly #sources = new Int16Array(RECENT_CALLERS).fill(-1);
   readonly #indices = new Int32Array(RECENT_CALLERS);
 
-  constructor(model: TraceModel) {
+  constructor(model: DrawnModel) {
     this.#model = model;
   }
 
@@ -340,7 +359,7 @@ class Callers {
 const RECENT_CALLERS = 1_024;
 
 /** In order of the rows of their waits; edges of one wait lie together, and keep their order. */
-function edgeColumns({ wakes }: TraceModel, waits: WaitRows, rowOf: Int32Array): EdgeColumns {
+function edgeColumns({ wakes }: DrawnModel, waits: WaitRows, rowOf: Int32Array): EdgeColumns {
   const { count } = wakes;
   const edges = {
     ...{ wait: new Uint32Array(count), object: new Int32Array(count), signal: new Int32Array(count) },
@@ -375,7 +394,7 @@ function edgeColumns({ wakes }: TraceModel, waits: WaitRows, rowOf: Int32Array):
   return { ...edges, candidates: edges.candidates.slice(0, candidates) };
 }
 
-function gapMark(model: TraceModel, gap: Gap): GapMark {
+function gapMark(model: DrawnModel, gap: Gap): GapMark {
   const ring = gap.ring < 0 ? '' : `, ring ${gap.ring}`;
   return {
     label: `${gap.count} ${gap.unit} ${gap.reason} (${programName(model, gap.source)}${ring})`,

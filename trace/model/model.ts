@@ -6,7 +6,7 @@ import type { Recording } from '../recording.js';
 import { applyClock, type Clock } from './clock.js';
 import { HeldTime, heldSpans, type HeldSpan } from './held-time.js';
 import { identify, type Identity } from './identity.js';
-import { collectObjects, type TraceObject } from './objects.js';
+import { collectObjects, type Catalogue, type TraceObject } from './objects.js';
 import { ascending } from './order.js';
 import { readRecords } from './record-reader.js';
 import { Kind, type Gap, type RecordTable } from './records.js';
@@ -52,6 +52,11 @@ export interface TraceModel {
   readonly failedNames: ReadonlyMap<number, string>;
 }
 
+/** What columns are made of: a model without what only questions about one object need. */
+export type DrawnModel = Omit<TraceModel, 'wakes' | 'objectOf' | 'requests' | 'held' | 'failedNames'> & {
+  readonly wakes: Omit<Wakes, 'activity' | 'coalesced' | 'kept' | 'last'>;
+};
+
 export interface Parts {
   readonly recording: Recording;
   readonly records: RecordTable;
@@ -59,16 +64,44 @@ export interface Parts {
   readonly clock: Clock;
   readonly threads: Threads;
   readonly waits: Waits;
-  readonly identity: Identity;
+  readonly identity: Pick<Identity, 'uncertain' | 'waitUncertain'>;
   readonly gaps: readonly Gap[];
   readonly end: number;
   readonly held: HeldTime;
+  /** The model is for drawing alone: what that does not need is given up as soon as nothing is made of it any more. */
+  readonly drawnOnly: boolean;
 }
 
 export const buildModel = (recording: Recording): TraceModel => modelOf(recording, readRecords(recording));
 
 /** Of records that were read already; of the recording no slots are asked for. `records` are the model's from then on. */
-export function modelOf(recording: Recording, records: RecordTable): TraceModel {
+export const modelOf = (recording: Recording, records: RecordTable): TraceModel =>
+  decided(recording, identified(recording, records, false));
+
+/**
+ * The same for what is drawn and nothing else: what is not needed any more is given up on the way, so that the largest recordings
+ * take two thirds of the memory. `records` keep what columns are made of, their other columns are empty afterwards.
+ */
+export function drawnModelOf(recording: Recording, records: RecordTable): DrawnModel {
+  const known = identified(recording, records, true);
+  giveUp(records, ['object', 'process', 'thread', 'flags', 'saturated']);
+  const model = decided(recording, known);
+  giveUp(model, ['objectOf']);
+  giveUp(records, ['status', 'argument']);
+  return model;
+}
+
+/** What is known before it is decided who woke whom. */
+interface Identified {
+  readonly parts: Parts;
+  readonly catalogue: Catalogue;
+  readonly requests: RequestLinks;
+  readonly modules: readonly Module[];
+  readonly stops: readonly HeldSpan[];
+  readonly failedNames: TraceModel['failedNames'];
+}
+
+function identified(recording: Recording, records: RecordTable, drawnOnly: boolean): Identified {
   const { clock, end, longest } = applyClock(records, recording.sources);
   const order = ascending(records.time);
   const gaps = placeGaps(records, longest, end);
@@ -78,22 +111,42 @@ export function modelOf(recording: Recording, records: RecordTable): TraceModel 
   const identity = identify({ table: records, sources: recording.sources, order, waits, gaps, uncertainty });
   const stops = heldSpans(recording, clock, end);
   const held = new HeldTime(stops);
-  const parts: Parts = { recording, records, order, clock, threads, waits, identity, gaps, end, held };
-  const catalogue = collectObjects(parts);
+  const { uncertain, waitUncertain, failed } = identity;
+  const known = { recording, records, order, clock, threads, waits, gaps, end, held, drawnOnly };
+  const catalogue = collectObjects({ ...known, identity });
+  const parts: Parts = { ...known, identity: { uncertain, waitUncertain } };
   const requests = linkRequests(parts, catalogue.objectOf);
+  return { parts, catalogue, requests, modules: collectModules(records), stops, failedNames: failed };
+}
+
+function decided(
+  recording: Recording,
+  { parts, catalogue, requests, modules, stops, failedNames }: Identified,
+): TraceModel {
   const wakes = findWakes(parts, catalogue, requests);
   const transitions = collectTransitions(parts, catalogue, wakes);
+  const { records, order, clock, end, held, waits, gaps, threads } = parts;
   return {
     ...{ recording, records, order, clock, end, stops, held, waits, wakes, transitions, requests, gaps },
+    ...{ modules, failedNames },
     objects: catalogue.objects,
     objectOf: catalogue.objectOf,
     waitObjects: catalogue.waitObjects,
     threads: threads.list,
     threadOf: threads.of,
-    modules: collectModules(records),
-    failedNames: identity.failed,
   };
 }
+
+/** Leaves nothing of some columns of a table. */
+export function giveUp<T extends object>(table: T, names: readonly NamesOfArrays<T>[]): void {
+  for (const name of names) {
+    const column = table[name] as Column;
+    Object.assign(table, { [name]: column.slice(0, 0) });
+  }
+}
+
+type Column = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array;
+type NamesOfArrays<T> = { [K in keyof T]: T[K] extends Column ? K : never }[keyof T];
 
 /**
  * When records are missing: from the record before the hole to the one behind it. A call is recorded at its return, so a
@@ -119,7 +172,7 @@ function collectModules(records: RecordTable): Module[] {
 }
 
 /** Who called: "eventsys.sys+0x12c4", or the address when no module holds it; undefined when not recorded. */
-export function callerOf(model: Pick<TraceModel, 'records' | 'modules'>, record: number): string | undefined {
+export function callerOf(model: Pick<DrawnModel, 'records' | 'modules'>, record: number): string | undefined {
   const { records } = model;
   const address = records.words.toBigInt(records.caller[record] ?? 0);
   const source = records.source[record] ?? 0;

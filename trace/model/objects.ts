@@ -1,4 +1,5 @@
 /** Nodes of identity to objects, with what is known of each. */
+import type { Identity } from './identity.js';
 import type { Parts } from './model.js';
 import { Flag, Kind, ObjectType } from './records.js';
 
@@ -68,7 +69,10 @@ interface Draft {
   found: number;
 }
 
-export function collectObjects(parts: Parts): Catalogue {
+/** With everything that is known of identity. */
+type IdentifiedParts = Parts & { readonly identity: Identity };
+
+export function collectObjects(parts: IdentifiedParts): Catalogue {
   const { records, identity, waits, order } = parts;
   const drafts: Draft[] = [];
   const byRoot = new Map<number, Draft>();
@@ -196,7 +200,7 @@ function describe(parts: Parts, draft: Draft, record: number): void {
   }
 }
 
-function addNames(parts: Parts, byRoot: ReadonlyMap<number, Draft>): void {
+function addNames(parts: IdentifiedParts, byRoot: ReadonlyMap<number, Draft>): void {
   const { identity, records } = parts;
   for (const [node, path] of identity.paths) byRoot.get(identity.sets.find(node))?.paths.add(path);
   for (const epoch of identity.epochs) {

@@ -102,7 +102,10 @@ export class RecordReader {
   finish(recording: Pick<Recording, 'sources' | 'dropped'>): RecordTable {
     this.#reserve(this.#rings.size * MAX_RECORD_SLOTS);
     for (const ring of this.#rings.values()) this.#readRest(ring);
-    return this.#table(recording, this.#columns);
+    const columns = this.#columns;
+    // What whose table it is gives up is not to be held here.
+    this.#columns = allocate(0);
+    return this.#table(recording, columns);
   }
 
   /** What was read so far; more may be taken afterwards, and is in a later table. The times are copies. */

@@ -6,7 +6,7 @@ import { ascending, nthLeast } from './order.js';
 import { Kind, UNKNOWN_BYTE } from './records.js';
 import type { ObjectActivity } from './signals.js';
 import { Outcome, OUTCOME_WORDS } from './waits.js';
-import { Evidence, Meeting, type Wakes } from './wakes.js';
+import { Evidence, forgetActivity, Meeting, type Wakes } from './wakes.js';
 
 export { Fate, FATE_WORDS };
 
@@ -105,7 +105,6 @@ interface EdgesByObject {
 export function collectTransitions(parts: Parts, catalogue: Catalogue, wakes: Wakes): Transitions {
   const { fate, wipedBy } = findFates(parts, catalogue, wakes);
   const edgesOf = edgesByObject(catalogue, wakes);
-  const steps = collectSteps(parts, catalogue, wakes, edgesOf, fate, wipersOf(wipedBy));
   const counters = catalogue.objects.map(({ id }) =>
     countObject(
       parts,
@@ -115,6 +114,8 @@ export function collectTransitions(parts: Parts, catalogue: Catalogue, wakes: Wa
       fate,
     ),
   );
+  if (parts.drawnOnly) forgetActivity(wakes);
+  const steps = collectSteps(parts, catalogue, wakes, edgesOf, fate, wipersOf(wipedBy));
   return { ...steps, stateAfter: statesAfter(parts, catalogue, steps, wakes), fate, wipedBy, counters };
 }
 
