@@ -117,8 +117,9 @@ async function measureSize(
   const hovers: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const shown = await browser.open();
+    await shown.giveFile(file);
     const began = performance.now();
-    await shown.openFile(1, file);
+    await shown.sendGiven(1);
     await shown.drawn(OPEN_LIMIT_MS);
     opened.push(performance.now() - began);
     frames.push(await framesOf(shown.page));

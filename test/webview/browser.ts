@@ -30,6 +30,9 @@ export interface TestPage {
   post(message: unknown): Promise<void>;
   /** Gives a file to the view as a host does: in pieces. Returns when it was sent. */
   openFile(id: number, file: string): Promise<void>;
+  /** The two halves of it: puts the file within the page's reach, which is no part of opening it, and sends it. */
+  giveFile(file: string): Promise<void>;
+  sendGiven(id: number): Promise<void>;
   /** Until the view has drawn everything that it was told. */
   drawn(patienceMs?: number): Promise<void>;
   /** What was thrown in the page. */
@@ -107,6 +110,29 @@ function fakeEditor(state: unknown): void {
 }
 
 function pageOf(page: Page, errors: readonly string[]): TestPage {
+  const giveFile = async (file: string): Promise<void> => {
+    await page.evaluate(() => {
+      const input = document.createElement('input');
+      input.type = 'file';
+      input.id = 'given';
+      input.hidden = true;
+      document.body.append(input);
+    });
+    await page.locator('#given').setInputFiles(file);
+  };
+  const sendGiven = (id: number): Promise<void> =>
+    page.evaluate(async (number) => {
+      const input = document.getElementById('given') ?? document.body;
+      const [given] = input.files;
+      input.remove();
+      if (given === undefined) return;
+      postMessage({ type: 'open', id: number, title: given.name, bytes: given.size }, '*');
+      const step = 4 * 1024 * 1024;
+      for (let at = 0; at < given.size; at += step) {
+        const bytes = new Uint8Array(await given.slice(at, at + step).arrayBuffer());
+        postMessage({ type: 'piece', id: number, at, bytes }, '*', [bytes.buffer]);
+      }
+    }, id);
   return {
     page,
     errors,
@@ -120,27 +146,11 @@ function pageOf(page: Page, errors: readonly string[]): TestPage {
         );
       }),
     post: (message) => page.evaluate((data) => postMessage(data, '*'), message),
+    giveFile,
+    sendGiven,
     openFile: async (id, file) => {
-      await page.evaluate(() => {
-        const input = document.createElement('input');
-        input.type = 'file';
-        input.id = 'given';
-        input.hidden = true;
-        document.body.append(input);
-      });
-      await page.locator('#given').setInputFiles(file);
-      await page.evaluate(async (number) => {
-        const input = document.getElementById('given') ?? document.body;
-        const [given] = input.files;
-        input.remove();
-        if (given === undefined) return;
-        postMessage({ type: 'open', id: number, title: given.name, bytes: given.size }, '*');
-        const step = 4 * 1024 * 1024;
-        for (let at = 0; at < given.size; at += step) {
-          const bytes = new Uint8Array(await given.slice(at, at + step).arrayBuffer());
-          postMessage({ type: 'piece', id: number, at, bytes }, '*', [bytes.buffer]);
-        }
-      }, id);
+      await giveFile(file);
+      await sendGiven(id);
     },
     drawn: async (patienceMs = PATIENCE_MS) => {
       await page.waitForFunction(

@@ -58,24 +58,26 @@ export const buffersOfIndex = ({ kinds, outcomes, ...others }: ColumnIndex): Arr
 function edgesBySignal({ edges, transitions }: TimelineColumns): Pick<ColumnIndex, 'signalRow' | 'signalEdge'> {
   const { signal, firstCandidate, candidates } = edges;
   const place = new Uint32Array(transitions.time.length + 1);
-  const each = (visit: (row: number, edge: number) => void): void => {
-    for (let edge = 0; edge < signal.length; edge += 1) {
-      const row = signal[edge] ?? -1;
-      if (row >= 0) visit(row, edge);
-      const until = firstCandidate[edge + 1] ?? 0;
-      for (let at = firstCandidate[edge] ?? 0; at < until; at += 1) visit(candidates[at] ?? 0, edge);
-    }
-  };
-  each((row) => (place[row + 1] = (place[row + 1] ?? 0) + 1));
+  for (let edge = 0; edge < signal.length; edge += 1) {
+    const row = signal[edge] ?? -1;
+    if (row >= 0) place[row + 1] = (place[row + 1] ?? 0) + 1;
+  }
+  for (const row of candidates) place[row + 1] = (place[row + 1] ?? 0) + 1;
   for (let row = 1; row < place.length; row += 1) place[row] = (place[row] ?? 0) + (place[row - 1] ?? 0);
   const count = place.at(-1) ?? 0;
   const signalRow = new Uint32Array(count);
   const signalEdge = new Uint32Array(count);
-  each((row, edge) => {
+  const add = (row: number, edge: number): void => {
     const at = place[row] ?? 0;
     signalRow[at] = row;
     signalEdge[at] = edge;
     place[row] = at + 1;
-  });
+  };
+  for (let edge = 0; edge < signal.length; edge += 1) {
+    const row = signal[edge] ?? -1;
+    if (row >= 0) add(row, edge);
+    const until = firstCandidate[edge + 1] ?? 0;
+    for (let at = firstCandidate[edge] ?? 0; at < until; at += 1) add(candidates[at] ?? 0, edge);
+  }
   return { signalRow, signalEdge };
 }

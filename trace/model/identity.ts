@@ -79,19 +79,23 @@ class Identifier {
   }
 
   #resolveUses(): void {
-    const { table, order } = this.#known.in;
+    const known = this.#known;
+    const uncertain = this.#uncertain;
+    const { nodeOf } = known;
+    const { table, order } = known.in;
+    const { kind: kinds, object, status } = table;
     const uncertainNodes = this.#uncertainByNode();
     for (let at = 0; at < order.length; at += 1) {
       const record = order[at] ?? 0;
-      const kind = table.kind[record] ?? 0;
-      if (OPERATES[kind] === 1 && (this.#known.nodeOf[record] ?? -1) < 0) {
-        if ((table.object[record] ?? 0) === 0 || isInvalidHandle(table.status[record])) continue;
-        const epoch = this.#known.use(record);
-        this.#known.nodeOf[record] = epoch.node;
-        this.#uncertain[record] = this.#known.end(record) > epoch.uncertainFrom ? 1 : 0;
+      const kind = kinds[record] ?? 0;
+      if (OPERATES[kind] === 1 && (nodeOf[record] ?? -1) < 0) {
+        if ((object[record] ?? 0) === 0 || isInvalidHandle(status[record])) continue;
+        const epoch = known.use(record);
+        nodeOf[record] = epoch.node;
+        if (epoch.uncertainFrom < Infinity && known.end(record) > epoch.uncertainFrom) uncertain[record] = 1;
       } else if (LIFECYCLE[kind] === 1) {
-        const from = uncertainNodes.get(this.#known.nodeOf[record] ?? -1) ?? Infinity;
-        this.#uncertain[record] = this.#known.end(record) > from ? 1 : 0;
+        const from = uncertainNodes.get(nodeOf[record] ?? -1) ?? Infinity;
+        if (known.end(record) > from) uncertain[record] = 1;
       }
     }
   }
