@@ -117,7 +117,7 @@ function leave(
   if (handle === 0) {
     return;
   }
-  const process = loop.addProcess(processId, handle, `process ${processId}`);
+  const process = loop.inventory.addProcess(processId, handle, `process ${processId}`);
   process.freeze();
   if ((flags & HELD) !== 0) {
     // The agent's own hold, if it came to it: ours is there.

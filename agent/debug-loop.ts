@@ -10,6 +10,7 @@ import { CONTEXT_CONTROL } from '../machine/x64-context.js';
 import type { DebugBreakpoint, DebugEvent, DebugStopReason } from '../protocol/agent-debug.js';
 import { Breakpoints, type Breakpoint } from './debug-breakpoints.js';
 import { Exceptions, type ExceptionsLoop } from './debug-exceptions.js';
+import { DebugInventory } from './debug-inventory.js';
 import { HardwareSteps } from './debug-hardware-steps.js';
 import { Passage } from './debug-passage.js';
 import { type SteppedLoop, type StepRequest, UserSteps } from './debug-user-steps.js';
@@ -21,17 +22,14 @@ import {
   type NativeDebugEvent,
   STATUS_BREAKPOINT,
   systemUtcMs,
-  threadDescription,
 } from './debug-events.js';
-import { CODE_CONTEXT, DebuggedProcess, DebuggedThread } from './debug-process.js';
+import { CODE_CONTEXT, type DebuggedProcess, type DebuggedThread } from './debug-process.js';
 import { leaveThread, memoryAround } from './debug-threads.js';
 import type { RepairTable } from './repair-table.js';
 import { NtRemoveProcessDebug } from './debug-native.js';
 import { TerminateProcess } from './native/common-native.js';
 import { plainError } from './native/native-error.js';
 import type { Handle } from './native/memory.js';
-
-const MAX_OUTPUT_BYTES = 8_192;
 
 interface Stopped {
   readonly thread: DebuggedThread;
@@ -45,8 +43,8 @@ export class DebugLoop {
   freezeOthers = true;
   stopOnLoad: ReadonlySet<string> = new Set();
   stopOnExceptions: ReadonlySet<number> = new Set();
-  readonly #processes = new Map<number, DebuggedProcess>();
-  readonly #threads = new Map<number, DebuggedThread>();
+  /** What is debugged. */
+  readonly inventory: DebugInventory;
   readonly #hardwareSteps = new HardwareSteps();
   readonly #passage: Passage;
   readonly #userSteps: UserSteps;
@@ -56,8 +54,6 @@ export class DebugLoop {
   #stopped: Stopped | undefined;
   #pauseWanted = false;
   #lastStopped: DebuggedThread | undefined;
-  #nextSpace = 1;
-  #nextThread = 1;
 
   constructor(
     readonly object: DebugObject,
@@ -65,12 +61,13 @@ export class DebugLoop {
     readonly table: RepairTable,
   ) {
     const hardwareSteps = this.#hardwareSteps;
+    this.inventory = new DebugInventory(this.breakpoints, hardwareSteps, emit, table);
     this.#passage = new Passage(object, this.breakpoints, hardwareSteps);
     this.#userSteps = new UserSteps(this.#steppedLoop(), object, this.breakpoints, hardwareSteps, this.#passage);
     const loop: ExceptionsLoop = {
       stop: (...stop) => this.#stop(...stop),
       stopsOn: (code) => this.stopOnExceptions.has(code),
-      setName: (thread, name) => this.#setName(thread, name),
+      setName: (thread, name) => this.inventory.setName(thread, name),
       removeBreakpoint: (id) => this.removeBreakpoint(id),
     };
     const { breakpoints } = this;
@@ -91,32 +88,12 @@ export class DebugLoop {
       takeWhileStill: (event) => this.#takeWhileStill(event),
       keptOf: (process) => this.#keptOf(process),
       takeKept: (alone) => this.#takeKept(alone),
-      thawAll: () => this.#thawAll(),
+      thawAll: () => this.inventory.thawAll(),
     };
   }
 
   // ---- what is there
 
-  processOf(space: number): DebuggedProcess {
-    for (const process of this.#processes.values()) {
-      if (process.space === space) {
-        return process;
-      }
-    }
-    throw plainError(`The process is not debugged any more`);
-  }
-
-  thread(id: number): DebuggedThread {
-    const thread = this.#threads.get(id);
-    if (thread === undefined) {
-      throw plainError('The thread has ended');
-    }
-    return thread;
-  }
-
-  get processes(): readonly DebuggedProcess[] {
-    return [...this.#processes.values()];
-  }
   get isStopped(): boolean {
     return this.#stopped !== undefined;
   }
@@ -138,12 +115,6 @@ export class DebugLoop {
     if (this.#stopped === undefined) {
       throw plainError('The target is running');
     }
-  }
-
-  addProcess(processId: number, handle: Handle, name: string, launched = false): DebuggedProcess {
-    const process = new DebuggedProcess(this.#nextSpace++, processId, handle, name, this.table, launched);
-    this.#processes.set(processId, process);
-    return process;
   }
 
   // ---- events
@@ -182,7 +153,7 @@ export class DebugLoop {
 
   /** Its thread shows from now on that it stands before the breakpoint, not behind the INT3. */
   #keep(event: ExceptionEvent): void {
-    const process = this.#processes.get(event.processId);
+    const process = this.inventory.process(event.processId);
     if (process !== undefined) {
       this.#passage.rewind(process, event);
     }
@@ -190,7 +161,7 @@ export class DebugLoop {
   }
 
   #handle(event: NativeDebugEvent): void {
-    const process = this.#processes.get(event.processId);
+    const process = this.inventory.process(event.processId);
     if (process === undefined) {
       this.object.continue(event);
       return;
@@ -200,13 +171,10 @@ export class DebugLoop {
         this.#exceptions.handle(process, event);
         return;
       case 'createProcess':
-        this.emit({ type: 'processStarted', space: process.space, process: process.processId, name: process.name });
-        this.emit({ type: 'moduleLoaded', module: process.addModule(event.base, event.file) });
-        closeHandle(event.file);
-        this.#addThread(process, event.threadId, event.thread, event.start);
+        this.inventory.processCreated(process, event);
         break;
       case 'createThread':
-        this.#addThread(process, event.threadId, event.thread, event.start);
+        this.inventory.addThread(process, event);
         break;
       case 'exitThread':
         this.#threadGone(process, event.threadId, event.exitCode);
@@ -220,34 +188,15 @@ export class DebugLoop {
         }
         break;
       case 'unloadModule':
-        this.#moduleUnloaded(process, event.base);
+        this.inventory.moduleUnloaded(process, event.base);
         break;
       case 'debugString':
-        this.#debugString(process, event);
+        this.inventory.debugString(process, event);
         break;
       case 'other':
         break;
     }
     this.object.continue(event);
-  }
-
-  #addThread(process: DebuggedProcess, threadId: number, handle: Handle, start: bigint): void {
-    const thread = new DebuggedThread(this.#nextThread++, process, threadId, handle, start);
-    process.threads.set(threadId, thread);
-    this.#threads.set(thread.id, thread);
-    if (this.breakpoints.usesRegisters(process)) {
-      this.breakpoints.applyDebugRegisters(thread);
-    }
-    this.#hardwareSteps.holdNewThread(thread);
-    thread.name = threadDescription(handle);
-    this.emit({
-      type: 'threadStarted',
-      space: process.space,
-      thread: thread.id,
-      threadId,
-      startAddress: start,
-      ...(thread.name === undefined ? {} : { name: thread.name }),
-    });
   }
 
   #threadGone(process: DebuggedProcess, threadId: number, exitCode: number): void {
@@ -259,10 +208,7 @@ export class DebugLoop {
       this.#hardwareSteps.end(process);
     }
     this.#userSteps.threadGone(thread);
-    process.threads.delete(threadId);
-    thread.forget();
-    this.#threads.delete(thread.id);
-    this.emit({ type: 'threadExited', thread: thread.id, exitCode });
+    this.inventory.threadGone(thread, exitCode);
   }
 
   #processGone(process: DebuggedProcess, exitCode: number): void {
@@ -278,12 +224,8 @@ export class DebugLoop {
     for (const thread of [...process.threads.values()]) {
       this.#threadGone(process, thread.threadId, exitCode);
     }
-    for (const breakpoint of this.breakpoints.of(process)) {
-      this.breakpoints.remove(breakpoint);
-      this.emit({ type: 'breakpointLost', breakpoint: breakpoint.id, why: `${process.name} is not debugged any more` });
-    }
-    this.#processes.delete(process.processId);
-    this.table.removeProcess(process.processId);
+    this.inventory.loseBreakpoints(process, `${process.name} is not debugged any more`);
+    this.inventory.removeProcess(process);
     this.#kept = this.#kept.filter((event) => event.processId !== process.processId);
     if (this.#stopped?.thread.process === process) {
       // What stopped is gone: nothing is left to look at there, and the others go on.
@@ -294,9 +236,7 @@ export class DebugLoop {
 
   /** @returns whether its event is kept, because it stops */
   #moduleLoaded(process: DebuggedProcess, event: Extract<NativeDebugEvent, { kind: 'loadModule' }>): boolean {
-    const module = process.addModule(event.base, event.file);
-    closeHandle(event.file);
-    this.emit({ type: 'moduleLoaded', module });
+    const module = this.inventory.moduleLoaded(process, event);
     const thread = process.threads.get(event.threadId);
     if (thread === undefined || this.#stopped !== undefined || !this.stopOnLoad.has(module.name.toLowerCase())) {
       return false;
@@ -305,39 +245,7 @@ export class DebugLoop {
     return true;
   }
 
-  #moduleUnloaded(process: DebuggedProcess, base: bigint): void {
-    const module = process.modules.get(base);
-    if (module === undefined) {
-      return;
-    }
-    process.modules.delete(base);
-    const end = base + BigInt(module.size);
-    process.forgetPatches(base, end);
-    for (const breakpoint of this.breakpoints.of(process)) {
-      if (breakpoint.request.address >= base && breakpoint.request.address < end) {
-        this.breakpoints.remove(breakpoint);
-        this.emit({ type: 'breakpointLost', breakpoint: breakpoint.id, why: `${module.name} was unloaded` });
-      }
-    }
-    this.emit({ type: 'moduleUnloaded', space: process.space, base });
-  }
-
-  #debugString(process: DebuggedProcess, event: Extract<NativeDebugEvent, { kind: 'debugString' }>): void {
-    const data = process.read(event.address, Math.min(event.bytes, MAX_OUTPUT_BYTES));
-    if (data !== undefined) {
-      const text = Buffer.from(data).toString(event.wide ? 'utf16le' : 'utf8');
-      this.emit({ type: 'output', space: process.space, text: text.replace(/\0[^]*$/, '') });
-    }
-  }
-
   // ---- exceptions
-
-  #setName(thread: DebuggedThread, name: string): void {
-    if (name !== '' && thread.name !== name) {
-      thread.name = name;
-      this.emit({ type: 'threadNamed', thread: thread.id, name });
-    }
-  }
 
   /** Events of a process that were kept while all stood still; they are the caller's now. */
   #keptOf(process: DebuggedProcess): NativeDebugEvent[] {
@@ -354,7 +262,7 @@ export class DebugLoop {
     const kept = this.#kept;
     this.#kept = [];
     for (const event of kept) {
-      const process = this.#processes.get(event.processId);
+      const process = this.inventory.process(event.processId);
       if (this.isStopped) {
         this.#kept.push(event);
       } else if (process === undefined || process !== alone) {
@@ -383,7 +291,7 @@ export class DebugLoop {
     const fromUtcMs = systemUtcMs();
     this.#stopped = { thread, event, fromUtcMs };
     if (this.freezeOthers) {
-      for (const process of this.#processes.values()) {
+      for (const process of this.inventory.processes) {
         if (process !== thread.process || event === undefined) {
           process.freeze();
         }
@@ -396,16 +304,10 @@ export class DebugLoop {
       reason,
       registers: registers.bytes,
       memory: memoryAround(thread.process, registers),
-      allStopped: this.freezeOthers || this.#processes.size === 1,
+      allStopped: this.freezeOthers || this.inventory.processes.length === 1,
       utcMs: fromUtcMs,
     });
-    this.#refreshNames();
-  }
-
-  #refreshNames(): void {
-    for (const thread of this.#threads.values()) {
-      this.#setName(thread, threadDescription(thread.handle) ?? '');
-    }
+    this.inventory.refreshNames();
   }
 
   /** @returns what the stop was; its event is still to be continued */
@@ -417,12 +319,6 @@ export class DebugLoop {
     }
     this.emit({ type: 'resumed', fromUtcMs: stopped.fromUtcMs, untilUtcMs: systemUtcMs() });
     return stopped;
-  }
-
-  #thawAll(): void {
-    for (const process of this.#processes.values()) {
-      process.thaw();
-    }
   }
 
   resume(passException: boolean): void {
@@ -441,12 +337,12 @@ export class DebugLoop {
     }
     this.#takeKept(undefined);
     if (!this.isStopped) {
-      this.#thawAll();
+      this.inventory.thawAll();
     }
   }
 
   pause(): void {
-    if (this.#threads.size === 0) {
+    if (this.inventory.threads.length === 0) {
       throw plainError('Nothing is debugged');
     }
     // An instruction that is being stepped over ends first: its INT3 is out.
@@ -462,45 +358,37 @@ export class DebugLoop {
     if (thread === undefined) {
       return;
     }
-    for (const process of this.#processes.values()) {
-      process.freeze();
-    }
+    this.inventory.freezeAll();
     // It may be on its way into a breakpoint: reading its registers waits until it stands.
     thread.readContext(CONTEXT_CONTROL);
     for (let event = this.#next(); event !== undefined; event = this.#next()) {
       this.#take(event);
     }
     // What came last may have stopped by itself, or ended the thread.
-    if (this.#stopped === undefined && this.#threads.has(thread.id)) {
+    if (this.#stopped === undefined && this.inventory.has(thread)) {
       this.#stop(thread, { kind: 'pause' }, undefined);
     }
   }
 
   /** The one that stopped last; else the first of a program rather than of a driver host. */
   #pausedThread(): DebuggedThread | undefined {
-    if (this.#lastStopped !== undefined && this.#threads.get(this.#lastStopped.id) === this.#lastStopped) {
+    if (this.#lastStopped !== undefined && this.inventory.has(this.#lastStopped)) {
       return this.#lastStopped;
     }
-    const threads = [...this.#threads.values()];
+    const { threads } = this.inventory;
     return threads.find(({ process }) => process.launched) ?? threads[0];
   }
 
   // ---- leaving
-
-  /** An attach that came to nothing. */
-  abandon(process: DebuggedProcess): void {
-    this.table.removeProcess(process.processId);
-    this.#processes.delete(process.processId);
-  }
 
   /** Takes out what was inserted, and lets them go on. */
   detach(processes: readonly DebuggedProcess[]): void {
     for (const process of processes) {
       this.#detach(process);
     }
-    if (this.#stopped !== undefined && !this.#processes.has(this.#stopped.thread.process.processId)) {
+    if (this.#stopped !== undefined && this.inventory.process(this.#stopped.thread.process.processId) === undefined) {
       this.#endStop();
-      this.#thawAll();
+      this.inventory.thawAll();
     }
   }
 
@@ -519,13 +407,11 @@ export class DebugLoop {
     }
     this.#settleEvents(process);
     for (const thread of process.threads.values()) {
-      thread.release();
-      this.#threads.delete(thread.id);
+      this.inventory.threadLeft(thread);
     }
     NtRemoveProcessDebug(process.handle, this.object.handle);
     process.thaw();
-    this.#processes.delete(process.processId);
-    this.table.removeProcess(process.processId);
+    this.inventory.removeProcess(process);
     this.emit({ type: 'detached', space: process.space });
     closeHandle(process.handle);
   }
@@ -563,8 +449,8 @@ export class DebugLoop {
 
   /** Ends what was launched, leaves the rest. */
   terminate(): void {
-    const launched = this.processes.filter((process) => process.launched);
-    this.detach(this.processes.filter((process) => !process.launched));
+    const launched = this.inventory.processes.filter((process) => process.launched);
+    this.detach(this.inventory.processes.filter((process) => !process.launched));
     for (const process of launched) {
       TerminateProcess(process.handle, 1);
     }
@@ -582,10 +468,10 @@ export class DebugLoop {
   // ---- breakpoints
 
   setBreakpoint(request: DebugBreakpoint): Breakpoint | string {
-    const process = this.processOf(request.space);
+    const process = this.inventory.processOf(request.space);
     const breakpoint = this.breakpoints.add(request, process);
     if (typeof breakpoint === 'object' && breakpoint.register !== undefined) {
-      this.#applyDebugRegisters(process);
+      this.inventory.applyDebugRegisters(process);
     }
     return breakpoint;
   }
@@ -601,18 +487,7 @@ export class DebugLoop {
     }
     this.breakpoints.remove(breakpoint);
     if (breakpoint.register !== undefined) {
-      this.#applyDebugRegisters(breakpoint.process);
-    }
-  }
-
-  #applyDebugRegisters(process: DebuggedProcess): void {
-    const wasFrozen = process.frozen;
-    process.freeze();
-    for (const thread of process.threads.values()) {
-      this.breakpoints.applyDebugRegisters(thread);
-    }
-    if (!wasFrozen) {
-      process.thaw();
+      this.inventory.applyDebugRegisters(breakpoint.process);
     }
   }
 }

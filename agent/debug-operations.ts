@@ -22,7 +22,7 @@ export const debugOperations: Operations = {
       throw plainError('A launch needs its pipes');
     }
     const { processId, process } = launch(params, pipes);
-    const debugged = loop.addProcess(processId, process, windowsBaseName(params.program), true);
+    const debugged = loop.inventory.addProcess(processId, process, windowsBaseName(params.program), true);
     debugged.awaitsEntry = true;
     return { space: debugged.space, process: processId };
   },
@@ -32,10 +32,10 @@ export const debugOperations: Operations = {
       throw win32Error('OpenProcess', GetLastError(), `process ${processId}`);
     }
     const name = listProcesses().find(({ process }) => process === processId)?.name ?? `process ${processId}`;
-    const debugged = loop.addProcess(processId, handle, name);
+    const debugged = loop.inventory.addProcess(processId, handle, name);
     const status = NtDebugActiveProcess(handle, loop.object.handle);
     if (status < 0) {
-      loop.abandon(debugged);
+      loop.inventory.removeProcess(debugged);
       CloseHandle(handle);
       throw ntstatusError('NtDebugActiveProcess', status, `process ${processId}`);
     }
@@ -49,20 +49,20 @@ export const debugOperations: Operations = {
     return {};
   },
   'debug/read': (loop, { space, ranges }) => {
-    const process = loop.processOf(space);
+    const process = loop.inventory.processOf(space);
     return { data: ranges.map(({ address, length }) => process.read(address, length) ?? null) };
   },
   'debug/write': (loop, { space, address, data }) => {
-    const refused = loop.processOf(space).write(address, data);
+    const refused = loop.inventory.processOf(space).write(address, data);
     return refused === undefined ? {} : { refused };
   },
   'debug/registers': (loop, { threads }) => {
     loop.requireStopped();
-    return { registers: threads.map((id) => loop.thread(id).readContext().bytes) };
+    return { registers: threads.map((id) => loop.inventory.thread(id).readContext().bytes) };
   },
   'debug/setRegisters': (loop, { thread, registers }) => {
     loop.requireStopped();
-    loop.thread(thread).writeContext(new X64Context(registers), CONTEXT_ALL & ~0x10);
+    loop.inventory.thread(thread).writeContext(new X64Context(registers), CONTEXT_ALL & ~0x10);
     return {};
   },
   'debug/setBreakpoints': (loop, { breakpoints }) => ({
@@ -87,7 +87,7 @@ export const debugOperations: Operations = {
   },
   'debug/step': (loop, { thread, range, stepOverCalls, runOthers }) => {
     loop.step({
-      thread: loop.thread(thread),
+      thread: loop.inventory.thread(thread),
       range,
       stepOverCalls: stepOverCalls ?? false,
       runOthers: runOthers ?? false,
@@ -99,7 +99,7 @@ export const debugOperations: Operations = {
     return {};
   },
   'debug/detach': (loop, { space }) => {
-    loop.detach(space === undefined ? loop.processes : [loop.processOf(space)]);
+    loop.detach(space === undefined ? loop.inventory.processes : [loop.inventory.processOf(space)]);
     return {};
   },
   'debug/terminate': (loop) => {

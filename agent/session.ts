@@ -236,11 +236,7 @@ export class Session {
       });
       sent.catch(() => {});
     };
-    const listed = await this.#calls.run(
-      'object/list',
-      { path },
-      { signal, timeoutMs: CALL_TIMEOUT_MS, onPart: send },
-    );
+    const listed = await this.#calls.run('object/list', { path }, { signal, timeoutMs: CALL_TIMEOUT_MS, onPart: send });
     send(encodePacked([]), 0);
     await sent;
     return { ...listed, sessionDirectory: sessionDirectory() };
