@@ -76,7 +76,7 @@ export class EngineBreakpoints {
     this.#byId.delete(id);
     const { place } = breakpoint;
     if (place.kind === 'slot') this.hardware.remove(place.slot);
-    else if (!this.#uses(place.site)) await this.sites.remove(place.site, this.memory);
+    else if (!this.uses(place.site)) await this.sites.remove(place.site, this.memory);
   }
 
   async removeAll(): Promise<void> {
@@ -102,12 +102,14 @@ export class EngineBreakpoints {
   /** Whose place this stop is at, of whatever process: code of an image is shared. */
   hitBy(stop: Extract<StateChange, { kind: 'exception' }>): readonly EngineBreakpoint[] {
     const all = [...this.#byId.values()];
-    if (stop.code === STATUS_BREAKPOINT) {
-      return all.filter(({ place }) => place.kind === 'site' && place.site.address === stop.programCounter);
-    }
+    const atSite = all.filter(({ place }) => place.kind === 'site' && place.site.address === stop.programCounter);
+    if (stop.code === STATUS_BREAKPOINT) return atSite;
     if (stop.code !== STATUS_SINGLE_STEP) return [];
-    const slots = this.hardware.hits(stop.report.dr6);
-    return all.filter(({ place }) => place.kind === 'slot' && slots.includes(place.slot));
+    const { dr6 } = stop.report;
+    const slots = this.hardware.hits(dr6);
+    const inSlot = all.filter(({ place }) => place.kind === 'slot' && slots.includes(place.slot));
+    // What had a register when it was met, and has an INT3 by now, which is not met any more.
+    return this.hardware.wasRemoved(dr6) ? [...inSlot, ...atSite] : inSlot;
   }
 
   async #place(request: BreakpointRequest): Promise<EngineBreakpoint['place']> {
@@ -144,7 +146,7 @@ export class EngineBreakpoints {
     this.hardware.remove(slot);
   }
 
-  #uses(site: Site): boolean {
+  uses(site: Site): boolean {
     return [...this.#byId.values()].some(({ place }) => place.kind === 'site' && place.site === site);
   }
 }

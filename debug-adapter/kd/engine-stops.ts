@@ -47,6 +47,8 @@ export class EngineStops {
   pausing = false;
   /** The stop that was told last. */
   #told: StateChange | undefined;
+  /** Which breakpoints a stop is to be told of was decided: their conditions are asked, and their hits counted, once. */
+  readonly #decided = new WeakMap<StateChange, readonly EngineBreakpoint[]>();
   /** A break-in was sent and something else stopped the target. */
   #lateBreakInUntil = 0;
 
@@ -86,6 +88,14 @@ export class EngineStops {
   /** Another stop came before our break-in: the target breaks in once more after it goes on. */
   expectLateBreakIn(): void {
     this.#lateBreakInUntil = performance.now() + LATE_BREAK_IN_MS;
+  }
+
+  /** There is nothing to tell of it: it is at breakpoints alone that refuse it or record it, or a step's that was given up. */
+  async isPassed(stop: StateChange): Promise<boolean> {
+    if (stop.kind !== 'exception' || this.#bugchecks.pending) return false;
+    if (this.#run.takeStray(stop)) return true;
+    const hit = this.#breakpoints.hitBy(stop);
+    return hit.length > 0 && (await this.#stoppingAt(stop, hit)).length === 0;
   }
 
   /** Decides what a stop is, and goes on from those that nobody asked for. */
@@ -159,6 +169,29 @@ export class EngineStops {
     stop: Extract<StateChange, { kind: 'exception' }>,
     hit: readonly EngineBreakpoint[],
   ): Promise<void> {
+    const stopping = await this.#stoppingAt(stop, hit);
+    if (stopping.length === 0) {
+      // The stop that a pause wants is there; its break-in may be lost among the hits.
+      if (!this.pausing) await this.goOn(false);
+      else {
+        this.#noteLateBreakIn();
+        await this.report(stop, { kind: 'pause' });
+      }
+      return;
+    }
+    this.#noteLateBreakIn();
+    for (const { id, request } of stopping) if (request.once === true) await this.#breakpoints.remove(id);
+    const kind = stopping.some(({ request }) => request.kind === 'write' || request.kind === 'readwrite');
+    await this.report(stop, { kind: kind ? 'data' : 'breakpoint', breakpoints: stopping.map(({ id }) => id) });
+  }
+
+  /** Those that the user is told of; the others are counted, or record it. */
+  async #stoppingAt(
+    stop: Extract<StateChange, { kind: 'exception' }>,
+    hit: readonly EngineBreakpoint[],
+  ): Promise<readonly EngineBreakpoint[]> {
+    const decided = this.#decided.get(stop);
+    if (decided !== undefined) return decided;
     const space = hit.some(({ request }) => request.space !== KERNEL_SPACE)
       ? await this.#inventory.spaceOf(stop.thread)
       : undefined;
@@ -175,19 +208,14 @@ export class EngineStops {
         await breakpoint.record(stop);
       } else if (++breakpoint.hits >= (request.ignoreCount ?? 0)) stopping.push(breakpoint);
     }
-    if (stopping.length === 0) {
-      // The stop that a pause wants is there; its break-in may be lost among the hits.
-      if (!this.pausing) await this.goOn(false);
-      else {
-        this.#noteLateBreakIn();
-        await this.report(stop, { kind: 'pause' });
-      }
-      return;
-    }
+    this.#decided.set(stop, stopping);
+    return stopping;
+  }
+
+  /** A step has ended where it was to. */
+  async stepped(stop: StateChange): Promise<void> {
     this.#noteLateBreakIn();
-    for (const { id, request } of stopping) if (request.once === true) await this.#breakpoints.remove(id);
-    const kind = stopping.some(({ request }) => request.kind === 'write' || request.kind === 'readwrite');
-    await this.report(stop, { kind: kind ? 'data' : 'breakpoint', breakpoints: stopping.map(({ id }) => id) });
+    await this.report(stop, { kind: 'step' });
   }
 
   async report(stop: StateChange, reason: StopReason): Promise<void> {

@@ -36,11 +36,12 @@ import { emulateOnTarget } from './machine/emulate-on-target.js';
 import { HardwareBreakpoints } from './machine/hardware-breakpoints.js';
 import { KdMemory } from './machine/kd-memory.js';
 import { type EmulateInstruction, RunControl } from './machine/run-control.js';
-import { RangeStep } from './range-step.js';
+import { RangeStep, type RangeStepOptions } from './range-step.js';
 import { MACHINE_AMD64, machineName } from './protocol/version.js';
 import { getVersion, restoreBreakPoint } from './protocol/requests.js';
 import type { StateChange } from './protocol/state-change.js';
-import { PAUSE_MS, TargetTurns } from './target-turns.js';
+import { PAUSE_MS, type StepUnderWay } from './step-under-way.js';
+import { TargetTurns } from './target-turns.js';
 
 export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 'files'> {
   readonly carrier: PacketCarrier;
@@ -298,24 +299,36 @@ export class KdEngine implements Engine {
       readonly runOthers?: boolean;
     } = {},
   ): Promise<void> {
-    return this.#turns.take(() => {
-      const stop = this.#mustBeStopped();
-      if (this.inventory.threadIdOf(stop.thread) !== thread) throw this.#notOnProcessor();
-      this.#emit({ type: 'resumed' });
-      const stepping = new RangeStep(this.#run, this.#sites, this.memory).run(options);
-      stepping.catch(() => undefined);
-      // The stop comes as an event; what goes wrong on the way ends the step where it is.
+    return new Promise((begun, failed) => {
       this.#turns.later(async () => {
-        const ended = await stepping;
-        if (ended.completed) await this.#stops.report(ended.stop, { kind: 'step' });
-        else await this.#stops.handle(ended.stop);
+        try {
+          const stop = this.#mustBeStopped();
+          if (this.inventory.threadIdOf(stop.thread) !== thread) throw this.#notOnProcessor();
+        } catch (error) {
+          failed(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
+        this.#emit({ type: 'resumed' });
+        begun();
+        // The stop comes as an event; what goes wrong on the way ends the step where it is.
+        await this.#turns.step((step) => this.#step(step, options));
       });
-      return Promise.resolve();
     });
   }
 
-  pause(): Promise<void> {
-    return this.#turns.take(async () => {
+  async #step(step: StepUnderWay, options: RangeStepOptions): Promise<void> {
+    const ended = await new RangeStep(this.#run, this.#sites, this.memory, {
+      mayGoOn: () => step.mayGoOn(),
+      passes: (stop) => step.passes(stop),
+      isUsed: (site) => this.#breakpoints.uses(site),
+    }).run(options);
+    if (ended.completed) await this.#stops.stepped(ended.stop);
+    else await this.#stops.handle(ended.stop);
+  }
+
+  async pause(): Promise<void> {
+    if (await this.#turns.endStep()) return;
+    await this.#turns.take(async () => {
       const { stop } = this.client;
       if (stop !== undefined) {
         if (this.#stops.isTold(stop) || this.#holdsQuietly) return;
@@ -338,6 +351,7 @@ export class KdEngine implements Engine {
   async detach(): Promise<void> {
     if (this.#ended) return;
     try {
+      await this.#turns.endStep();
       await this.#turns.take(async () => {
         await this.#turns.quietPause();
         await this.#breakpoints.removeAll();

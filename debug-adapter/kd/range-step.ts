@@ -1,5 +1,5 @@
 /** Stepping by line: instructions until the program counter leaves a range, calls stepped over by a breakpoint at their return. */
-import type { BreakpointSites } from './machine/breakpoint-sites.js';
+import type { BreakpointSites, Site } from './machine/breakpoint-sites.js';
 import { callLength } from './machine/instruction.js';
 import type { KdMemory } from './machine/kd-memory.js';
 import type { RunControl } from './machine/run-control.js';
@@ -8,7 +8,15 @@ import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from './proto
 export interface RangeStepOptions {
   readonly range?: { readonly from: bigint; readonly to: bigint };
   readonly stepOverCalls?: boolean;
-  readonly signal?: AbortSignal;
+}
+
+export interface RangeStepHooks {
+  /** The target stands still and is about to go on. false: the step is to end here. */
+  readonly mayGoOn: () => Promise<boolean>;
+  /** Something else has stopped it on the way. true: nothing to tell, the step goes on. */
+  readonly passes: (stop: StateChange) => Promise<boolean>;
+  /** Whether somebody else has a breakpoint there. */
+  readonly isUsed: (site: Site) => boolean;
 }
 
 export interface StepEnd {
@@ -25,12 +33,13 @@ export class RangeStep {
     private readonly control: RunControl,
     private readonly sites: BreakpointSites,
     private readonly memory: KdMemory,
+    private readonly hooks: RangeStepHooks,
   ) {}
 
   async run(options: RangeStepOptions): Promise<StepEnd> {
     let { stop, completed } = await this.#one(options);
     for (let count = 1; completed && count < MAX_INSTRUCTIONS; count++) {
-      if (!inRange(stop.programCounter, options.range) || options.signal?.aborted === true) break;
+      if (!inRange(stop.programCounter, options.range) || !(await this.hooks.mayGoOn())) break;
       // One of ours at the next instruction is a hit, as if the target had run there.
       if (this.sites.at(stop.programCounter).length > 0) break;
       ({ stop, completed } = await this.#one(options, stop));
@@ -43,30 +52,43 @@ export class RangeStep {
     const from = at ?? this.control.current;
     const call = options.stepOverCalls === true ? callLength(from.report.instructionBytes) : undefined;
     if (call !== undefined) return this.#overCall(from, from.programCounter + BigInt(call));
-    const stop = await this.control.stepInstruction();
-    return { stop, completed: isStepOf(stop, from.thread) };
+    let stop = await this.control.stepInstruction();
+    // Other processors run meanwhile; what stops them comes before the trap that is waited for.
+    while (!isStepOf(stop, from.thread) && (await this.hooks.passes(stop))) stop = await this.control.runToStop();
+    const completed = isStepOf(stop, from.thread);
+    if (completed) this.control.takeStray(stop);
+    return { stop, completed };
   }
 
   /** Runs to the call's return in the same thread and frame: others that come by are let through. */
   async #overCall(stop: StateChange, returnAddress: bigint): Promise<StepEnd> {
     const { rsp } = await this.control.context(stop.processor);
-    const existing = this.sites.at(returnAddress).length > 0;
-    const site = this.sites.find(returnAddress, undefined);
-    if (!existing) await this.sites.arm(site, this.memory);
+    let own: Site | undefined;
+    const others = (): boolean => this.sites.at(returnAddress).some((site) => site !== own || this.hooks.isUsed(site));
     try {
       for (;;) {
+        // Whoever else had one there may have removed it.
+        if (this.sites.at(returnAddress).length === 0) {
+          own = this.sites.find(returnAddress, undefined);
+          await this.sites.arm(own, this.memory);
+        }
         const next = await this.control.runToStop();
-        const here =
-          next.kind === 'exception' && next.code === STATUS_BREAKPOINT && next.programCounter === returnAddress;
-        if (!here) return { stop: next, completed: false };
-        const context = await this.control.context(next.processor);
-        if (next.thread === stop.thread && context.rsp >= rsp) return { stop: next, completed: true };
+        let passes = false;
+        if (isBreakpointAt(next, returnAddress)) {
+          const context = await this.control.context(next.processor);
+          if (next.thread === stop.thread && context.rsp >= rsp) return { stop: next, completed: true };
+          passes = !others() && (await this.hooks.mayGoOn());
+        }
+        if (!passes && !(await this.hooks.passes(next))) return { stop: next, completed: false };
       }
     } finally {
-      if (!existing) await this.sites.remove(site, this.memory);
+      if (own !== undefined && !this.hooks.isUsed(own)) await this.sites.remove(own, this.memory);
     }
   }
 }
+
+const isBreakpointAt = (stop: StateChange, address: bigint): boolean =>
+  stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && stop.programCounter === address;
 
 const inRange = (at: bigint, range: RangeStepOptions['range']): boolean =>
   range !== undefined && at >= range.from && at < range.to;

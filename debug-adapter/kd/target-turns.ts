@@ -3,6 +3,7 @@ import type { EngineStops } from './engine-stops.js';
 import type { KdClient } from './kd-client.js';
 import type { RunControl } from './machine/run-control.js';
 import type { StateChange } from './protocol/state-change.js';
+import { PAUSE_MS, StepUnderWay } from './step-under-way.js';
 import { Turns } from './turns.js';
 
 export interface TargetTurnsOptions {
@@ -13,12 +14,10 @@ export interface TargetTurnsOptions {
   readonly failed: (error: unknown) => void;
 }
 
-/** Until a running target has stopped. */
-export const PAUSE_MS = 10_000;
-
 export class TargetTurns {
   readonly #parts: TargetTurnsOptions;
   readonly #turns = new Turns();
+  #step: StepUnderWay | undefined;
 
   constructor(parts: TargetTurnsOptions) {
     this.#parts = parts;
@@ -32,9 +31,29 @@ export class TargetTurns {
     this.take(run).catch((error: unknown) => this.#parts.failed(error));
   }
 
+  /** In a turn; what comes meanwhile interrupts it. */
+  async step(run: (step: StepUnderWay) => Promise<void>): Promise<void> {
+    const step = new StepUnderWay(this.#parts.client, this.#parts.stops);
+    this.#step = step;
+    try {
+      await run(step);
+    } finally {
+      this.#step = undefined;
+      step.over((work) => this.whileStopped(work));
+    }
+  }
+
+  /** Ends a step that is under way. false: there is none. */
+  async endStep(): Promise<boolean> {
+    const step = this.#step;
+    await step?.end();
+    return step !== undefined;
+  }
+
   /** Runs at once when stopped; a running target is stopped for it and goes on as if nothing had been. */
   whileStopped<Result>(run: () => Promise<Result>): Promise<Result> {
     const { stops } = this.#parts;
+    if (this.#step !== undefined) return this.#step.do(run);
     return this.take(async () => {
       const stop = await this.quietPause();
       const wasBreakIn = stop !== undefined && stops.isForeignInt3(stop);

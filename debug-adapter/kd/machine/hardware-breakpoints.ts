@@ -33,6 +33,8 @@ const LENGTH: Readonly<Record<number, bigint>> = { 1: 0n, 2: 1n, 4: 3n, 8: 2n };
 export class HardwareBreakpoints {
   readonly #client: KdClient;
   readonly #slots: (Slot | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
+  /** The same when the target was last let go: its stop is about those. */
+  #wereThere: readonly (Slot | undefined)[] = [];
   #dirty = false;
   /** Whether what Continue carries reaches every processor: some targets might tell the one that reported only. */
   #reach: 'unknown' | 'asked' | 'everywhere' | 'not everywhere' = 'unknown';
@@ -60,6 +62,7 @@ export class HardwareBreakpoints {
 
   /** What the Continue that is now sent must carry: the target writes it into all processors. */
   dr7OfContinue(): bigint {
+    this.#wereThere = [...this.#slots];
     if (this.#reach !== 'asked') return this.dr7;
     const free = this.#slots.indexOf(undefined);
     this.#mark = free < 0 ? 0n : markAt(free);
@@ -132,6 +135,7 @@ export class HardwareBreakpoints {
 
   forget(): void {
     this.#slots.fill(undefined);
+    this.#wereThere = [];
     this.#dirty = false;
     this.#reach = 'unknown';
     this.#mark = 0n;
@@ -142,11 +146,22 @@ export class HardwareBreakpoints {
     return this.#dirty;
   }
 
-  /** Slots that DR6 of a stop names. */
+  /** Slots that DR6 of a stop names, if what is in them now was there when the target was let go. */
   hits(dr6: bigint): readonly number[] {
-    return this.#slots.flatMap((found, slot) =>
-      found !== undefined && (dr6 & (1n << BigInt(slot))) !== 0n ? [slot] : [],
+    return this.#named(dr6).filter(
+      (slot) => this.#slots[slot] !== undefined && this.#slots[slot] === this.#wereThere[slot],
     );
+  }
+
+  /** DR6 of a stop names one that has been removed since. */
+  wasRemoved(dr6: bigint): boolean {
+    return this.#named(dr6).some(
+      (slot) => this.#wereThere[slot] !== undefined && this.#slots[slot] !== this.#wereThere[slot],
+    );
+  }
+
+  #named(dr6: bigint): readonly number[] {
+    return this.#slots.flatMap((_, slot) => ((dr6 & (1n << BigInt(slot))) === 0n ? [] : [slot]));
   }
 
   isExecute(slot: number): boolean {
