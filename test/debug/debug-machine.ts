@@ -129,7 +129,7 @@ export class DebugSession {
     for (;;) {
       const stop = this.#unread.shift();
       if (stop !== undefined) return stop;
-      await this.event();
+      await this.until(() => this.hasUnreadStop);
     }
   }
 
@@ -142,8 +142,13 @@ export class DebugSession {
     return new Promise((wake) => this.#wake.push(wake));
   }
 
+  /** Rejects when the engine has ended by itself: what is waited for will not come. */
   async until(condition: () => boolean): Promise<void> {
-    while (!condition()) await this.event();
+    while (!condition()) {
+      const ended = this.events.find((event) => event.type === 'ended');
+      if (ended?.error !== undefined) throw ended.error;
+      await this.event();
+    }
   }
 
   module(name: string): EngineModule {
