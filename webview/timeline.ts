@@ -5,10 +5,9 @@ import { drawScene } from './draw.js';
 import type { Pen, Scene, TimeRange } from './draw/scene.js';
 import type { ShadePainter } from './draw/shades.js';
 import { element } from './element.js';
-import { isEmpty, parseFilter, type Filter } from './filter.js';
+import type { Filter } from './filter.js';
 import { hitAt } from './hit.js';
-import { LANES_TOP, keyOf, layOut, nameOf, runGroup, type Group, type Lane, type LaneLayout } from './lanes.js';
-import { LaneArrangement } from './lane-arrangement.js';
+import { LANES_TOP, type Group, type Lane, type LaneLayout } from './lanes.js';
 import {
   criticalPath,
   firstWake,
@@ -20,10 +19,11 @@ import {
   stepped,
   whereThingsHappen,
 } from './navigation.js';
+import { ShownLanes } from './shown-lanes.js';
 import { Stage } from './stage.js';
 import { TimeScale } from './time-scale.js';
 import { viewOf } from './view-data.js';
-import { ViewIndex, atOrBehind, sameLane, type LaneKey, type LastingSelection, type Selection } from './view-index.js';
+import { ViewIndex, atOrBehind, type LaneKey, type LastingSelection, type Selection } from './view-index.js';
 import type { Picture } from './opening.js';
 
 /** What the timeline tells its page. */
@@ -43,10 +43,8 @@ const HINT =
 export class Timeline {
   readonly #events: TimelineEvents;
   readonly #stage: Stage;
-  readonly #arrangement = new LaneArrangement();
+  readonly #lanes: ShownLanes;
   #view: ViewIndex;
-  #filter: Filter = parseFilter('');
-  #layout: LaneLayout;
   #scale: TimeScale;
   #pointer: { x: number; y: number } | undefined;
   #selection: Selection | undefined;
@@ -69,7 +67,7 @@ export class Timeline {
     this.#view = new ViewIndex(viewOf(picture.columns, picture.index));
     const { end } = picture.columns;
     this.#scale = new TimeScale(0, end, 1, end);
-    this.#layout = this.#laidOut();
+    this.#lanes = new ShownLanes(this.#view);
     this.#resize();
     if (state !== undefined) this.#restore(state);
     else if (live) this.showTime(0, end);
@@ -85,7 +83,7 @@ export class Timeline {
   }
 
   get layout(): LaneLayout {
-    return this.#layout;
+    return this.#lanes.layout;
   }
 
   get range(): TimeRange | undefined {
@@ -110,7 +108,7 @@ export class Timeline {
 
   /** The lanes are higher than the room for them. */
   get scrolls(): boolean {
-    return this.#layout.height > this.#stage.height;
+    return this.layout.height > this.#stage.height;
   }
 
   /** Another picture of the same recordings: one that grew, or with one more. What is in sight stays. */
@@ -119,6 +117,7 @@ export class Timeline {
     const selected = this.#selection === undefined ? this.#sought : this.#view.lasting(this.#selection);
     const all = this.#scale.from <= 0 && this.#scale.until >= before;
     this.#view = new ViewIndex(viewOf(picture.columns, picture.index));
+    this.#lanes.view = this.#view;
     const { end } = picture.columns;
     this.#scale.change(end, this.#cuts());
     if (all) this.#scale.show(-end * 0.03, end * 1.03);
@@ -133,21 +132,19 @@ export class Timeline {
 
   /** The whole time, every run unfolded. */
   showAll(): void {
-    const { runs, end } = this.#view.data.columns;
-    runs.forEach((_run, index) => this.#arrangement.unfold(runGroup(index)));
+    this.#lanes.unfoldRuns();
     this.relayout();
-    this.showTime(0, end);
+    this.showTime(0, this.#view.data.columns.end);
   }
 
   /** One run, with the first of its wakes selected. */
   showRun(run: number): void {
-    this.#view.data.columns.runs.forEach((_run, index) => this.#arrangement.fold(runGroup(index)));
-    this.#arrangement.unfold(runGroup(run));
+    this.#lanes.unfoldRuns(run);
     this.relayout();
     const { from, until } = whereThingsHappen(this.#view, run);
     this.showTime(from, until);
     this.select(firstWake(this.#view, run));
-    const heading = this.#layout.lanes.find((lane) => lane.type === 'heading' && lane.run === run);
+    const heading = this.#lanes.headingOf(run);
     if (heading !== undefined && this.scrolls) this.#stage.scrollTop = heading.top - LANES_TOP;
   }
 
@@ -182,14 +179,14 @@ export class Timeline {
   }
 
   foldGroup(group: Group): void {
-    this.#arrangement.toggleFold(group);
+    this.#lanes.arrangement.toggleFold(group);
     this.relayout();
   }
 
   setFilter(text: string): Filter {
-    this.#filter = parseFilter(text);
+    this.#lanes.setFilter(text);
     this.relayout();
-    return this.#filter;
+    return this.#lanes.filter;
   }
 
   setRange(range: TimeRange | undefined): void {
@@ -238,7 +235,7 @@ export class Timeline {
 
   hit(x: number, y: number): Selection | undefined {
     if (x < this.gutter || y < LANES_TOP) return undefined;
-    return hitAt(this.#layout, this.#view, this.#scale, x - this.gutter, y + this.#stage.scrollTop);
+    return hitAt(this.layout, this.#view, this.#scale, x - this.gutter, y + this.#stage.scrollTop);
   }
 
   select(selection: Selection | undefined): void {
@@ -263,8 +260,8 @@ export class Timeline {
   goTo(selection: Selection | undefined): void {
     if (selection === undefined) return;
     this.select(selection);
-    this.#unfoldFor(selection);
-    const lane = (selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread).get(selection.at);
+    if (this.#lanes.unfoldFor(selection)) this.relayout();
+    const lane = this.#lanes.laneOf(selection);
     // As high as it is now that the detail says something else: the last resize may be of before.
     const { scrollTop, roomHeight: height } = this.#stage;
     if (lane !== undefined && (lane.top < scrollTop + LANES_TOP || lane.top + lane.height > scrollTop + height)) {
@@ -281,7 +278,7 @@ export class Timeline {
   }
 
   changeLane(by: number): void {
-    this.goTo(onOtherLane(this.#view, this.#layout.lanes, this.#selection, by, this.#scale.from));
+    this.goTo(onOtherLane(this.#view, this.layout.lanes, this.#selection, by, this.#scale.from));
   }
 
   follow(): void {
@@ -308,7 +305,7 @@ export class Timeline {
   /** The next or previous wait that the filter asks for; without one, the next wake. */
   nextMatch(by: number): void {
     const from = this.#selection === undefined ? this.#scale.from : this.#view.momentOf(this.#selection);
-    this.goTo(nextMatchingWait(this.#view, this.#layout.lanes, this.#filter, this.#selection, from, by));
+    this.goTo(nextMatchingWait(this.#view, this.layout.lanes, this.#lanes.filter, this.#selection, from, by));
   }
 
   openSource(beside: boolean): void {
@@ -340,37 +337,26 @@ export class Timeline {
   }
 
   togglePin(key: LaneKey | undefined = this.#selection): void {
-    const lane = this.#lane(key);
-    if (lane === undefined) return;
-    this.#arrangement.togglePin(nameOf(lane));
-    this.relayout();
+    if (this.#lanes.togglePin(key)) this.relayout();
   }
 
   /** Puts a lane before another of its kind, or behind it when it was above. */
   moveLane(moving: LaneKey, target: LaneKey): void {
-    const [from, to] = [this.#lane(moving), this.#lane(target)];
-    if (from === undefined || to?.type !== from.type) return;
-    this.#arrangement.move(this.#layout.lanes, from, to);
-    this.relayout();
+    if (this.#lanes.move(moving, target)) this.relayout();
   }
 
   moveSelected(by: number): void {
-    const keys = this.#layout.lanes.flatMap((lane) => keyOf(lane) ?? []);
-    const at = keys.findIndex((key) => sameLane(key, this.#selection));
-    const [moving, target] = [keys[at], keys[at + by]];
-    if (moving !== undefined && target !== undefined) this.moveLane(moving, target);
+    const lanes = this.#lanes.neighbour(this.#selection, by);
+    if (lanes !== undefined) this.moveLane(lanes.moving, lanes.target);
   }
 
   /** Gives a lane a name of its own; an empty one takes it away. */
   rename(key: LaneKey, name: string): void {
-    const lane = this.#lane(key);
-    if (lane === undefined) return;
-    this.#arrangement.rename(nameOf(lane), name === lane.head.label ? '' : name);
-    this.relayout();
+    if (this.#lanes.rename(key, name)) this.relayout();
   }
 
   relayout(): void {
-    this.#layout = this.#laidOut();
+    this.#lanes.layOut();
     this.#resize();
     this.draw();
     this.#events.stateChanged();
@@ -389,12 +375,12 @@ export class Timeline {
     const { theme, gutter, width, height, scrollTop } = this.#stage;
     const edges = this.#path ?? [...this.#view.edgesOf(this.#selection), ...this.#view.edgesOf(this.#hover)];
     drawScene(pen, {
-      ...{ view: this.#view, layout: this.#layout, scale: this.#scale, filter: this.#filter },
+      ...{ view: this.#view, layout: this.layout, scale: this.#scale, filter: this.#lanes.filter },
       ...{ theme, gutter, width, height, scrollTop },
       ...{ selection: this.#selection, hover: withPointer ? this.#hover : undefined, box: this.#box },
       ...{ pointer: withPointer ? this.#pointer : undefined, edges: [...new Set(edges)].slice(0, 64) },
       ...{ range: this.#range, stopsCut: this.#stopsCut, currentStop: this.#currentStop },
-      ...{ arrangement: this.#arrangement, shades },
+      ...{ arrangement: this.#lanes.arrangement, shades },
     });
     return { width, height };
   }
@@ -402,18 +388,17 @@ export class Timeline {
   get state(): Omit<ViewState, 'recordings'> {
     return {
       ...{ from: this.#scale.from, until: this.#scale.until, filter: element('filter', HTMLInputElement).value },
-      ...this.#arrangement.state,
+      ...this.#lanes.arrangement.state,
       ...{ stopsCut: this.#stopsCut, scrollTop: this.#stage.scrollTop, range: this.#range ?? null },
       selection: (this.#selection === undefined ? this.#sought : this.#view.lasting(this.#selection)) ?? null,
     };
   }
 
   #restore(state: ViewState): void {
-    this.#arrangement.restore(state);
+    this.#lanes.restore(state);
     this.#stopsCut = state.stopsCut;
     this.#range = state.range ?? undefined;
     element('filter', HTMLInputElement).value = state.filter;
-    this.#filter = parseFilter(state.filter);
     const { selection } = state;
     this.#scale.change(this.#view.data.columns.end, this.#cuts());
     this.relayout();
@@ -432,32 +417,8 @@ export class Timeline {
     }
   }
 
-  #laidOut(): LaneLayout {
-    return layOut(this.#view, this.#filter, this.#arrangement);
-  }
-
   #cuts(): readonly TimeRange[] {
     return this.#stopsCut ? this.#view.data.columns.stops : [];
-  }
-
-  #lane(key: LaneKey | undefined): ReturnType<ViewIndex['object']> | ReturnType<ViewIndex['thread']> {
-    return key === undefined
-      ? undefined
-      : key.lane === 'object'
-        ? this.#view.object(key.at)
-        : this.#view.thread(key.at);
-  }
-
-  /** Unfolds until the lane is shown; a filter is left as it is. */
-  #unfoldFor(selection: Selection): void {
-    const shown = selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread;
-    if (shown.has(selection.at) || !isEmpty(this.#filter)) return;
-    this.#arrangement.unfoldUntil(() => {
-      this.#layout = this.#laidOut();
-      const now = selection.lane === 'object' ? this.#layout.ofObject : this.#layout.ofThread;
-      return { lanes: this.#layout.lanes, found: now.has(selection.at) };
-    });
-    this.relayout();
   }
 
   #middle(): number {
@@ -472,7 +433,7 @@ export class Timeline {
   }
 
   #resize(): void {
-    this.#stage.resize(this.#layout.height);
+    this.#stage.resize(this.layout.height);
     this.#scale.resize(this.#stage.width - this.gutter - 12);
   }
 
