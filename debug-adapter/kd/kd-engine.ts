@@ -22,6 +22,7 @@ import type {
   TracepointRequest,
 } from '../engine.js';
 import { EngineBreakpoints } from './engine-breakpoints.js';
+import { EngineExecution } from './engine-execution.js';
 import { EngineStops } from './engine-stops.js';
 import { KdClient, type KdClientOptions, type KdEvent } from './kd-client.js';
 import { HitConditions } from './hit-conditions.js';
@@ -36,11 +37,8 @@ import { emulateOnTarget } from './machine/emulate-on-target.js';
 import { HardwareBreakpoints } from './machine/hardware-breakpoints.js';
 import { KdMemory } from './machine/kd-memory.js';
 import { type EmulateInstruction, RunControl } from './machine/run-control.js';
-import { RangeStep, type RangeStepOptions } from './range-step.js';
 import { MACHINE_AMD64, machineName } from './protocol/version.js';
 import { getVersion, restoreBreakPoint } from './protocol/requests.js';
-import type { StateChange } from './protocol/state-change.js';
-import { PAUSE_MS, type StepUnderWay } from './step-under-way.js';
 import { TargetTurns } from './target-turns.js';
 
 export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 'files'> {
@@ -85,8 +83,8 @@ export class KdEngine implements Engine {
   readonly #stops: EngineStops;
   readonly #listeners = new Set<(event: EngineEvent) => void>();
   readonly #turns: TargetTurns;
+  readonly #execution: EngineExecution;
   #attached = false;
-  #holdsQuietly = false;
   #ended = false;
 
   constructor(options: KdEngineOptions) {
@@ -137,6 +135,10 @@ export class KdEngine implements Engine {
       stops: this.#stops,
       failed: (error) => this.#failed(error),
     });
+    this.#execution = new EngineExecution({
+      ...{ client: this.client, memory: this.memory, inventory: this.inventory, emit: (event) => this.#emit(event) },
+      ...{ run: this.#run, sites: this.#sites, breakpoints: this.#breakpoints, stops: this.#stops, turns: this.#turns },
+    });
   }
 
   /** Stops the target, learns what it is, and clears away what a debugger before us left. The target stays stopped; the stop is told. */
@@ -152,19 +154,12 @@ export class KdEngine implements Engine {
       throw error;
     }
     this.#attached = true;
-    // The stop is the one that our break-in asked for, unless the target was stopped by something else already.
-    this.#stops.pausing = this.#options.breakIn !== false;
-    const { stop } = this.client;
-    if (stop === undefined) return;
-    if (this.#options.tellsAttachStop === false && this.#stops.isPlain(stop)) {
-      this.#stops.pausing = false;
-      this.#holdsQuietly = true;
-    } else await this.#turns.take(() => this.#stops.handle(stop));
+    await this.#execution.begin(this.#options.breakIn !== false, this.#options.tellsAttachStop !== false);
   }
 
   /** Stopped since the attach, and nobody was told. */
   get isHeld(): boolean {
-    return this.#holdsQuietly && this.client.state === 'stopped';
+    return this.#execution.isHeld;
   }
 
   onEvent(listener: (event: EngineEvent) => void): () => void {
@@ -215,7 +210,7 @@ export class KdEngine implements Engine {
 
   readRegisters(thread: ThreadId): Promise<Uint8Array> {
     return this.#turns.take(async () => {
-      this.#mustBeStopped();
+      this.#execution.mustBeStopped();
       const processor = await this.inventory.processorOf(thread);
       if (processor !== undefined) return (await this.#run.context(processor)).bytes;
       return (await this.inventory.switchedOutContext(thread)).bytes;
@@ -224,9 +219,9 @@ export class KdEngine implements Engine {
 
   writeRegisters(thread: ThreadId, registers: Uint8Array): Promise<void> {
     return this.#turns.take(async () => {
-      this.#mustBeStopped();
+      this.#execution.mustBeStopped();
       const processor = await this.inventory.processorOf(thread);
-      if (processor === undefined) throw this.#notOnProcessor();
+      if (processor === undefined) throw this.#execution.notOnProcessor();
       await this.#run.writeContext(processor, new X64Context(registers.slice()));
     });
   }
@@ -283,12 +278,7 @@ export class KdEngine implements Engine {
   }
 
   resume(options: EngineRequestOptions & { readonly passException?: boolean } = {}): Promise<void> {
-    return this.#turns.take(async () => {
-      this.#mustBeStopped();
-      this.#holdsQuietly = false;
-      this.#emit({ type: 'resumed' });
-      await this.#stops.goOn(options.passException === true);
-    });
+    return this.#execution.resume(options.passException === true);
   }
 
   step(
@@ -299,52 +289,11 @@ export class KdEngine implements Engine {
       readonly runOthers?: boolean;
     } = {},
   ): Promise<void> {
-    return new Promise((begun, failed) => {
-      this.#turns.later(async () => {
-        try {
-          const stop = this.#mustBeStopped();
-          if (this.inventory.threadIdOf(stop.thread) !== thread) throw this.#notOnProcessor();
-        } catch (error) {
-          failed(error instanceof Error ? error : new Error(String(error)));
-          return;
-        }
-        this.#emit({ type: 'resumed' });
-        begun();
-        // The stop comes as an event; what goes wrong on the way ends the step where it is.
-        await this.#turns.step((step) => this.#step(step, options));
-      });
-    });
+    return this.#execution.step(thread, options);
   }
 
-  async #step(step: StepUnderWay, options: RangeStepOptions): Promise<void> {
-    const ended = await new RangeStep(this.#run, this.#sites, this.memory, {
-      mayGoOn: () => step.mayGoOn(),
-      passes: (stop) => step.passes(stop),
-      isUsed: (site) => this.#breakpoints.uses(site),
-    }).run(options);
-    if (ended.completed) await this.#stops.stepped(ended.stop);
-    else await this.#stops.handle(ended.stop);
-  }
-
-  async pause(): Promise<void> {
-    if (await this.#turns.endStep()) return;
-    await this.#turns.take(async () => {
-      const { stop } = this.client;
-      if (stop !== undefined) {
-        if (this.#stops.isTold(stop) || this.#holdsQuietly) return;
-        // It stands at something that nobody has looked at yet: that is told, if only as the pause.
-        this.#stops.pausing = true;
-        await this.#stops.handle(stop);
-        if (this.#stops.isTold(stop)) return;
-      }
-      this.#stops.pausing = true;
-      try {
-        await this.client.pause(PAUSE_MS);
-      } catch (error) {
-        this.#stops.pausing = false;
-        throw error;
-      }
-    });
+  pause(): Promise<void> {
+    return this.#execution.pause();
   }
 
   /** Removes everything and lets the machine run. */
@@ -429,27 +378,6 @@ export class KdEngine implements Engine {
         this.#run.abandoned(event.error ?? new CancelledError('The link is closed'));
         this.#emit({ type: 'ended', error: event.error });
     }
-  }
-
-  #mustBeStopped(): StateChange {
-    const { stop } = this.client;
-    if (stop !== undefined) return stop;
-    throw new EventscopeError({
-      id: 'debug.running',
-      what: 'The machine is running',
-      target: this.target,
-      next: 'Pause it first',
-    });
-  }
-
-  #notOnProcessor(): EventscopeError {
-    return new EventscopeError({
-      id: 'debug.notCurrent',
-      what: 'This thread is not the one that stopped',
-      target: this.target,
-      why: 'only a thread that a processor runs can be stepped or changed',
-      next: 'Set a breakpoint where it goes on',
-    });
   }
 
   #failed(error: unknown): void {

@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { DispatcherObjectsBody, FlowBody, PointSetting, SetPointsBody } from '../../protocol/debug-requests.js';
-import { DapTestClient } from './dap-client.js';
-import { KdBench, until } from './kd-fixture.js';
+import type { DapTestClient } from './dap-client.js';
+import { withKdAdapter } from './kd-dap-fixture.js';
+import { type KdBench, until } from './kd-fixture.js';
 
 const on = (name: string): string => `event == "\\\\BaseNamedObjects\\\\${name}"`;
 
@@ -15,14 +16,7 @@ describe('signals over a kernel debugging link', function () {
   let bench: KdBench;
   let dap: DapTestClient;
 
-  beforeEach(async () => {
-    bench = await KdBench.make();
-    dap = await DapTestClient.start();
-  });
-  afterEach(async () => {
-    await dap.close();
-    await bench.close();
-  });
+  withKdAdapter('each', (made) => ({ bench, dap } = made));
 
   const attach = (configure: () => Promise<unknown>): Promise<void> =>
     dap.attach(

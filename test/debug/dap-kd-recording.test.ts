@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import type { TracepointsBody } from '../../protocol/debug-requests.js';
 import { readTrace } from '../../target/trace-file.js';
 import { buildModel } from '../../trace/model/model.js';
-import { DapTestClient } from './dap-client.js';
-import { KdBench, until } from './kd-fixture.js';
+import type { DapTestClient } from './dap-client.js';
+import { withKdAdapter } from './kd-dap-fixture.js';
+import { type KdBench, until } from './kd-fixture.js';
 
 const SHARED = '\\BaseNamedObjects\\SharedEvent';
 
@@ -17,14 +18,7 @@ describe('recording over a kernel debugging link', function () {
   let bench: KdBench;
   let dap: DapTestClient;
 
-  before(async () => {
-    bench = await KdBench.make();
-    dap = await DapTestClient.start();
-  });
-  after(async () => {
-    await dap.close();
-    await bench.close();
-  });
+  withKdAdapter('all', (made) => ({ bench, dap } = made));
 
   it('leads from each driver’s signal to the application’s wait that it ended, although its object was made long before', async () => {
     const { kernel } = bench.target;

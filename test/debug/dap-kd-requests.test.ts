@@ -1,22 +1,16 @@
 /** What a native debugger's client asks for, over a kernel debugging link: the requests that need no sources. */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { DapTestClient } from './dap-client.js';
-import { KdBench } from './kd-fixture.js';
+import type { DapTestClient } from './dap-client.js';
+import { withKdAdapter } from './kd-dap-fixture.js';
+import type { KdBench } from './kd-fixture.js';
 
 describe('requests to the debug adapter on a kernel debugging link', function () {
   this.timeout(60_000);
   let bench: KdBench;
   let dap: DapTestClient;
 
-  beforeEach(async () => {
-    bench = await KdBench.make();
-    dap = await DapTestClient.start();
-  });
-  afterEach(async () => {
-    await dap.close();
-    await bench.close();
-  });
+  withKdAdapter('each', (made) => ({ bench, dap } = made));
 
   const hex = (value: bigint): string => `0x${value.toString(16)}`;
   const attach = (configure?: () => Promise<unknown>): Promise<void> =>

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { DapTestClient } from './dap-client.js';
+import type { DapTestClient } from './dap-client.js';
+import { withKdAdapter } from './kd-dap-fixture.js';
 import { KdBench, until } from './kd-fixture.js';
 
 /** Enough for both programs to have come by several times. */
@@ -15,14 +16,7 @@ describe('the debug adapter on a kernel debugging link', function () {
   let bench: KdBench;
   let dap: DapTestClient;
 
-  beforeEach(async () => {
-    bench = await KdBench.make();
-    dap = await DapTestClient.start();
-  });
-  afterEach(async () => {
-    await dap.close();
-    await bench.close();
-  });
+  withKdAdapter('each', (made) => ({ bench, dap } = made));
 
   const attach = (kd: object = {}, configure?: () => Promise<unknown>): Promise<void> =>
     dap.attach(

@@ -8,25 +8,21 @@ import {
   type KernelObject,
   KernelViewRequest,
 } from '../../protocol/kernel-views.js';
-import { DapTestClient } from './dap-client.js';
-import { KdBench } from './kd-fixture.js';
+import type { DapTestClient } from './dap-client.js';
+import { withKdAdapter } from './kd-dap-fixture.js';
+import type { KdBench } from './kd-fixture.js';
 
 describe('views of a stopped kernel', function () {
   this.timeout(60_000);
   let bench: KdBench;
   let dap: DapTestClient;
 
-  before(async () => {
-    bench = await KdBench.make();
-    dap = await DapTestClient.start();
+  withKdAdapter('all', async (made) => {
+    ({ bench, dap } = made);
     await dap.attach({ kd: { connect: bench.address }, application: false, project: undefined }, () =>
       dap.request('setFunctionBreakpoints', { breakpoints: [{ name: 'ntoskrnl!KeSetEvent' }] }),
     );
     await dap.stop();
-  });
-  after(async () => {
-    await dap.close();
-    await bench.close();
   });
 
   const ask = async <T extends v.GenericSchema>(command: string, args: object, body: T): Promise<v.InferOutput<T>> =>
