@@ -1,5 +1,5 @@
 /** What a stop is, decided from its report: one of ours, one to be gone on from, or one that the user is told of. */
-import type { EngineEvent, StopReason } from '../engine.js';
+import type { EngineEvent, EngineModule, StopReason } from '../engine.js';
 import { BugcheckWatch } from './bugcheck.js';
 import type { EngineBreakpoint, EngineBreakpoints } from './engine-breakpoints.js';
 import type { KdClient } from './kd-client.js';
@@ -90,8 +90,17 @@ export class EngineStops {
     this.#lateBreakInUntil = performance.now() + LATE_BREAK_IN_MS;
   }
 
-  /** There is nothing to tell of it: it is at breakpoints alone that refuse it or record it, or a step's that was given up. */
+  /**
+   * There is nothing to tell of it: it is at breakpoints alone that refuse it or record it, the trap of a step that was given up, or the load
+   * of a module that nobody waits for.
+   */
   async isPassed(stop: StateChange): Promise<boolean> {
+    if (stop.kind === 'loadSymbols') {
+      if (this.#moduleWaitedFor(stop) !== undefined) return false;
+      // Whoever hears of the module may want breakpoints in it.
+      await new Promise((resolve) => setImmediate(resolve));
+      return true;
+    }
     if (stop.kind !== 'exception' || this.#bugchecks.pending) return false;
     if (this.#run.takeStray(stop)) return true;
     const hit = this.#breakpoints.hitBy(stop);
@@ -118,8 +127,8 @@ export class EngineStops {
   }
 
   async #handleLoad(stop: Extract<StateChange, { kind: 'loadSymbols' }>): Promise<void> {
-    const module = this.#inventory.loadReported(stop);
-    if (module !== undefined && !stop.unload && this.onLoad.has(module.name.toLowerCase())) {
+    const module = this.#moduleWaitedFor(stop);
+    if (module !== undefined) {
       await this.report(stop, { kind: 'moduleLoad', module });
       return;
     }
@@ -129,6 +138,12 @@ export class EngineStops {
         if (this.#client.stop === stop) await this.goOn(false);
       });
     });
+  }
+
+  /** Takes note of the module; it, if the machine is to stop at its load. */
+  #moduleWaitedFor(stop: Extract<StateChange, { kind: 'loadSymbols' }>): EngineModule | undefined {
+    const module = this.#inventory.loadReported(stop);
+    return module !== undefined && !stop.unload && this.onLoad.has(module.name.toLowerCase()) ? module : undefined;
   }
 
   async #handleException(stop: Extract<StateChange, { kind: 'exception' }>): Promise<void> {

@@ -8,6 +8,7 @@ import { TraceKind } from '../../protocol/trace-layout.js';
 import { type EngineUnderTest, indexOf, KdBench, recordsIn, until } from './kd-fixture.js';
 
 const RET = 0xc3;
+const INT3 = 0xcc;
 const CALL_SLOT = Buffer.from([0xff, 0x15]);
 const CALL_BYTES = 6n;
 /** More than any function of the model's kernel has. */
@@ -124,6 +125,23 @@ describe('steps of the kernel engine', () => {
       await made.engine.writeMemory(KERNEL_SPACE, bench.at('ntoskrnl.exe', 'KeSetEvent'), Uint8Array.of(0x48));
       const end = await made.stop();
       assert.deepEqual([end.reason.kind, ripOf(end), end.thread], ['step', call + CALL_BYTES, stop.thread]);
+    });
+
+    it('go on when a module is loaded, which is told, and end at a load that was waited for', async () => {
+      const { kernel } = bench.target;
+      const loaded = (): string[] =>
+        made.events.flatMap((event) => (event.type === 'moduleLoaded' ? [event.module.name] : []));
+      const other = { ...kernel.driver, base: kernel.driver.base + 0x100_0000n };
+      await bench.target.loadSymbols(other, 4n, '\\SystemRoot\\system32\\drivers\\other.sys');
+      assert.equal(loaded().at(-1), 'other.sys');
+      await bench.runs();
+      assert.deepEqual(kernel.memory.space.read(call + CALL_BYTES, 1), Uint8Array.of(INT3), 'it waits for the return');
+      await made.engine.stopOnLoad(['third.sys']);
+      const third = { ...other, base: other.base + 0x100_0000n };
+      void bench.target.loadSymbols(third, 4n, '\\SystemRoot\\system32\\drivers\\third.sys');
+      assert.equal((await made.stop()).reason.kind, 'moduleLoad');
+      await made.engine.resume();
+      await bench.runs();
     });
 
     it('are ended by a detach, which leaves nothing behind', async () => {
