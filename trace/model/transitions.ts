@@ -408,6 +408,8 @@ function latenciesOf(
 function percentiles(values: Float64Array): Counters['latency'] {
   const count = values.length;
   if (count === 0) return undefined;
+  let max = -Infinity;
+  for (let at = 0; at < count; at += 1) max = Math.max(max, values[at] ?? 0);
   const at = (share: number): number => nthLeast(values, Math.max(0, Math.ceil(share * count) - 1));
-  return { p50: at(0.5), p99: at(0.99), max: at(1), count };
+  return { p50: at(0.5), p99: at(0.99), max, count };
 }

@@ -9,11 +9,20 @@ export class Words {
   /** Halves of the values that are kept, by place. */
   #low = new Uint32Array(64);
   #high = new Uint32Array(64);
+  /** Asked for last: callers mostly come again at once. */
+  #lastLow = 0;
+  #lastHigh = 0;
+  #last = 0;
   /** Place + 1 by hash, 0 where there is none; a power of two, twice as many as the values have room. */
   #table = new Uint32Array(128);
 
   encode(low: number, high: number): number {
-    return high === 0 && low < KEPT ? low : this.#place(low, high) + KEPT;
+    if (high === 0 && low < KEPT) return low;
+    if (low === this.#lastLow && high === this.#lastHigh) return this.#last;
+    this.#lastLow = low;
+    this.#lastHigh = high;
+    this.#last = this.#place(low, high) + KEPT;
+    return this.#last;
   }
 
   #place(low: number, high: number): number {
