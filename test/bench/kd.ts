@@ -27,6 +27,8 @@ const WARM_UP_REQUESTS = 20_000;
 const FILTERED_MS = 2_000;
 const PACED_FILTERED_MS = 8_000;
 const FIRST_FILTERED = 3;
+/** What ntoseye documents for its cycle of two stops over a serial port; that of a virtual machine, which no line holds back. */
+const NTOSEYE_HITS = 16;
 const HITS = 8;
 const WAIT_MS = 20_000;
 
@@ -355,7 +357,7 @@ export const kd: Benchmark = {
         figure('kd-filtered-hits', socket['hits'] ?? 0, '/s', 'higher', 1_000),
         figure('kd-requests-per-filtered-hit', socket['requestsPerHit'] ?? 0, 'requests', 'lower', 3.05),
         figure('kd-requests-per-hit-filtered-by-caller', socket['requestsPerHitOfCaller'] ?? 0, 'requests', 'lower', 3),
-        figure('kd-filtered-hits-over-serial', line['filteredHits'] ?? 0, '/s at 115,200 baud', 'higher', 16),
+        figure('kd-filtered-hits-over-serial', line['filteredHits'] ?? 0, '/s at 115,200 baud', 'higher', NTOSEYE_HITS),
         figure('kd-stops-per-filtered-hit', socket['stopsPerHit'] ?? 0, 'stops', 'lower', 1.05),
       ];
     } finally {
