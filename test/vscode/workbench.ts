@@ -193,6 +193,8 @@ export class Workbench {
       await this.page.keyboard.press(`Arrow${way}`);
       const end = performance.now() + LISTED_TIMEOUT_MS;
       while ((await place()) === before && performance.now() < end) await new Promise((next) => setTimeout(next, 10));
+      // The other end is reached: what is looked for may have come behind the focus meanwhile.
+      if ((await place()) === before) await this.page.keyboard.press(way === 'Down' ? 'Home' : 'End');
     }
     throw new Error(`${text} is not among ${passed.join(' | ')}`);
   }
