@@ -14,6 +14,8 @@ import { CreateEventW, GetCurrentProcessId, SetEvent } from './native/common-nat
 import { startGuard } from './debug-guard.js';
 import type { Handle } from './native/memory.js';
 import { RepairTable } from './repair-table.js';
+import { ES_TRACE_SECTION_VARIABLE } from '../protocol/trace-layout.js';
+import { TraceSection } from './trace-section.js';
 
 const ANSWER_TIMEOUT_MS = 20_000;
 const START_TIMEOUT_MS = 10_000;
@@ -127,6 +129,8 @@ export class Debugger {
   /** Output of launched programs, by process id. */
   readonly #outputs = new Map<number, readonly OutputPipe[]>();
   readonly #launchedSpaces = new Map<number, number>();
+  /** Trace rings of launched programs, by process id. */
+  readonly #rings = new Map<number, TraceSection>();
 
   constructor(
     readonly bundle: string,
@@ -143,13 +147,24 @@ export class Debugger {
     return thread.call(name, params);
   }
 
+  /** The trace rings that a process was launched with, and where they are. */
+  ringsOf(process: number): Pick<TraceSection, 'name' | 'ringCount' | 'slotsPerRing'> | undefined {
+    return this.#rings.get(process);
+  }
+
   async launch(params: RequestParams<'debug/launch'>): Promise<RequestResult<'debug/launch'>> {
     const thread = this.#started();
+    const { traceRings } = params;
+    const rings =
+      traceRings === undefined ? undefined : new TraceSection(traceRings.ringCount, traceRings.slotsPerRing);
+    const variables = rings === undefined ? {} : { [ES_TRACE_SECTION_VARIABLE]: rings.name };
     const outputs = [await openPipe(), await openPipe()] as const;
     let launched: RequestResult<'debug/launch'>;
     try {
-      launched = await thread.call('debug/launch', params, [outputs[0].name, outputs[1].name]);
+      const environment = { ...params.environment, ...variables };
+      launched = await thread.call('debug/launch', { ...params, environment }, [outputs[0].name, outputs[1].name]);
     } catch (error) {
+      rings?.close();
       for (const output of outputs) {
         output.close();
       }
@@ -158,6 +173,9 @@ export class Debugger {
     const { process, space } = launched;
     this.#outputs.set(process, outputs);
     this.#launchedSpaces.set(space, process);
+    if (rings !== undefined) {
+      this.#rings.set(process, rings);
+    }
     for (const [index, output] of outputs.entries()) {
       const stream = index === 0 ? 1 : 2;
       output.start((data) => this.connection.notify('process/output', { process, stream, data }));
@@ -194,6 +212,9 @@ export class Debugger {
       return;
     }
     this.#launchedSpaces.delete(space);
+    // Who drains them has a mapping of its own.
+    this.#rings.get(process)?.close();
+    this.#rings.delete(process);
     const outputs = this.#outputs.get(process) ?? [];
     this.#outputs.delete(process);
     const bound = new Promise<void>((resolve) => setTimeout(resolve, 1_000).unref());

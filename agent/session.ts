@@ -68,7 +68,10 @@ export class Session {
     this.#calls = options.calls;
     this.connection = new AgentConnection(socket);
     this.#processes = new Processes(this.connection, options.log);
-    this.#traces = new Traces(options.bundle, this.connection, this.#credits, qpcFrequency());
+    this.#traces = new Traces(options.bundle, this.connection, this.#credits, {
+      qpcFrequency: qpcFrequency(),
+      ringsOf: (process) => this.#debugger.ringsOf(process),
+    });
     this.#locks = new Locks(options.calls);
     this.#dbgPrint = new DbgPrintLog(options.dbgPrintLog, this.connection, options.log);
     this.#debugger = new Debugger(options.bundle, this.connection, options.log);

@@ -21,6 +21,7 @@ import {
   CreateFileMappingW,
   FILE_MAP_READ_AND_WRITE,
   MapViewOfFile,
+  OpenFileMappingW,
   PAGE_READWRITE,
   UnmapViewOfFile,
 } from './trace-native.js';
@@ -72,15 +73,20 @@ export class TraceSection {
   readonly #tails: number[];
   #next = 0;
 
+  /** @param existing name of one of this shape that somebody else has made: what it holds already is passed over */
   constructor(
     readonly ringCount: number,
     readonly slotsPerRing: number,
+    existing?: string,
   ) {
     const size = checkShape(ringCount, slotsPerRing);
-    this.name = `Local\\Eventscope-Trace-${randomBytes(12).toString('hex')}`;
-    this.#handle = CreateFileMappingW(INVALID_FILE, null, PAGE_READWRITE, 0, size, this.name);
+    this.name = existing ?? `Local\\Eventscope-Trace-${randomBytes(12).toString('hex')}`;
+    this.#handle =
+      existing === undefined
+        ? CreateFileMappingW(INVALID_FILE, null, PAGE_READWRITE, 0, size, this.name)
+        : OpenFileMappingW(FILE_MAP_READ_AND_WRITE, 0, existing);
     if (this.#handle === 0) {
-      throw win32Error('CreateFileMappingW', GetLastError(), this.name);
+      throw win32Error(existing === undefined ? 'CreateFileMappingW' : 'OpenFileMappingW', GetLastError(), this.name);
     }
     const address = MapViewOfFile(this.#handle, FILE_MAP_READ_AND_WRITE, 0, 0, size);
     if (address === null) {
@@ -94,7 +100,22 @@ export class TraceSection {
     this.#words = new Uint32Array(buffer);
     this.#counters = new BigUint64Array(buffer, 0, (AREA_BYTES + ringCount * RING_BYTES) / 8);
     this.#tails = new Array<number>(ringCount).fill(0);
-    this.#initialise(size);
+    for (let ring = 0; ring < ringCount; ring++) {
+      this.#slotsOffset.push(AREA_BYTES + ringCount * RING_BYTES + ring * slotsPerRing * ES_TRACE_SLOT_BYTES);
+    }
+    if (existing === undefined) this.#initialise(size);
+    else this.#passOver();
+  }
+
+  /** What the rings hold and have lost is of an earlier recording. Nobody records now. */
+  #passOver(): void {
+    for (let ring = 0; ring < this.ringCount; ring++) {
+      const head = this.#load(ring, RING_OFFSET.head);
+      this.#tails[ring] = Number(head);
+      Atomics.store(this.#counters, this.#counterAt(ring, RING_OFFSET.tail), head);
+      Atomics.store(this.#counters, this.#counterAt(ring, RING_OFFSET.lost), 0n);
+    }
+    Atomics.store(this.#counters, AREA_OFFSET.unringedLost / 8, 0n);
   }
 
   /** The section itself, for mapping it into another process. */
@@ -179,10 +200,8 @@ export class TraceSection {
     area.writeUInt32LE(ES_TRACE_SLOT_BYTES, AREA_OFFSET.slotBytes);
     for (let ring = 0; ring < ringCount; ring++) {
       const at = AREA_BYTES + ring * RING_BYTES;
-      const slots = AREA_BYTES + ringCount * RING_BYTES + ring * slotsPerRing * ES_TRACE_SLOT_BYTES;
-      area.writeBigUInt64LE(BigInt(slots), at + RING_OFFSET.slotsOffset);
+      area.writeBigUInt64LE(BigInt(this.#slotsOffset[ring] ?? 0), at + RING_OFFSET.slotsOffset);
       area.writeUInt32LE(slotsPerRing, at + RING_OFFSET.capacity);
-      this.#slotsOffset.push(slots);
     }
     area.writeUInt32LE(ES_TRACE_MAGIC, AREA_OFFSET.magic);
   }

@@ -30,10 +30,15 @@ export type TraceControl = Int32Array;
 export const TRACE_STOP = 1;
 export const TRACE_ABANDON = 2;
 
+/** Trace rings that a program was launched with: a section by its name. */
+export type ProgramRings = Pick<TraceSection, 'name' | 'ringCount' | 'slotsPerRing'>;
+
 export interface TraceWorkerStart {
   readonly source: TraceSource;
   /** Processes whose objects the recorded one may know. */
   readonly peers: readonly number[];
+  /** Of a program that records itself, when that is wanted. */
+  readonly rings: ProgramRings | undefined;
   /** The stream's credit in bytes, [0]. */
   readonly credit: Int32Array;
   readonly control: TraceControl;
@@ -84,18 +89,29 @@ export interface DrainSource {
   close(): void;
 }
 
-async function openSource(source: TraceSource, peers: readonly number[]): Promise<DrainSource> {
+async function openSource({ source, peers, rings }: TraceWorkerStart): Promise<DrainSource> {
   switch (source.type) {
     case 'application':
       return new SectionSource(source);
     case 'driver':
       return new DriverSource(source);
     case 'tracepoints':
-      return new ProcessSource(await Tracepoints.install(source, peers));
+      return openProcess(await Tracepoints.install(source, peers), rings);
   }
 }
 
-export async function runTraceWorker({ source, peers, credit, control }: TraceWorkerStart): Promise<void> {
+function openProcess(tracepoints: Tracepoints, rings: ProgramRings | undefined): ProcessSource {
+  if (rings === undefined) return new ProcessSource(tracepoints, undefined);
+  try {
+    return new ProcessSource(tracepoints, new TraceSection(rings.ringCount, rings.slotsPerRing, rings.name));
+  } catch (error) {
+    tracepoints.close();
+    throw error;
+  }
+}
+
+export async function runTraceWorker(start: TraceWorkerStart): Promise<void> {
+  const { credit, control } = start;
   const port = parentPort;
   if (port === null) {
     throw new Error('A trace worker runs in a worker thread');
@@ -103,7 +119,7 @@ export async function runTraceWorker({ source, peers, credit, control }: TraceWo
   const post = (message: TraceMessage): void => port.postMessage(message);
   let opened: DrainSource;
   try {
-    opened = await openSource(source, peers);
+    opened = await openSource(start);
   } catch (error) {
     post({ type: 'failed', failure: failureOf(error) });
     return;

@@ -2,6 +2,7 @@
 import { readImports } from '../machine/pe/imports.js';
 import { PeImage } from '../machine/pe/pe-image.js';
 import { pointNamed, type Point } from '../machine/points.js';
+import { isOfSystem } from '../machine/system-modules.js';
 import type { TraceSource } from '../protocol/agent-rpc.js';
 import type { ForeignMemory, ForeignModule } from './foreign-memory.js';
 import { plainError } from './native/native-error.js';
@@ -27,10 +28,6 @@ export interface PlannedSlot extends ImportSlot {
 export const pauseThread = (milliseconds: number): void =>
   void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 
-/** Modules of the system itself lie in its folder; drivers of the system too. */
-const isOfSystem = (path: string): boolean =>
-  /^(?:\\\?\?\\)?[a-z]:\\windows\\/i.test(path) || path.startsWith('\\SystemRoot\\');
-
 /** What is to be recorded in one process. */
 export interface Plan {
   readonly modules: readonly TracedModule[];
@@ -42,7 +39,7 @@ export interface Plan {
 export async function planTracepoints(memory: ForeignMemory, source: TracepointSource): Promise<Plan> {
   const { modules, slots } = await planSlots(memory, source);
   const stops = await planStops(memory, source, new Set(slots.map(({ point }) => point.name)));
-  if (slots.length > 0 || stops.some(isPlanned)) return { modules, slots, stops };
+  if (slots.length > 0 || stops.some(isPlanned) || source.traceRings === true) return { modules, slots, stops };
   const [refused] = stops.flatMap((stop) => ('why' in stop ? [stop.why] : []));
   const where = modules.map(({ name }) => name).join(', ') || (source.modules ?? ['its own modules']).join(', ');
   throw plainError(refused ?? `Nothing to record: no import of ${where} is one of the points`);

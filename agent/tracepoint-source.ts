@@ -1,4 +1,7 @@
-/** Import tracepoints as a source of a trace: the rings of the traced process, and one of the agent's own that names its modules and objects. */
+/**
+ * Tracepoints of a process as a source of a trace: the recorder's rings, behind them one of the agent's own that names modules and objects,
+ * and behind that the rings into which a program records itself, when it is to.
+ */
 import {
   ES_TRACE_MAX_SLOTS,
   ES_TRACE_PAYLOAD_BYTES,
@@ -11,7 +14,7 @@ import {
   TraceObjectType,
 } from '../protocol/trace-layout.js';
 import type { DrainSource, TracepointAnswer } from './trace-worker.js';
-import { RING_HEAD_BYTES, type RingPiece } from './trace-section.js';
+import { RING_HEAD_BYTES, type RingPiece, type TraceSection } from './trace-section.js';
 import type { KnownHandle } from './tracepoint-known.js';
 import type { Tracepoints } from './tracepoints.js';
 
@@ -21,13 +24,23 @@ export class ProcessSource implements DrainSource {
   readonly #own: Buffer[];
   #ownSlots = 0;
 
-  constructor(tracepoints: Tracepoints) {
+  readonly #program: TraceSection | undefined;
+  /** The program's rings have their turn. */
+  #isProgramsTurn = false;
+
+  constructor(tracepoints: Tracepoints, program: TraceSection | undefined) {
     this.#tracepoints = tracepoints;
+    this.#program = program;
     this.#own = contextOf(tracepoints);
+    program?.enable(true);
+  }
+
+  get #recorderRings(): number {
+    return this.#tracepoints.section.ringCount + 1;
   }
 
   get ringCount(): number {
-    return this.#tracepoints.section.ringCount + 1;
+    return this.#recorderRings + (this.#program?.ringCount ?? 0);
   }
   get slotsPerRing(): number {
     return this.#tracepoints.section.slotsPerRing;
@@ -37,14 +50,31 @@ export class ProcessSource implements DrainSource {
     return { imported: [...imported], stops: [...stops], recorderThread };
   }
   unfinished(): number {
-    return this.#tracepoints.section.pending;
+    return this.#tracepoints.section.pending + (this.#program?.pending ?? 0);
   }
   lost(): bigint {
-    return this.#tracepoints.section.lost;
+    return this.#tracepoints.section.lost + (this.#program?.lost ?? 0n);
   }
 
   take(maxSlots: number): RingPiece | undefined {
-    return this.#takeOwn(maxSlots) ?? this.#tracepoints.section.takeNext(maxSlots);
+    return this.#takeOwn(maxSlots) ?? this.#takeNext(maxSlots);
+  }
+
+  /** In turns, so that neither starves the other. */
+  #takeNext(maxSlots: number): RingPiece | undefined {
+    this.#isProgramsTurn = !this.#isProgramsTurn && this.#program !== undefined;
+    const recorded = (): RingPiece | undefined => this.#tracepoints.section.takeNext(maxSlots);
+    return this.#isProgramsTurn
+      ? (this.#takeProgram(maxSlots) ?? recorded())
+      : (recorded() ?? this.#takeProgram(maxSlots));
+  }
+
+  #takeProgram(maxSlots: number): RingPiece | undefined {
+    const piece = this.#program?.takeNext(maxSlots);
+    if (piece === undefined) return undefined;
+    const ring = this.#recorderRings + piece.ring;
+    new DataView(piece.data.buffer).setUint32(0, ring, true);
+    return { ...piece, ring };
   }
 
   #takeOwn(maxSlots: number): RingPiece | undefined {
@@ -66,10 +96,12 @@ export class ProcessSource implements DrainSource {
   }
 
   stopRecording(): string | undefined {
+    this.#program?.enable(false);
     return this.#tracepoints.remove();
   }
 
   close(): void {
+    this.#program?.close();
     this.#tracepoints.close();
   }
 }

@@ -5,7 +5,13 @@ import { AgentRequestError } from '../protocol/agent-errors.js';
 import type { RequestParams, RequestResult, TraceSource } from '../protocol/agent-rpc.js';
 import { BulkKind } from '../protocol/agent-wire.js';
 import type { Credits } from './credit.js';
-import { TRACE_ABANDON, TRACE_STOP, type TraceMessage, type TraceWorkerStart } from './trace-worker.js';
+import {
+  TRACE_ABANDON,
+  TRACE_STOP,
+  type ProgramRings,
+  type TraceMessage,
+  type TraceWorkerStart,
+} from './trace-worker.js';
 
 export type TraceWorkerRole = TraceWorkerStart & { readonly role: 'trace' };
 
@@ -119,7 +125,11 @@ export class Traces {
     readonly bundle: string,
     readonly connection: AgentConnection,
     readonly credits: Credits,
-    readonly qpcFrequency: bigint,
+    readonly target: {
+      readonly qpcFrequency: bigint;
+      /** Trace rings that a process was launched with. */
+      readonly ringsOf: (process: number) => ProgramRings | undefined;
+    },
   ) {}
 
   async start({ stream, sources }: RequestParams<'trace/start'>): Promise<RequestResult<'trace/start'>> {
@@ -127,11 +137,12 @@ export class Traces {
       throw new AgentRequestError('trace/start', `Stream ${stream} carries a trace already`, undefined);
     }
     const credit = this.credits.of(stream).cell;
+    const rings = sources.map((source) => this.#ringsFor(source));
     const drains = sources.map(
       (source, index) =>
         new SourceDrain(
           this.bundle,
-          { source, peers: peersOf(source, sources), credit },
+          { source, peers: peersOf(source, sources), rings: rings[index], credit },
           stream,
           index,
           this.connection,
@@ -148,7 +159,7 @@ export class Traces {
           ...(sectionName === undefined ? {} : { sectionName }),
           ...tracepoints,
         })),
-        qpcFrequency: this.qpcFrequency,
+        qpcFrequency: this.target.qpcFrequency,
       };
     } catch (error) {
       this.#streams.delete(stream);
@@ -157,6 +168,16 @@ export class Traces {
       }
       throw error;
     }
+  }
+
+  #ringsFor(source: TraceSource): ProgramRings | undefined {
+    if (source.type !== 'tracepoints' || source.traceRings !== true) return undefined;
+    const rings = this.target.ringsOf(source.process);
+    if (rings === undefined) {
+      const why = `Process ${source.process} was not started with trace rings, or has ended`;
+      throw new AgentRequestError('trace/start', why, undefined);
+    }
+    return { name: rings.name, ringCount: rings.ringCount, slotsPerRing: rings.slotsPerRing };
   }
 
   async stop({ stream }: RequestParams<'trace/stop'>): Promise<RequestResult<'trace/stop'>> {

@@ -91,9 +91,10 @@ export interface TracepointRequest {
   readonly point: number;
   /**
    * `import`: at import slots, no stop at all. `stopping`: at the function itself, whoever calls it. Undefined: the first where a slot leads
-   * to the function, else the second. `import` alone is for points that come along, such as those of life cycles.
+   * to the function, else the second. `import` alone is for points that come along, such as those of life cycles. `ring`: the program
+   * records its calls itself, into the trace rings that {@link Engine.hasTraceRings} tells of.
    */
-  readonly mechanism?: 'import' | 'stopping';
+  readonly mechanism?: 'import' | 'stopping' | 'ring';
   /** First instruction of the function; undefined: the engine finds its export. */
   readonly address?: bigint;
   /** Decided on the target: hits that do not pass are counted apart. A point with a filter is a stopping one. */
@@ -112,7 +113,7 @@ export interface TracepointOptions extends EngineRequestOptions {
 
 /** How a tracepoint is served. `none`: it is not, see `why`. */
 export type ServedTracepoint =
-  | { readonly mechanism: 'import' }
+  | { readonly mechanism: 'import' | 'ring' }
   | { readonly mechanism: 'stopping'; /** Its counters come with `hits`. */ readonly breakpoint: BreakpointId }
   | { readonly mechanism: 'none'; readonly why: string };
 
@@ -289,6 +290,9 @@ export interface Engine {
    * again. Absent where the engine cannot. @throws EventscopeError `debug.tracepoint`, `agent.*`
    */
   startTracepoints?(requests: readonly TracepointRequest[], options: TracepointOptions): Promise<RunningTracepoints>;
+
+  /** Whether a process was given trace rings: a program that is built with eventscope_trace.h records its calls there. */
+  hasTraceRings?(space: SpaceId): boolean;
 
   /** The dispatcher object at a path of the object manager; undefined: there is none. Absent where the target does not tell. */
   objectNamed?(path: string): Promise<NamedObject | undefined>;

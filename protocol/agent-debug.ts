@@ -133,6 +133,8 @@ export const debugRequests = {
       arguments: v.array(text),
       workingFolder: v.optional(text),
       environment: v.optional(v.record(text, text)),
+      /** Rings for a program that is built with eventscope_trace.h. Nothing is recorded there until trace/start asks for them. */
+      traceRings: v.optional(v.strictObject({ ringCount: u32, slotsPerRing: u32 })),
     }),
     result: v.strictObject({ space, process: u32 }),
   },

@@ -106,7 +106,7 @@ export const traceSource = v.variant('type', [
   /**
    * Import tracepoints in a running process, whatever it knows of traces. side `kernel`: Wine's driver host. points: names of the
    * catalogue; undefined: all that its modules import. modules: file names whose imports are recorded; undefined: those that are not the
-   * system's own. The last of its rings is the agent's.
+   * system's own. Behind the recorder's rings comes one of the agent's, and behind that the program's own when they are asked for.
    */
   v.strictObject({
     type: v.literal('tracepoints'),
@@ -117,6 +117,8 @@ export const traceSource = v.variant('type', [
     held: v.optional(v.boolean()),
     points: v.optional(v.pipe(v.array(text), v.maxLength(512))),
     modules: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(64))),
+    /** Those of debug/launch: what the program records itself comes too, and its import slots may be none of the points. */
+    traceRings: v.optional(v.boolean()),
     /** Functions of which any call is to be recorded. The answer says where the debugger is to stop for that. */
     stops: v.optional(v.pipe(v.array(tracepointStop), v.maxLength(512))),
   }),

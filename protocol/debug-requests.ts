@@ -158,8 +158,8 @@ export const dispatcherObjectsBody = v.object({ objects: v.array(dispatcherObjec
 export type DispatcherObjectsBody = v.InferOutput<typeof dispatcherObjectsBody>;
 
 /**
- * points: of the catalogue; undefined: all that an import slot leads to. mechanism: of those points; undefined: import slots where there are
- * any, else stops. file: of this machine; undefined: one is made in the project's folder.
+ * points: of the catalogue; undefined: all that an import slot leads to. mechanism: of those points; undefined: the trace rings of a launched
+ * program that is built with eventscope_trace.h (they hold all that it records), else import slots where there are any, else stops. file: of this machine; undefined: one is made in the project's folder.
  */
 export const startTracepointsArguments = v.object({
   points: v.optional(v.pipe(v.array(text), v.minLength(1), v.maxLength(512))),
@@ -172,7 +172,10 @@ export const tracepointsBody = v.object({
   file: v.optional(text),
   /** One sentence: what is recorded, or how much there is. */
   message: text,
-  /** How each point is served, in each process; hits: of those that stop; message: why it is not. */
+  /**
+   * How each point is served, in each process; hits: of those that stop, and of those that the program records itself into its trace rings;
+   * message: why it is not, or what it does not see.
+   */
   points: v.array(
     v.object({ point: text, mechanism: pointMechanism, hits: v.optional(count), message: v.optional(text) }),
   ),

@@ -4,6 +4,7 @@
 import type { RequestParams } from '../protocol/agent-rpc.js';
 import { BulkKind, type BulkHead } from '../protocol/agent-wire.js';
 import { CancelledError, EventscopeError } from '../protocol/errors.js';
+import { ES_TRACE_SECTION_VARIABLE } from '../protocol/trace-layout.js';
 import type { AgentClient } from './agent-client.js';
 import { captureDebugOutput, type DebugCapture } from './debug-capture.js';
 import { deployedPaths } from './deploy.js';
@@ -102,8 +103,6 @@ const SYSTEM_PROCESS = 4;
 const RUN_TIMEOUT_MS = 120_000;
 const APPLICATION_SLOTS = 65_536;
 const APPLICATION_RINGS = 64;
-/** Name of the variable that eventscope_trace.h reads (ES_TRACE_SECTION_VARIABLE). */
-const SECTION_VARIABLE = 'EVENTSCOPE_TRACE_SECTION';
 const TRACE_STOP_TIMEOUT_MS = 30_000;
 /** A fault is told before the driver's host process ends: a crash debugger may hold it for some seconds. */
 const FAULT_SETTLE_MS = 20_000;
@@ -203,7 +202,7 @@ class RunSession {
       this.#operation.progress(`Running ${this.#project.application.name} ${this.#request.arguments.join(' ')}`.trim());
       const environment = {
         ...this.#request.environment,
-        ...(trace?.section === undefined ? {} : { [SECTION_VARIABLE]: trace.section }),
+        ...(trace?.section === undefined ? {} : { [ES_TRACE_SECTION_VARIABLE]: trace.section }),
       };
       const hold = this.#request.tracepoints !== undefined;
       await application.start(program, this.#request.arguments, environment, this.#end.signal, hold);

@@ -27,6 +27,8 @@ export interface TracedProcess {
   readonly space?: number;
   /** Names of points at import slots of this process, instead of those of the options. */
   readonly points?: readonly string[];
+  /** What it records itself into the trace rings that it was launched with is drained too. */
+  readonly traceRings?: boolean;
 }
 
 export interface TracepointOptions {
@@ -113,11 +115,12 @@ export async function startTracepoints(
       'trace/start',
       {
         stream: stream.stream,
-        sources: processes.map(({ process, side, modules, held, stops, points }) => ({
+        sources: processes.map(({ process, side, modules, held, stops, points, traceRings }) => ({
           ...{ type: 'tracepoints' as const, process, side, slotsPerRing: options.slotsPerRing ?? SLOTS_PER_RING },
           ...sideOptions(side, points ?? options.points),
           ...(modules === undefined ? {} : { modules: [...modules] }),
           ...(held === undefined ? {} : { held }),
+          ...(traceRings === undefined ? {} : { traceRings }),
           ...(stops === undefined ? {} : { stops: stops.map(stopOnWire) }),
         })),
       },

@@ -8,7 +8,7 @@ import { appendFileSync } from 'node:fs';
 import { DebugEventName, DebugRequest, startTracepointsArguments } from '../../protocol/debug-requests.js';
 import { CancelledError, EventscopeError } from '../../protocol/errors.js';
 import { asError } from '../../target/operation.js';
-import type { Engine } from '../engine.js';
+import type { Engine, SpaceId } from '../engine.js';
 import { BreakpointJudge } from './breakpoint-judge.js';
 import { registerBreakpointRequests } from './breakpoint-requests.js';
 import * as args from './arguments.js';
@@ -26,6 +26,7 @@ import { registerMemoryRequests } from './memory-requests.js';
 import { registerModuleRequests } from './module-requests.js';
 import { registerPointRequests } from './points/point-requests.js';
 import { errorAnswer } from './protocol-error.js';
+import { ownRecorders, type OwnRecorders } from './points/own-recorders.js';
 import { SessionRecording, type RecordingWatcher } from './session-recording.js';
 import { SessionState } from './session-state.js';
 import { SourcePaths } from './source-paths.js';
@@ -62,13 +63,17 @@ export class DebugSession {
 
   constructor(options: DebugSessionOptions) {
     this.#options = options;
-    this.#recording = new SessionRecording(options.recordings, {
-      serves: (points) => this.#state.points.recorded(points),
-      started: (body) => this.#server.event(DebugEventName.tracepointsStarted, body),
-      failed: (error) => {
-        if (!(error instanceof CancelledError)) this.#defect(error);
+    this.#recording = new SessionRecording(
+      options.recordings,
+      {
+        serves: (points) => this.#state.points.recorded(points),
+        started: (body) => this.#server.event(DebugEventName.tracepointsStarted, body),
+        failed: (error) => {
+          if (!(error instanceof CancelledError)) this.#defect(error);
+        },
       },
-    });
+      (engine, space) => this.#ownRecorders(engine, space),
+    );
     // Every file that is compiled and every request of the agent's listens to it.
     setMaxListeners(0, this.#end.signal);
     this.#server = new DapServer(
@@ -129,6 +134,11 @@ export class DebugSession {
       return this.#recording.start(this.#state.engines, this.#debuggee?.recording, request);
     });
     server.on(DebugRequest.stopTracepoints, () => this.#recording.stop());
+  }
+
+  #ownRecorders(engine: Engine, space: SpaceId): Promise<OwnRecorders | undefined> {
+    const { inventory, inspector } = this.#state;
+    return ownRecorders(inventory.modulesOf(engine, space), inspector.memory(engine).access(space, this.#run.signal));
   }
 
   async #start(request: 'launch' | 'attach', given: unknown): Promise<undefined> {

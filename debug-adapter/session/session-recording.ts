@@ -7,8 +7,9 @@ import { asError } from '../../target/operation.js';
 import type { RunSource } from '../../target/run.js';
 import { newTraceFile, writeTrace } from '../../target/trace-file.js';
 import { RecordingBuilder, type Recording, type RecordingStop } from '../../trace/recording.js';
-import type { Engine, FrozenTime, RunningTracepoints, Stop, TracepointRequest } from '../engine.js';
+import type { Engine, FrozenTime, RunningTracepoints, SpaceId, Stop, TracepointRequest } from '../engine.js';
 import type { RecordingIdentity } from './debuggee.js';
+import { OwnHits, type OwnRecorders } from './points/own-recorders.js';
 import { pointOfCatalogue } from './points/point-wishes.js';
 
 /** Who shows a recording while it is made. */
@@ -30,9 +31,19 @@ export interface RecordingListener {
   failed(error: unknown): void;
 }
 
+/** What a process of an engine records itself; undefined: nothing. */
+export type FindRecorders = (engine: Engine, space: SpaceId) => Promise<OwnRecorders | undefined>;
+
+/** A space that records itself, and how many of its calls came. */
+interface OwnRecording {
+  readonly recorders: OwnRecorders;
+  readonly hits: OwnHits;
+}
+
 interface Started {
   readonly engine: Engine;
   readonly requests: readonly TracepointRequest[];
+  readonly own: ReadonlyMap<SpaceId, OwnRecording>;
   readonly running: RunningTracepoints;
 }
 
@@ -40,6 +51,7 @@ interface Start {
   /** Number of its first source. */
   readonly first: number;
   readonly requests: readonly TracepointRequest[];
+  readonly own: ReadonlyMap<SpaceId, OwnRecording>;
   readonly builder: RecordingBuilder;
   readonly driver: string | undefined;
 }
@@ -63,6 +75,7 @@ const SOURCES_PER_ENGINE = 64;
 export class SessionRecording {
   readonly #watcher: RecordingWatcher | undefined;
   readonly #listener: RecordingListener;
+  readonly #findRecorders: FindRecorders;
   #running: Running | undefined;
   /** A start that has not begun to record yet. */
   #starting: AbortController | undefined;
@@ -73,9 +86,10 @@ export class SessionRecording {
   /** The client looks at a stop. */
   #isHeld = false;
 
-  constructor(watcher: RecordingWatcher | undefined, listener: RecordingListener) {
+  constructor(watcher: RecordingWatcher | undefined, listener: RecordingListener, findRecorders: FindRecorders) {
     this.#watcher = watcher;
     this.#listener = listener;
+    this.#findRecorders = findRecorders;
   }
 
   /**
@@ -175,13 +189,12 @@ export class SessionRecording {
     const started: Started[] = [];
     try {
       for (const [index, engine] of able.entries()) {
-        const requests = requestsFor(engine, wanted, mechanism);
-        const running = await this.#startIn(
-          engine,
-          { first: index * SOURCES_PER_ENGINE, requests, builder, driver: identity.driver },
-          signal,
-        );
-        started.push({ engine, requests, running });
+        // Who chooses a mechanism wants that one alone.
+        const own = mechanism === undefined ? await this.#ownRecordings(engine, wanted) : new Map<SpaceId, OwnRecording>(); // prettier-ignore
+        const requests = requestsFor(engine, wanted, mechanism, own);
+        const start = { first: index * SOURCES_PER_ENGINE, requests, own, builder, driver: identity.driver };
+        const running = await this.#startIn(engine, start, signal);
+        started.push({ engine, requests, own, running });
       }
     } catch (error) {
       for (const { running } of started) await running.stop();
@@ -194,12 +207,29 @@ export class SessionRecording {
     return { message: startedMessage(points), points };
   }
 
+  /** Spaces whose own rings are to serve. They record all that the header knows: where stops are needed too, a call would be told twice. */
+  async #ownRecordings(engine: Engine, wanted: readonly Point[] | undefined): Promise<Map<SpaceId, OwnRecording>> {
+    const own = new Map<SpaceId, OwnRecording>();
+    for (const { space, side } of engine.processes()) {
+      const recorders = engine.hasTraceRings?.(space) === true ? await this.#findRecorders(engine, space) : undefined;
+      if (recorders === undefined) continue;
+      const { points, imported } = recorders;
+      const isWhole = (point: Point): boolean => point.side !== side || points.has(point.name) || imported.has(point.name); // prettier-ignore
+      if (wanted?.every(isWhole) !== false) own.set(space, { recorders, hits: new OwnHits(recorders) });
+    }
+    return own;
+  }
+
   async #startIn(
     engine: Engine,
-    { first, requests, builder, driver }: Start,
+    { first, requests, own, builder, driver }: Start,
     signal: AbortSignal,
   ): Promise<RunningTracepoints> {
+    const hitsOf = new Map<number, OwnHits>();
     const addSource = ({ source, ...described }: RunSource): void => {
+      const space = engine.processes().find(({ processId }) => processId === described.process)?.space;
+      const hits = space === undefined ? undefined : own.get(space)?.hits;
+      if (hits !== undefined) hitsOf.set(source, hits);
       // Of Wine's driver host the driver alone is recorded.
       const description = described.side === 'kernel' ? (driver ?? described.description) : described.description;
       builder.addSource({ id: first + source, ...described, description });
@@ -210,6 +240,7 @@ export class SessionRecording {
       modules: new Map(hosts.map(({ space }) => [space, [driver?.toLowerCase() ?? '']])),
       sink: {
         slots: (source, ...chunk) => {
+          hitsOf.get(source)?.take(chunk[3]);
           builder.slots(first + source, ...chunk);
           this.#watcher?.grew();
         },
@@ -278,34 +309,46 @@ function requestsFor(
   engine: Engine,
   wanted: readonly Point[] | undefined,
   mechanism: StartTracepointsArguments['mechanism'],
+  own: ReadonlyMap<SpaceId, OwnRecording>,
 ): TracepointRequest[] {
   return engine.processes().flatMap(({ space, side }) =>
-    POINTS.filter((point) => point.side === side && recordKind(point) !== undefined).flatMap((point) => {
+    POINTS.filter((point) => point.side === side && recordKind(point) !== undefined).flatMap((point): TracepointRequest[] => {
       const { index } = point;
+      const isWanted = wanted === undefined || point.role === 'lifecycle' || wanted.includes(point);
+      if (isWanted && own.get(space)?.recorders.points.has(point.name) === true) return [{ space, point: index, mechanism: 'ring' }]; // prettier-ignore
       if (wanted?.includes(point) === true) return [{ space, point: index, ...(mechanism === undefined ? {} : { mechanism }) }]; // prettier-ignore
       const comesAlong = wanted === undefined || point.role === 'lifecycle';
-      return comesAlong ? [{ space, point: index, mechanism: 'import' as const }] : [];
+      return comesAlong ? [{ space, point: index, mechanism: 'import' }] : [];
     }),
   );
 }
 
-const MECHANISMS = { import: 'importTracepoint', stopping: 'stoppingTracepoint', none: 'none' } as const;
+const MECHANISMS = {
+  ring: 'traceRing',
+  import: 'importTracepoint',
+  stopping: 'stoppingTracepoint',
+  none: 'none',
+} as const;
 
 /** One entry for each point that is served anywhere, and for each that was chosen. */
-function servedPoints({ engine, requests, running }: Started): TracepointsBody['points'] {
-  return requests.flatMap(({ point, mechanism }, index) => {
+function servedPoints({ engine, requests, own, running }: Started): TracepointsBody['points'] {
+  return requests.flatMap(({ space, point, mechanism }, index) => {
     const served = running.points[index];
+    const name = POINTS[point]?.name ?? '';
     const told: PointMechanism = served === undefined ? 'none' : MECHANISMS[served.mechanism];
     // Of those that only came along nobody misses one.
     if (told === 'none' && mechanism === 'import') return [];
+    const itself = told === 'traceRing' ? own.get(space) : undefined;
     const hits =
-      served?.mechanism === 'stopping' ? engine.hitCounts([served.breakpoint]).get(served.breakpoint) : undefined;
+      served?.mechanism === 'stopping'
+        ? engine.hitCounts([served.breakpoint]).get(served.breakpoint)?.hits
+        : itself?.hits.of(name);
+    const message = served?.mechanism === 'none' ? served.why : itself?.recorders.points.get(name);
     return [
       {
-        point: POINTS[point]?.name ?? '',
-        mechanism: told,
-        ...(hits === undefined ? {} : { hits: hits.hits }),
-        ...(served?.mechanism === 'none' ? { message: served.why } : {}),
+        ...{ point: name, mechanism: told },
+        ...(hits === undefined ? {} : { hits }),
+        ...(message === undefined ? {} : { message }),
       },
     ];
   });
@@ -314,6 +357,7 @@ function servedPoints({ engine, requests, running }: Started): TracepointsBody['
 function startedMessage(points: TracepointsBody['points']): string {
   const count = (mechanism: PointMechanism): number => points.filter((each) => each.mechanism === mechanism).length;
   const parts = [`${count('importTracepoint')} by import slots, without a stop`];
+  if (count('traceRing') > 0) parts.unshift(`${count('traceRing')} by the program's own trace rings`);
   if (count('stoppingTracepoint') > 0) parts.push(`${count('stoppingTracepoint')} by a short stop each`);
   if (count('none') > 0) parts.push(`${count('none')} cannot be recorded`);
   return `Recording calls of points: ${parts.join(', ')}`;

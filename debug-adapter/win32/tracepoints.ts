@@ -1,4 +1,4 @@
-/** Tracepoints of a debug session on the win32 engine: which requests import slots are to serve, which stops, and what became of each. */
+/** Tracepoints of a debug session on the win32 engine: which requests import slots are to serve, which stops, which the program itself, and what became of each. */
 import { type Point, POINTS } from '../../machine/points.js';
 import {
   startTracepoints as startOnTarget,
@@ -25,7 +25,12 @@ export interface DebuggedSpace {
 interface Plan {
   readonly traced: TracedProcess;
   /** Of each request of this process: its place in the whole list, and in `stops` when it may be served by one. */
-  readonly requests: readonly { readonly index: number; readonly point: Point; readonly stop: number | undefined }[];
+  readonly requests: readonly {
+    readonly index: number;
+    readonly point: Point;
+    readonly stop: number | undefined;
+    readonly ring?: boolean;
+  }[];
 }
 
 /** @throws EventscopeError `agent.*` */
@@ -66,6 +71,7 @@ function planOf(
     const point = POINTS[request.point];
     if (request.space !== process.space || point === undefined) return [];
     const { mechanism, address, filter } = request;
+    if (mechanism === 'ring') return [{ index, point, stop: undefined, ring: true }];
     const always = mechanism === 'stopping' || filter !== undefined;
     if (!always) imports.add(point.name);
     if (mechanism === 'import') return [{ index, point, stop: undefined }];
@@ -77,11 +83,16 @@ function planOf(
     ...{ process: process.processId, side: process.side, description: process.name, space: number },
     ...{ stops, points: [...imports] },
     ...(wanted === undefined ? {} : { modules: wanted }),
+    ...(planned.some(({ ring }) => ring === true) ? { traceRings: true } : {}),
   };
   return { traced, requests: planned };
 }
 
-function servedBy({ point, stop }: Plan['requests'][number], source: TracepointSource | undefined): ServedTracepoint {
+function servedBy(
+  { point, stop, ring }: Plan['requests'][number],
+  source: TracepointSource | undefined,
+): ServedTracepoint {
+  if (ring === true) return { mechanism: 'ring' };
   const served = stop === undefined ? undefined : source?.stops[stop];
   if (served !== undefined) return served;
   if (source?.imported.includes(point.name) === true) return { mechanism: 'import' };

@@ -33,6 +33,8 @@ import { type DebuggedSpace, startTracepoints } from './tracepoints.js';
 
 /** Of a recording in a target that stops all the time. */
 const START_ATTEMPTS = 8;
+/** Of a launched program, one ring a thread. Nothing is in them until a recording wants it. */
+const TRACE_RINGS = { ringCount: 32, slotsPerRing: 8_192 };
 const PAUSE_TIMEOUT_MS = 10_000;
 
 export interface Application {
@@ -111,6 +113,7 @@ export class Win32Engine implements Engine {
         arguments: [...application.arguments],
         ...(application.workingFolder === undefined ? {} : { workingFolder: application.workingFolder }),
         ...(application.environment === undefined ? {} : { environment: { ...application.environment } }),
+        traceRings: TRACE_RINGS,
       },
       options,
     );
@@ -262,6 +265,10 @@ export class Win32Engine implements Engine {
         if (stops === this.#stopsSeen || attempt === START_ATTEMPTS) throw error;
       }
     }
+  }
+
+  hasTraceRings(space: SpaceId): boolean {
+    return [...this.#launched.values()].includes(space);
   }
 
   /** Settles when the target runs. */

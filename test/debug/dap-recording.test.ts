@@ -1,6 +1,7 @@
 /** Points recorded from a debug session: by tracepoints in both sides, to a trace file that is whole when the session ends. */
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { SetPointsBody, TracepointsBody } from '../../protocol/debug-requests.js';
@@ -10,7 +11,9 @@ import { flowWakes } from '../../trace/flow.js';
 import { buildModel } from '../../trace/model/model.js';
 import { Kind } from '../../trace/model/records.js';
 import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc, SOURCES } from './dap-client.js';
-import { debugMachine } from './debug-machine.js';
+import { build } from '../../target/build.js';
+import { loadProject } from '../../target/project.js';
+import { debugMachine, operation } from './debug-machine.js';
 
 const HELD_MS = 300;
 
@@ -126,4 +129,84 @@ describe('recording points from a debug session on the Wine target', function ()
     await dap.request('terminate');
     await dap.until('the end', () => dap.eventsOf('terminated').length > 0);
   });
+
+  describe('of a program that is built with eventscope_trace.h', () => {
+    let symbols = '';
+
+    before(async () => {
+      symbols = await traced();
+    });
+
+    const launched = (): object => {
+      const sample = signalsFromDpc(folder, 1_000, { symbolPath: [symbols] }) as { application: object };
+      return { ...sample, application: { ...sample.application, program: 'ringapp.exe' } };
+    };
+
+    it('takes its calls from its own rings, and no call twice', async () => {
+      await dap.launch(launched());
+      await dap.until('its first waits', () => waits() > 2);
+      const started = await dap.request<TracepointsBody>('eventscope/startTracepoints');
+      assert.match(started.message, /by the program's own trace rings/);
+      const mechanisms = new Map(started.points.map(({ point, mechanism }) => [point, mechanism]));
+      assert.equal(mechanisms.get('ResetEvent'), 'traceRing');
+      assert.equal(mechanisms.get('WaitForSingleObject'), 'traceRing');
+      assert.equal(mechanisms.get('KeSetEvent'), 'importTracepoint', 'the driver is built without it');
+      // The program makes this call in parentheses alone.
+      assert.equal(mechanisms.get('DuplicateHandle'), 'importTracepoint');
+      const reset = started.points.find(({ point }) => point === 'ResetEvent');
+      assert.equal(reset?.message, undefined);
+      const set = started.points.find(({ point }) => point === 'SetEvent');
+      assert.match(set?.message ?? '', /Calls from .* that are kept from its trace header are not recorded/);
+      const request = { points: [{ id: 'one', point: 'OpenEventW' }] };
+      const { points } = await dap.request<SetPointsBody>('eventscope/setPoints', request);
+      assert.deepEqual([points[0]?.mechanism, points[0]?.recordedBy], ['breakpoint', 'traceRing']);
+      const before = waits();
+      await dap.until('a few of its waits', () => waits() > before + 3);
+      const ended = await dap.request<TracepointsBody>('eventscope/stopTracepoints');
+      assert.ok(ended.file !== undefined, ended.message);
+      const { recording } = await readTrace(ended.file);
+      const model = buildModel(recording);
+      const user = recording.sources.findIndex(({ side }) => side === 'user');
+      const ofKind = (kind: number): number =>
+        model.records.kind.filter((one, index) => one === kind && model.records.source[index] === user).length;
+      const hits = (point: string): number => ended.points.find((one) => one.point === point)?.hits ?? 0;
+      assert.ok(hits('ResetEvent') >= 3 && hits('WaitForSingleObject') >= 3, JSON.stringify(ended.points));
+      assert.equal(ofKind(Kind.Reset), hits('ResetEvent'), 'each call is one record');
+      assert.equal(ofKind(Kind.WaitBegin), hits('WaitForSingleObject') + hits('WaitForMultipleObjectsEx'));
+      assert.deepEqual(model.gaps, []);
+      const across = flowWakes(model).filter(({ signal, wait }) => signal?.side === 'kernel' && wait.side === 'user');
+      assert.ok(across.length > 0, "the driver's signals release waits that the program recorded");
+    });
+
+    it('takes them again in a second recording, and not where another mechanism is asked for', async () => {
+      await dap.launch(launched());
+      await dap.until('its first waits', () => waits() > 2);
+      for (const expected of ['traceRing', 'traceRing', 'importTracepoint']) {
+        const request = expected === 'traceRing' ? {} : { points: ['ResetEvent'], mechanism: 'import' };
+        await dap.request('eventscope/startTracepoints', request);
+        const before = waits();
+        await dap.until('a few of its waits', () => waits() > before + 2);
+        const ended = await dap.request<TracepointsBody>('eventscope/stopTracepoints');
+        assert.equal(ended.points.find(({ point }) => point === 'ResetEvent')?.mechanism, expected);
+        const { records, gaps } = buildModel((await readTrace(ended.file ?? '')).recording);
+        const resets = records.kind.filter((kind) => kind === Kind.Reset).length;
+        assert.ok(resets > 0, ended.message);
+        assert.deepEqual(gaps, []);
+      }
+    });
+  });
 });
+
+/** The sample's application once more, so built, on the target beside the other. @returns the folder with its PDB */
+async function traced(): Promise<string> {
+  const { folder, target } = await debugMachine();
+  const own = join(folder, 'ringapp');
+  await mkdir(join(own, '.vscode'), { recursive: true });
+  const settings = await readFile(join(folder, '.vscode', 'settings.json'), 'utf8');
+  const { 'eventscope.project': project } = JSON.parse(settings) as { 'eventscope.project': { application: object } };
+  const application = { ...project.application, name: 'ringapp', defines: { EVENTSCOPE_TRACE: '1' } };
+  await writeFile(join(own, '.vscode', 'settings.json'), JSON.stringify({ 'eventscope.project': { ...project, application } })); // prettier-ignore
+  const built = await build(await loadProject(own), operation);
+  await target.upload(built.application.exe, 'C:\\eventscope\\bin\\ringapp.exe', operation);
+  return dirname(built.application.exe);
+}
