@@ -8,6 +8,7 @@ import type { ForeignMemory, ForeignModule } from './foreign-memory.js';
 import { plainError } from './native/native-error.js';
 import { chooseImports, type ImportSlot } from './tracepoint-slots.js';
 import { isPlanned, planStops, type StopPlan } from './tracepoint-stops.js';
+import { type Wrapper, wrappersOf } from './tracepoint-wrappers.js';
 
 export type TracepointSource = Extract<TraceSource, { type: 'tracepoints' }>;
 
@@ -33,13 +34,17 @@ export interface Plan {
   readonly modules: readonly TracedModule[];
   readonly slots: readonly PlannedSlot[];
   readonly stops: readonly StopPlan[];
+  /** Of the modules: through which a call is followed to who makes it. */
+  readonly wrappers: readonly Wrapper[];
 }
 
 /** @throws NativeError when there is nothing to record */
 export async function planTracepoints(memory: ForeignMemory, source: TracepointSource): Promise<Plan> {
-  const { modules, slots } = await planSlots(memory, source);
+  const { modules, slots, wrappers } = await planSlots(memory, source);
   const stops = await planStops(memory, source, new Set(slots.map(({ point }) => point.name)));
-  if (slots.length > 0 || stops.some(isPlanned) || source.traceRings === true) return { modules, slots, stops };
+  if (slots.length > 0 || stops.some(isPlanned) || source.traceRings === true) {
+    return { modules, slots, stops, wrappers };
+  }
   const [refused] = stops.flatMap((stop) => ('why' in stop ? [stop.why] : []));
   const where = modules.map(({ name }) => name).join(', ') || (source.modules ?? ['its own modules']).join(', ');
   throw plainError(refused ?? `Nothing to record: no import of ${where} is one of the points`);
@@ -70,9 +75,11 @@ async function planSlots(
   const chosen = all.filter(({ name, path }) => (names === undefined ? !isOfSystem(path) : names.includes(name)));
   const modules: TracedModule[] = [];
   const slots: PlannedSlot[] = [];
+  const wrappers: Wrapper[] = [];
   for (const module of chosen) {
     const image = await PeImage.open(memory.image(module.base), 'memory');
     modules.push({ ...module, size: image.headers.sizeOfImage });
+    wrappers.push(...(await wrappersOf(image, module.base)));
     for (const slot of chooseImports(await readImports(image), side, wanted).slots) {
       if (stopped.has(slot.point.name)) continue;
       const address = module.base + BigInt(slot.slotRva);
@@ -83,7 +90,7 @@ async function planSlots(
       slots.push({ ...slot, address, target });
     }
   }
-  return { modules, slots };
+  return { modules, slots, wrappers };
 }
 
 function knownPoint(name: string, side: Point['side']): Point {

@@ -19,6 +19,7 @@ import {
   TRACEPOINT_SLOT_BYTES,
   TRACEPOINT_SLOT_OFFSET as SLOT,
   TRACEPOINT_STATE,
+  TRACEPOINT_WRAPPER_BYTES,
 } from '../protocol/tracepoint-layout.js';
 import recorderImage from '../dist/tracepoints.dll';
 import { ForeignMemory, foreignNtdll } from './foreign-memory.js';
@@ -55,6 +56,7 @@ import {
   type PlannedStop,
   type StopPlan,
 } from './tracepoint-stops.js';
+import { wrapperTable } from './tracepoint-wrappers.js';
 import {
   CreateRemoteThread,
   DUPLICATE_SAME_ACCESS,
@@ -108,6 +110,7 @@ interface Placement {
   readonly slots: bigint;
   /** Handles of other processes. */
   readonly known: bigint;
+  readonly wrappers: bigint;
   readonly bytes: number;
 }
 
@@ -275,17 +278,19 @@ async function recorder(): Promise<Recorder> {
 async function place(
   memory: ForeignMemory,
   source: TracepointSource,
-  { modules, slots, stops }: Plan,
+  { modules, slots, stops, wrappers }: Plan,
   peers: readonly number[],
 ): Promise<Tracepoints> {
   const code = await recorder();
   const opens = source.side === 'kernel' ? await addressOf(memory, OPEN_BY_POINTER) : undefined;
   const known = opens === undefined ? Buffer.alloc(0) : knownTable(memory.process, peers);
+  const table = wrapperTable(wrappers);
   const planned = stops.filter(isPlanned);
   const slotCount = slots.length + planned.length;
   const functions = new Map(foreignNtdll(memory.modules(), ntdllFunctions()));
   if (opens !== undefined) functions.set(OPEN_BY_POINTER.name, opens);
-  const placement = allocate(memory, code.bytes.length, slots.length, planned.length, known.length);
+  const counts = { imports: slots.length, stops: planned.length };
+  const placement = allocate(memory, code.bytes.length, counts, known.length, table.length);
   const section = new TraceSection(Math.min(RINGS, ES_TP_MAX_RINGS), source.slotsPerRing);
   const stop = CreateEventW(null, 1, 0, null);
   let thread: Handle = 0;
@@ -294,9 +299,10 @@ async function place(
   try {
     const area = mapSection(memory, section);
     memory.write(placement.base, codeOf(placement, code, slotCount, planned));
-    const control = controlOf({ memory, source, placement, code, functions, area, stop, slotCount, known });
+    const control = controlOf({ memory, source, placement, code, functions, area, stop, slotCount, known, table });
     memory.write(placement.control, control);
     if (known.length > 0) memory.write(placement.known, known);
+    if (table.length > 0) memory.write(placement.wrappers, table);
     const all = [...slots, ...planned.map((one, index) => slotOfStop(placement, one, index))];
     memory.write(placement.slots, Buffer.concat(all.map((slot, index) => slotOf(placement, slot, index))));
     const before = new Uint32Array(1);
@@ -341,21 +347,23 @@ async function place(
 function allocate(
   memory: ForeignMemory,
   imageBytes: number,
-  importCount: number,
-  stopCount: number,
+  { imports, stops }: { readonly imports: number; readonly stops: number },
   knownBytes: number,
+  wrapperBytes: number,
 ): Placement {
-  const slotCount = importCount + stopCount;
-  const codeBytes = imageBytes + roundUp(slotCount * THUNK_BYTES + stopCount * TRAMPOLINE_BYTES);
+  const slotCount = imports + stops;
+  const codeBytes = imageBytes + roundUp(slotCount * THUNK_BYTES + stops * TRAMPOLINE_BYTES);
   const slotBytes = slotCount * TRACEPOINT_SLOT_BYTES;
-  const bytes = codeBytes + roundUp(TRACEPOINT_CONTROL_BYTES + slotBytes + knownBytes);
+  const bytes = codeBytes + roundUp(TRACEPOINT_CONTROL_BYTES + slotBytes + knownBytes + wrapperBytes);
   const base = BigInt(VirtualAllocEx(memory.process, 0n, bytes, MEM_COMMIT_RESERVE, PAGE_READWRITE));
   if (base === 0n) throw win32Error('VirtualAllocEx', GetLastError());
   const control = base + BigInt(codeBytes);
   const slots = control + BigInt(TRACEPOINT_CONTROL_BYTES);
   const thunks = base + BigInt(imageBytes);
   const trampolines = thunks + BigInt(slotCount * THUNK_BYTES);
-  return { base, codeBytes, bytes, thunks, trampolines, control, slots, known: slots + BigInt(slotBytes) };
+  const known = slots + BigInt(slotBytes);
+  const wrappers = known + BigInt(knownBytes);
+  return { base, codeBytes, bytes, thunks, trampolines, control, slots, known, wrappers };
 }
 
 function mapSection(memory: ForeignMemory, section: TraceSection): bigint {
@@ -429,6 +437,7 @@ function controlOf(parts: {
   readonly stop: Handle;
   readonly slotCount: number;
   readonly known: Buffer;
+  readonly table: Buffer;
 }): Buffer {
   const { memory, source, placement, code, functions, area, slotCount } = parts;
   const control = Buffer.alloc(TRACEPOINT_CONTROL_BYTES);
@@ -448,6 +457,8 @@ function controlOf(parts: {
   for (const [name, address] of functions) control.writeBigUInt64LE(address, CONTROL[name as keyof typeof CONTROL]);
   control.writeBigUInt64LE(placement.known, CONTROL.known);
   control.writeUInt32LE(parts.known.length / TRACEPOINT_KNOWN_BYTES, CONTROL.knownCount);
+  control.writeBigUInt64LE(placement.wrappers, CONTROL.wrappers);
+  control.writeUInt32LE(parts.table.length / TRACEPOINT_WRAPPER_BYTES, CONTROL.wrapperCount);
   return control;
 }
 

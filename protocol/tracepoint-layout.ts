@@ -111,6 +111,8 @@ export const TRACEPOINT_CONTROL_OFFSET = {
   ObOpenObjectByPointer: 192,
   known: 200,
   knownCount: 208,
+  wrapperCount: 212,
+  wrappers: 216,
   writers: 256,
 } as const;
 export const TRACEPOINT_CONTROL_BYTES = 256 + ES_TP_MAX_RINGS * 64 + 64 * 32 + 128 * 8;
@@ -118,6 +120,10 @@ export const TRACEPOINT_CONTROL_BYTES = 256 + ES_TP_MAX_RINGS * 64 + 64 * 32 + 1
 /** Byte offsets in ES_TP_KNOWN. */
 export const TRACEPOINT_KNOWN_OFFSET = { process: 0, handle: 8, processId: 16 } as const;
 export const TRACEPOINT_KNOWN_BYTES = 24;
+
+/** Byte offsets in ES_TP_WRAPPER. */
+export const TRACEPOINT_WRAPPER_OFFSET = { from: 0, to: 8, frame: 16 } as const;
+export const TRACEPOINT_WRAPPER_BYTES = 24;
 
 /** Bytes from one thunk to the next: mov r11, slot (10 bytes); jmp EsTpCommon (5 bytes); int3. */
 export const THUNK_BYTES = 16;

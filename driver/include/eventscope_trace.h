@@ -270,12 +270,18 @@ typedef struct ES_TRACE_DRAIN_HEADER {
  */
 #if EVENTSCOPE_TRACE
 
+/*
+ * Functions of this header lie in a section of their own, nonpaged in a driver: whoever records the program's calls by other means looks
+ * through them to the place that the program calls from.
+ */
+#define ES_TRACE_CODE_SECTION ".estrace"
+
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 #pragma warning(disable : 4505) /* recorders of calls that a source file does not make are removed, as they should be */
-#define ES_TRACE_NOINLINE static __declspec(noinline)
+#define ES_TRACE_NOINLINE static __declspec(code_seg(ES_TRACE_CODE_SECTION)) __declspec(noinline)
 #define ES_TRACE_INLINE static __forceinline
-#define ES_TRACE_COLD static __declspec(noinline)
+#define ES_TRACE_COLD static __declspec(code_seg(ES_TRACE_CODE_SECTION)) __declspec(noinline)
 #define ES_TRACE_RETURN_ADDRESS() ((uint64_t)(uintptr_t)_ReturnAddress())
 #define ES_TRACE_GLOBAL extern __declspec(selectany)
 #define ES_TRACE_LIKELY(condition) (condition)
@@ -293,9 +299,9 @@ typedef struct ES_TRACE_DRAIN_HEADER {
 #define ES_TRACE_CPUID(regs, leaf) __cpuid((int *)(regs), (int)(leaf))
 #else
 #include <x86intrin.h>
-#define ES_TRACE_NOINLINE __attribute__((noinline, unused)) static
+#define ES_TRACE_NOINLINE __attribute__((noinline, unused, section(ES_TRACE_CODE_SECTION))) static
 #define ES_TRACE_INLINE __attribute__((always_inline, unused)) static inline
-#define ES_TRACE_COLD __attribute__((noinline, cold, unused)) static
+#define ES_TRACE_COLD __attribute__((noinline, cold, unused, section(ES_TRACE_CODE_SECTION))) static
 #define ES_TRACE_RETURN_ADDRESS() ((uint64_t)(uintptr_t)__builtin_return_address(0))
 #if defined(_WIN32)
 #define ES_TRACE_GLOBAL __attribute__((selectany))

@@ -666,6 +666,41 @@ static void Changed(const CALL *call, ES_TP_FRAME *frame, const ES_TP_SLOT *slot
     Record(call, slot->kind, 0, object, argument, status, previous, 1, 0, NULL, 0);
 }
 
+/* Wrappers that call one another, at most. */
+#define MAX_WRAPPERS 4u
+
+/* The return address of the call, or that of the wrapper that made it. stack: where the caller's RSP was at its call. */
+static uint64_t Caller(const ES_TP_CONTROL *control, uint64_t address, const uint8_t *stack)
+{
+    const ES_TP_WRAPPER *wrappers = (const ES_TP_WRAPPER *)(uintptr_t)control->wrappers;
+    uint32_t depth;
+
+    for (depth = 0; depth < MAX_WRAPPERS; depth++) {
+        uint32_t low = 0, high = control->wrapperCount;
+
+        while (low < high) {
+            const uint32_t middle = low + (high - low) / 2;
+
+            if (address > wrappers[middle].to) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        if (low == control->wrapperCount || address <= wrappers[low].from) {
+            break;
+        }
+        address = *(const uint64_t *)(stack + wrappers[low].frame);
+        stack += wrappers[low].frame + sizeof(uint64_t);
+    }
+    return address;
+}
+
+static uint64_t CallerOf(const ES_TP_CONTROL *control, const ES_TP_FRAME *frame)
+{
+    return Caller(control, frame->returnAddress, (const uint8_t *)frame->callerHome);
+}
+
 /* Returns the call's target. */
 ES_TP_ABI uint64_t EsTpEnter(ES_TP_FRAME *frame)
 {
@@ -679,7 +714,7 @@ ES_TP_ABI uint64_t EsTpEnter(ES_TP_FRAME *frame)
     frame->from = 0;
     if (*(volatile uint32_t *)&control->enabled != 0) {
         if (NamesDriversObject(slot)) {
-            const CALL call = {control, 0, frame->returnAddress, slot->recordFlags};
+            const CALL call = {control, 0, CallerOf(control, frame), slot->recordFlags};
 
             RecognizeAll(&call, frame, slot);
         }
@@ -688,7 +723,7 @@ ES_TP_ABI uint64_t EsTpEnter(ES_TP_FRAME *frame)
         if (Has(slot, EsTpWaitFollows) && (uint8_t)Argument(frame, slot, EsTpWaitFollows) != 0) {
             frame->from = 0;
         } else if (slot->kind == EsTraceWaitBegin) {
-            const CALL call = {control, frame->from, frame->returnAddress, slot->recordFlags};
+            const CALL call = {control, frame->from, CallerOf(control, frame), slot->recordFlags};
 
             WaitBegins(&call, frame, slot);
         } else if (slot->kind == EsTraceComplete) {
@@ -730,12 +765,14 @@ static int32_t StatusOf(const ES_TP_FRAME *frame, const ES_TP_SLOT *slot)
 ES_TP_ABI void EsTpLeave(ES_TP_FRAME *frame)
 {
     const ES_TP_SLOT *slot = (const ES_TP_SLOT *)(uintptr_t)frame->slot;
-    const CALL call = {(ES_TP_CONTROL *)(uintptr_t)slot->control, frame->from, frame->returnAddress, slot->recordFlags};
+    ES_TP_CONTROL *control = (ES_TP_CONTROL *)(uintptr_t)slot->control;
+    CALL call = {control, frame->from, 0, slot->recordFlags};
     int32_t status;
 
     if (frame->from == 0) {
         return;
     }
+    call.caller = CallerOf(control, frame);
     status = StatusOf(frame, slot);
     switch (slot->kind) {
     case EsTraceWaitBegin:

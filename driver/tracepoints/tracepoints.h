@@ -105,6 +105,16 @@ typedef struct ES_TP_KNOWN {
     uint64_t processId;
 } ES_TP_KNOWN;
 
+/*
+ * A function that makes recorded calls for whoever calls it, as those of eventscope_trace.h do. At its calls RSP lies `frame` bytes below
+ * its own return address.
+ */
+typedef struct ES_TP_WRAPPER {
+    uint64_t from;            /* its code */
+    uint64_t to;
+    uint64_t frame;
+} ES_TP_WRAPPER;
+
 typedef struct ES_TP_WRITERS {
     uint64_t count;           /* threads that write into rings at this moment */
     uint8_t pad[56];
@@ -147,7 +157,9 @@ struct ES_TP_CONTROL {
     uint64_t ObOpenObjectByPointer; /* 0: no driver runs here, or all objects are known */
     uint64_t known;           /* ES_TP_KNOWN array; those of a process follow one another */
     uint32_t knownCount;
-    uint8_t pad[44];
+    uint32_t wrapperCount;
+    uint64_t wrappers;        /* ES_TP_WRAPPER array, by address */
+    uint8_t pad[32];
     ES_TP_WRITERS writers[ES_TP_MAX_RINGS];
     ES_TP_LINK links[ES_TP_LINKS];
     uint64_t seen[ES_TP_SEEN]; /* addresses of objects whose origin is recorded, or was looked for; 0: free */

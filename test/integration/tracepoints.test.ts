@@ -43,6 +43,12 @@ function isWithin(part: readonly string[], whole: readonly string[]): boolean {
 const countOf = ({ records }: TraceModel, kind: number): number =>
   records.kind.reduce((count, one) => count + (one === kind ? 1 : 0), 0);
 
+/** Return addresses of the calls that made records of one kind. */
+const callersOf = ({ records }: TraceModel, kind: number): ReadonlySet<bigint> =>
+  new Set(
+    [...records.kind].flatMap((one, index) => (one === kind ? records.words.toBigInt(records.caller[index] ?? 0) : [])),
+  );
+
 describe('import tracepoints', function () {
   this.timeout(240_000);
   let sample: Sample;
@@ -83,6 +89,9 @@ describe('import tracepoints', function () {
       );
       for (const kind of [Kind.Set, Kind.WaitBegin, Kind.WaitEnd, Kind.Reset]) {
         assert.ok(countOf(tracepoints, kind) >= countOf(rings, kind), `records of kind ${kind}`);
+        // The calls are made in functions of the trace header, which a recorder looks through.
+        const missing = [...callersOf(rings, kind)].filter((caller) => !callersOf(tracepoints, kind).has(caller));
+        assert.deepEqual(missing, [], `callers of kind ${kind}`);
       }
     });
   }

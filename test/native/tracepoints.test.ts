@@ -47,6 +47,8 @@ function assertions(): string {
     equal('8 + offsetof(ES_TP_FRAME, returnAddress)', Number(layout.RECORDER_CALLER)),
     equal('sizeof(ES_TP_KNOWN)', layout.TRACEPOINT_KNOWN_BYTES),
     ...offsets('ES_TP_KNOWN', layout.TRACEPOINT_KNOWN_OFFSET),
+    equal('sizeof(ES_TP_WRAPPER)', layout.TRACEPOINT_WRAPPER_BYTES),
+    ...offsets('ES_TP_WRAPPER', layout.TRACEPOINT_WRAPPER_OFFSET),
   ].join('\n');
 }
 

@@ -61,7 +61,7 @@ export async function ownRecorders(
   const own = modules.filter(({ module }) => module.path === undefined || !isOfSystem(module.path));
   const imported = new Set<string>();
   const points = new Map<string, string | undefined>();
-  // Imported by a module that does not record it: the calls of that one would be missed.
+  // Imported by a module that does not record it: the calls of that one need its import slot.
   const unrecorded = new Set<string>();
   const recording: RecordingModule[] = [];
   for (const loaded of own) {
@@ -73,8 +73,8 @@ export async function ownRecorders(
     recording.push(found.module);
     for (const [name, note] of found.notes) points.set(name, points.get(name) ?? note);
   }
-  for (const name of unrecorded) points.delete(name);
-  if (points.size === 0) return undefined;
+  // It would be told twice where both its import slots and its rings serve.
+  if (points.size === 0 || [...points.keys()].some((name) => unrecorded.has(name))) return undefined;
   return { points, imported, pointsOf: (address) => pointsOfCall(recording, address) };
 }
 
