@@ -714,7 +714,8 @@ ES_TP_ABI uint64_t EsTpEnter(ES_TP_FRAME *frame)
     frame->from = 0;
     if (*(volatile uint32_t *)&control->enabled != 0) {
         if (NamesDriversObject(slot)) {
-            const CALL call = {control, 0, CallerOf(control, frame), slot->recordFlags};
+            /* What is told of an object then is no call of the program's. */
+            const CALL call = {control, 0, 0, slot->recordFlags};
 
             RecognizeAll(&call, frame, slot);
         }

@@ -136,4 +136,61 @@ describe('debugging', function () {
     await workbench.ended();
     await workbench.page.locator('.repl [role=treeitem]').filter({ hasText: 'eventapp.exe ended' }).last().waitFor();
   });
+
+  /** All check boxes of Signal and Wait Points. */
+  const uncheckAll = async (): Promise<void> => {
+    await workbench.showViews();
+    await workbench.openPane('Signal and Wait Points');
+    const checked = workbench.page.locator('.pane-body .custom-view-tree-node-item-checkbox[aria-checked=true]');
+    await checked.first().waitFor();
+    while ((await checked.count()) > 0) await checked.first().click();
+  };
+
+  it('"break here" over a signal sets a breakpoint, and F5 stops there', async () => {
+    await uncheckAll();
+    await workbench.openFile('events.c');
+    await workbench.goToLine(signalLine);
+    await workbench.clickLens('break here', SIGNAL);
+    await workbench.lensSays('remove breakpoint', SIGNAL);
+    await workbench.page.keyboard.press('F5');
+    await workbench.stoppedIn('events.c');
+    await workbench.stoppedAt(signalLine);
+    await workbench.clickLens('remove breakpoint', SIGNAL);
+    await workbench.lensSays('break here', SIGNAL);
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-lens.png') });
+  });
+
+  it('Break on Signal in the menu of an object of the tree stops at the next signal of it', async () => {
+    await workbench.showViews();
+    await workbench.closePane('Signal and Wait Points');
+    await workbench.openPane('Named Objects');
+    await workbench.expand('\\BaseNamedObjects');
+    await workbench.command('Eventscope: Refresh');
+    await workbench.chooseInMenu(workbench.treeItem('SharedEvent').first(), 'Break on Signal');
+    await workbench.said('Stops at signals of');
+    await workbench.page.keyboard.press('F5');
+    await workbench.stoppedIn('events.c');
+    await workbench.showCallStack();
+    await workbench.openThread(/KeSetEvent on .*SharedEvent/);
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-break-on-signal.png') });
+  });
+
+  it('Stop Recording Points in the toolbar leaves the recording on the timeline while the target runs; a line is shown there', async () => {
+    await workbench.tool('Start Recording Points');
+    await uncheckAll();
+    await workbench.page.keyboard.press('F5');
+    await panel.summary.filter({ hasText: /[1-9]\d* wakes? in / }).waitFor({ timeout: WORK_TIMEOUT_MS });
+    await workbench.tool('Stop Recording Points');
+    await panel.summary.filter({ hasNotText: 'live' }).waitFor();
+    await workbench.debugTool('Start Recording Points').waitFor();
+    await workbench.notification('Recorded').waitFor();
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-stop-recording.png') });
+    await workbench.openFile('events.c');
+    await workbench.goToLine(signalLine);
+    await workbench.chooseInEditorMenu(SIGNAL, 'Show Line on Timeline');
+    await panel.detail.filter({ hasText: /SharedEvent: set by .* at eventsys\.sys\+0x/ }).waitFor();
+    await workbench.page.screenshot({ path: path.join(OUT, 'debugging-show-line.png') });
+    await workbench.tool('Stop');
+    await workbench.ended();
+  });
 });

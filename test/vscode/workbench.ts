@@ -140,8 +140,12 @@ export class Workbench {
   }
 
   /** Chooses an entry of a row's context menu. */
-  async chooseInMenu(row: Locator, entry: string): Promise<void> {
-    await row.click({ button: 'right' });
+  async chooseInMenu(
+    row: Locator,
+    entry: string,
+    position?: { readonly x: number; readonly y: number },
+  ): Promise<void> {
+    await row.click({ button: 'right', ...(position === undefined ? {} : { position }) });
     // A menu ignores a click that comes soon after it opened.
     await this.page.locator('.monaco-menu .action-item').getByText(entry, { exact: true }).hover();
     await this.page.keyboard.press('Enter');
