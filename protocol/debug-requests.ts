@@ -34,7 +34,7 @@ export const DebugEventName = {
   pointsChanged: 'eventscope/pointsChanged',
   /** Body {@link TracepointsBody}: a recording that was asked for at a stop has begun. */
   tracepointsStarted: 'eventscope/tracepointsStarted',
-  /** Body {@link TracepointsBody}: a recording that ended with its session. */
+  /** Body {@link TracepointsBody}: a recording that ended with its session, or could not begin when the target went on. */
   tracepointsEnded: 'eventscope/tracepointsEnded',
   /** Body {@link DispatcherObjectsBody}: told after each stop at which something of it is new. */
   dispatcherObjectsChanged: 'eventscope/dispatcherObjectsChanged',

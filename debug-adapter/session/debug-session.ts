@@ -69,7 +69,11 @@ export class DebugSession {
         serves: (points) => this.#state.points.recorded(points),
         started: (body) => this.#server.event(DebugEventName.tracepointsStarted, body),
         failed: (error) => {
-          if (!(error instanceof CancelledError)) this.#defect(error);
+          // The end of the session tells of a recording that it has cut off.
+          if (error instanceof CancelledError) return;
+          const why = asError(error).message;
+          this.#server.event('output', { category: 'important', output: `Nothing is recorded: ${why}\n` });
+          this.#server.event(DebugEventName.tracepointsEnded, { message: why, points: [] });
         },
       },
       (engine, space) => this.#ownRecorders(engine, space),
