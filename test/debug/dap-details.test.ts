@@ -1,21 +1,15 @@
 /** What is announced and needs a target in a state of its own: exceptions, single threads, addresses that are watched or cannot be read. */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc } from './dap-client.js';
-import { debugMachine } from './debug-machine.js';
+import { type DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc } from './dap-client.js';
+import { adapterForEach } from './dap-fixture.js';
 
 describe('the debug adapter in special states of the target', function () {
   this.timeout(120_000);
   let folder = '';
   let dap: DapTestClient;
 
-  before(async () => {
-    ({ folder } = await debugMachine());
-  });
-  beforeEach(async () => {
-    dap = await DapTestClient.start();
-  });
-  afterEach(() => dap.close());
+  adapterForEach((started, machine) => ([dap, folder] = [started, machine]));
 
   const launch = (count: number, rest: object = {}): object => signalsFromDpc(folder, count, rest);
 

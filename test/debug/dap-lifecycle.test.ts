@@ -2,20 +2,15 @@
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc } from './dap-client.js';
-import { connectAgent, debugMachine } from './debug-machine.js';
+import { adapterForEach } from './dap-fixture.js';
+import { connectAgent } from './debug-machine.js';
 
 describe('debug sessions that restart or meet a fault', function () {
   this.timeout(120_000);
   let folder = '';
   let dap: DapTestClient;
 
-  before(async () => {
-    ({ folder } = await debugMachine());
-  });
-  beforeEach(async () => {
-    dap = await DapTestClient.start();
-  });
-  afterEach(() => dap.close());
+  adapterForEach((started, machine) => ([dap, folder] = [started, machine]));
 
   const signals = (count: number, rest: object = {}): object => signalsFromDpc(folder, count, rest);
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { DispatcherObjectsBody, FlowBody, SetPointsBody, WhoSignalsBody } from '../../protocol/debug-requests.js';
-import { DapTestClient, lineOf, SOURCES } from './dap-client.js';
-import { debugMachine } from './debug-machine.js';
+import { type DapTestClient, lineOf, SOURCES } from './dap-client.js';
+import { adapterForEach } from './dap-fixture.js';
 import { join } from 'node:path';
 
 const NAME = '\\BaseNamedObjects\\EventscopePoints';
@@ -14,13 +14,7 @@ describe('signal and wait points on the Wine target', function () {
   let folder = '';
   let dap: DapTestClient;
 
-  before(async () => {
-    ({ folder } = await debugMachine());
-  });
-  beforeEach(async () => {
-    dap = await DapTestClient.start();
-  });
-  afterEach(() => dap.close());
+  adapterForEach((started, machine) => ([dap, folder] = [started, machine]));
 
   const named = (count = 3): object => ({
     project: folder,

@@ -10,7 +10,8 @@ import { toColumns } from '../../trace/columns/from-model.js';
 import { flowWakes } from '../../trace/flow.js';
 import { buildModel } from '../../trace/model/model.js';
 import { Kind } from '../../trace/model/records.js';
-import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc, SOURCES } from './dap-client.js';
+import { type DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc, SOURCES } from './dap-client.js';
+import { adapterForEach } from './dap-fixture.js';
 import { build } from '../../target/build.js';
 import { loadProject } from '../../target/project.js';
 import { debugMachine, operation } from './debug-machine.js';
@@ -22,13 +23,7 @@ describe('recording points from a debug session on the Wine target', function ()
   let folder = '';
   let dap: DapTestClient;
 
-  before(async () => {
-    ({ folder } = await debugMachine());
-  });
-  beforeEach(async () => {
-    dap = await DapTestClient.start();
-  });
-  afterEach(() => dap.close());
+  adapterForEach((started, machine) => ([dap, folder] = [started, machine]));
 
   /** Waits of the application that have returned, as it says itself. */
   const waits = (): number => dap.output('stdout').split('"what":"wait-end"').length;

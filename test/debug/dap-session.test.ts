@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc, SOURCES } from './dap-client.js';
-import { debugMachine } from './debug-machine.js';
+import { adapterForEach } from './dap-fixture.js';
 import { join } from 'node:path';
 
 const TICK_LINE = 'EsEventSignal(schedule->Event';
@@ -15,13 +15,7 @@ describe('the debug adapter on the Wine target', function () {
   let folder = '';
   let dap: DapTestClient;
 
-  before(async () => {
-    ({ folder } = await debugMachine());
-  });
-  beforeEach(async () => {
-    dap = await DapTestClient.start();
-  });
-  afterEach(() => dap.close());
+  adapterForEach((started, machine) => ([dap, folder] = [started, machine]));
 
   const signals = (count: number, rest: object = {}): object => signalsFromDpc(folder, count, rest);
 
