@@ -10,6 +10,6 @@ export const STAGES = [
   { name: 'webview', specs: ['test/webview/*.test.ts'], minutes: 5 },
   { name: 'native', specs: ['test/native/**/*.test.ts'], minutes: 15 },
   { name: 'integration', specs: ['test/integration/**/*.test.ts'], minutes: 25 },
-  { name: 'debug', specs: ['test/debug/**/*.test.ts'], minutes: 15 },
-  { name: 'vscode', specs: ['test/vscode/*.test.ts'], minutes: 15 },
+  { name: 'debug', specs: ['test/debug/**/*.test.ts'], minutes: 20 },
+  { name: 'vscode', specs: ['test/vscode/*.test.ts'], minutes: 25 },
 ];
