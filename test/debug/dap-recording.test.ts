@@ -7,8 +7,8 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { SetPointsBody, TracepointsBody } from '../../protocol/debug-requests.js';
 import { readTrace } from '../../target/trace-file.js';
 import { toColumns } from '../../trace/columns/from-model.js';
-import { flowWakes } from '../../trace/flow.js';
-import { buildModel } from '../../trace/model/model.js';
+import { flowWakes, type FlowWake } from '../../trace/flow.js';
+import { buildModel, type TraceModel } from '../../trace/model/model.js';
 import { Kind } from '../../trace/model/records.js';
 import { type DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc, SOURCES } from './dap-client.js';
 import { adapterForEach } from './dap-fixture.js';
@@ -17,6 +17,16 @@ import { loadProject } from '../../target/project.js';
 import { debugMachine, operation } from './debug-machine.js';
 
 const HELD_MS = 300;
+
+/**
+ * Waits of the application that signals of the driver ended. Where each reset overlaps the call of the signal before it, as on one busy
+ * processor, it cannot be told which of two did.
+ */
+const releasedByDriver = (model: TraceModel): readonly FlowWake[] =>
+  flowWakes(model).filter(({ signal, candidates, wait }) => {
+    const signals = signal === undefined ? candidates : [signal];
+    return wait.side === 'user' && signals.length > 0 && signals.every(({ side }) => side === 'kernel');
+  });
 
 describe('recording points from a debug session on the Wine target', function () {
   this.timeout(120_000);
@@ -69,7 +79,7 @@ describe('recording points from a debug session on the Wine target', function ()
     const prolonged = flowWakes(model).filter(({ wait }) => wait.held >= HELD_MS * 1e6);
     assert.ok(prolonged.length > 0, 'a wait that spanned it is told as such');
     // The driver had its reference to the application's event long before the recording.
-    const across = flowWakes(model).filter(({ signal, wait }) => signal?.side === 'kernel' && wait.side === 'user');
+    const across = releasedByDriver(model);
     assert.ok(across.length > 0, 'the signals of the driver release the waits of the application');
     const event = model.objects[across[0]?.object ?? -1];
     assert.deepEqual([event?.type, event?.sources.length], ['event', 2]);
@@ -169,8 +179,7 @@ describe('recording points from a debug session on the Wine target', function ()
       assert.equal(ofKind(Kind.Reset), hits('ResetEvent'), 'each call is one record');
       assert.equal(ofKind(Kind.WaitBegin), hits('WaitForSingleObject') + hits('WaitForMultipleObjectsEx'));
       assert.deepEqual(model.gaps, []);
-      const across = flowWakes(model).filter(({ signal, wait }) => signal?.side === 'kernel' && wait.side === 'user');
-      assert.ok(across.length > 0, "the driver's signals release waits that the program recorded");
+      assert.ok(releasedByDriver(model).length > 0, "the driver's signals release waits that the program recorded");
     });
 
     it('takes them again in a second recording, and not where another mechanism is asked for', async () => {
