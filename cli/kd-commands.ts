@@ -53,7 +53,9 @@ export function addKdCommands({ program, session, finish }: Commands): void {
     .description('every thread with its state and wait reason')
     .action((options: Options) => finish(kdThreadsCommand(session(options), options)));
   withKdOptions(kd.command('objects'))
-    .description("a directory of the object manager, out of the kernel's memory")
+    .description(
+      "a directory of the object manager, or one object with its state and waiters, out of the kernel's memory",
+    )
     .argument('[path]', 'such as \\BaseNamedObjects', '\\')
     .action((path: string, options: Options) => finish(kdObjectsCommand(session(options), path, options)));
   withKdOptions(kd.command('memory'))

@@ -1,11 +1,14 @@
 /** `eventscope kd`: a kernel over the KD protocol, looked at from a terminal. The machine is stopped meanwhile and goes on afterwards. */
 import { KdEngine } from '../../debug-adapter/kd/kd-engine.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
+import { KernelViews } from '../../debug-adapter/kd/kernel-views.js';
+import { millisecondsSince, readTickClock, sinceWords, type TickClock } from '../../debug-adapter/kd/nt/tick-clock.js';
 import { openCarrier, openReplay } from '../../debug-adapter/kd/open-target.js';
 import { machineName } from '../../debug-adapter/kd/protocol/version.js';
 import { describePacket } from '../../debug-adapter/kd/describe-packet.js';
 import { decodeRecording, readRecording, SessionRecorder } from '../../debug-adapter/kd/replay/recording.js';
 import { EventscopeError } from '../../protocol/errors.js';
+import { counted } from '../../trace/wording.js';
 import { ExitCode } from '../exit-code.js';
 import type { Session } from '../session.js';
 import { formatTable } from '../table.js';
@@ -99,9 +102,26 @@ export function kdModulesCommand(session: Session, options: KdOptions): Promise<
   });
 }
 
+interface ThreadRow {
+  readonly process: string;
+  readonly processId: number;
+  readonly threadId: number;
+  readonly state: string;
+  readonly waits: string;
+  /** Not there: it does not wait, or the kernel tells no time. */
+  readonly waitsForMs?: number | undefined;
+  readonly waitsFor?: string | undefined;
+}
+
+const waited = (clock: TickClock, tick: number): Pick<ThreadRow, 'waitsForMs' | 'waitsFor'> => ({
+  waitsForMs: millisecondsSince(clock, tick),
+  waitsFor: sinceWords(clock, tick),
+});
+
 export function kdThreadsCommand(session: Session, options: KdOptions): Promise<ExitCode> {
   return withEngine(session, options, async (engine) => {
-    const rows: { process: string; processId: number; threadId: number; state: string; waits: string }[] = [];
+    const rows: ThreadRow[] = [];
+    const clock = await readTickClock(engine.inventory.reader, engine.inventory.debuggerData);
     for (const process of await engine.inventory.listProcesses()) {
       for (const thread of await engine.inventory.listThreads(process)) {
         rows.push({
@@ -110,6 +130,7 @@ export function kdThreadsCommand(session: Session, options: KdOptions): Promise<
           threadId: thread.threadId,
           state: thread.state,
           waits: thread.waitReason ?? '',
+          ...(clock === undefined || thread.waitTime === undefined ? {} : waited(clock, thread.waitTime)),
         });
       }
     }
@@ -120,21 +141,19 @@ export function kdThreadsCommand(session: Session, options: KdOptions): Promise<
         { title: 'TID', align: 'right', text: (row) => String(row.threadId) },
         { title: 'STATE', text: (row) => row.state },
         { title: 'WAIT REASON', text: (row) => row.waits },
+        { title: 'FOR', align: 'right', text: (row) => row.waitsFor ?? '' },
       ]),
     );
   });
 }
 
+/** A directory's entries; of another object its state, its counts and who waits for it. */
 export function kdObjectsCommand(session: Session, path: string, options: KdOptions): Promise<ExitCode> {
   return withEngine(session, options, async (engine) => {
     const objects = await (await engine.inventory.namespace()).list(path);
     if (objects === undefined) {
-      throw new EventscopeError({
-        id: 'debug.noObject',
-        what: `There is no directory ${path}`,
-        target: engine.target,
-        next: 'Begin at \\ and go down',
-      });
+      await printObject(session, engine, path);
+      return;
     }
     session.print({ path, objects }, () =>
       formatTable(objects, [
@@ -145,6 +164,29 @@ export function kdObjectsCommand(session: Session, path: string, options: KdOpti
       ]),
     );
   });
+}
+
+async function printObject(session: Session, engine: KdEngine, path: string): Promise<void> {
+  const [object] = await new KernelViews(engine).query([path], session.operation.signal);
+  if (object === undefined) {
+    throw new EventscopeError({
+      id: 'debug.noObject',
+      what: `There is no directory or object ${path}`,
+      target: engine.target,
+      next: 'Begin at \\ and go down',
+    });
+  }
+  const { typeName, address, handleCount, pointerCount, state, waiters, linkTarget } = object;
+  const facts = Object.entries(state ?? {}).filter(([name]) => name !== 'type');
+  const words = facts.map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+  session.print({ path, object }, () =>
+    [
+      `${typeName} at ${address}, ${counted(handleCount, 'handle')}, ${counted(pointerCount, 'reference')}`,
+      ...(words.length === 0 ? [] : [words.join(', ')]),
+      ...(linkTarget === undefined ? [] : [`link to ${linkTarget}`]),
+      ...waiters.map((waiter) => `waiter: ${waiter}`),
+    ].join('\n'),
+  );
 }
 
 export function kdMemoryCommand(

@@ -7,11 +7,12 @@ import type { KernelObject } from '../../protocol/kernel-views.js';
 import type { KdClient } from './kd-client.js';
 import type { KernelInventory } from './kernel-inventory.js';
 import type { KdMemory } from './machine/kd-memory.js';
-import { readDispatcherObject, readWaiters, type DispatcherObject } from './nt/dispatcher.js';
+import { type DispatcherObject, readDispatcherObject, readWaiters, type WaitBlock } from './nt/dispatcher.js';
 import { type NtDriver, readDriver } from './nt/drivers.js';
 import type { NtObject, ObjectNamespace } from './nt/objects.js';
-import { readThread } from './nt/processes.js';
+import { type NtThread, readThread } from './nt/processes.js';
 import { type MemoryReader, readStructure, readUnicodeString } from './nt/records.js';
+import { readTickClock, sinceWords, type TickClock } from './nt/tick-clock.js';
 import type { StateChange } from './protocol/state-change.js';
 
 /** A longer wait list is cut: nobody reads more. */
@@ -164,17 +165,25 @@ export class KernelViews {
 
   async #waiters(object: bigint, reader: MemoryReader): Promise<string[]> {
     const words: string[] = [];
-    for (const { thread, waitType } of (await readWaiters(reader, object)).slice(0, MAX_WAITERS_SHOWN)) {
-      const isThread = waitType === 'all' || waitType === 'any';
-      const known = isThread ? await readThread(reader, this.#inventory.layout, thread) : undefined;
-      if (known === undefined) words.push(`${waitType} ${hex(thread)}`);
-      else {
-        const why = known.waitReason === undefined ? '' : `, ${known.waitReason}`;
-        words.push(`thread ${known.threadId} of process ${known.processId}${why}`);
-      }
+    const blocks = (await readWaiters(reader, object)).slice(0, MAX_WAITERS_SHOWN);
+    const clock = blocks.length === 0 ? undefined : await readTickClock(reader, this.#inventory.debuggerData);
+    for (const block of blocks) {
+      const isThread = block.waitType === 'all' || block.waitType === 'any';
+      const thread = isThread ? await readThread(reader, this.#inventory.layout, block.thread) : undefined;
+      words.push(thread === undefined ? `${block.waitType} ${hex(block.thread)}` : waitWords(thread, block, clock));
     }
     return words;
   }
+}
+
+/** "thread 116 of process 1204, UserRequest for 1.25 s, any of 3 objects, as number 1". */
+function waitWords(thread: NtThread, { waitType, waitKey }: WaitBlock, clock: TickClock | undefined): string {
+  const { threadId, processId, waitReason, waitTime, waitBlocks } = thread;
+  const since = clock === undefined || waitTime === undefined ? undefined : sinceWords(clock, waitTime);
+  const why = waitReason === undefined ? '' : `, ${waitReason}${since === undefined ? '' : ` for ${since}`}`;
+  // Of a wait for any, its result is this number.
+  const which = waitBlocks > 1 ? `, ${waitType} of ${waitBlocks} objects, as number ${waitKey}` : '';
+  return `thread ${threadId} of process ${processId}${why}${which}`;
 }
 
 async function linkTargetOf(address: bigint, reader: MemoryReader): Promise<string | undefined> {

@@ -8,9 +8,13 @@ import {
   type KernelObject,
   KernelViewRequest,
 } from '../../protocol/kernel-views.js';
+import { duration } from '../../trace/wording.js';
+import { KTHREAD, SHARED_USER_DATA, ThreadState, TIME_INCREMENT, WAIT_BLOCK } from '../kd-target/layouts.js';
 import type { DapTestClient } from './dap-client.js';
 import { withKdAdapter } from './kd-dap-fixture.js';
 import type { KdBench } from './kd-fixture.js';
+
+const TICK_COUNT = SHARED_USER_DATA.address + BigInt(SHARED_USER_DATA.TickCount);
 
 describe('views of a stopped kernel', function () {
   this.timeout(60_000);
@@ -78,17 +82,34 @@ describe('views of a stopped kernel', function () {
     assert.equal(none.driver, undefined);
   });
 
-  it('tells who waits, in each stop anew, and refuses while the machine runs', async () => {
-    const waiting = async (): Promise<readonly string[]> =>
+  it('tells who waits, since when and how, in each stop anew, and refuses while the machine runs', async () => {
+    const { kernel } = bench.target;
+    const waiters = async (): Promise<readonly string[]> =>
       (await objects('\\BaseNamedObjects\\SharedEvent'))[0]?.waiters ?? [];
-    let waiters = await waiting();
-    for (let stop = 0; waiters.length === 0 && stop < 6; stop++) {
-      await dap.request('continue', { threadId: 0 });
-      await dap.stop();
-      waiters = await waiting();
-    }
-    const main = bench.target.kernel.threads.find(({ name }) => name === 'main');
-    assert.deepEqual(waiters, [`thread ${main?.threadId} of process 1204, UserRequest`]);
+    const main = kernel.threads.find(({ name }) => name === 'main');
+    const of = (offset: number): bigint => (main?.address ?? 0n) + BigInt(offset);
+    const stopWhereItWaits = async (): Promise<void> => {
+      do {
+        await dap.request('continue', { threadId: 0 });
+        await dap.stop();
+      } while (kernel.memory.get8(of(KTHREAD.State)) !== ThreadState.Waiting);
+    };
+    await stopWhereItWaits();
+    const ticks = kernel.memory.get32(TICK_COUNT) - kernel.memory.get32(of(KTHREAD.WaitTime));
+    const since = ticks === 0 ? 'under 15.6 ms' : duration(ticks * TIME_INCREMENT * 100);
+    const waits = `thread ${main?.threadId} of process 1204, UserRequest for ${since}`;
+    assert.deepEqual(await waiters(), [waits]);
+
+    await stopWhereItWaits();
+    // As if it waited for two more objects.
+    kernel.memory.u8(of(KTHREAD.WaitBlockCount), 3);
+    kernel.memory.u16(of(KTHREAD.WaitBlock + WAIT_BLOCK.WaitKey), 2);
+    assert.match(
+      (await waiters()).join(),
+      /^thread \d+ of process 1204, UserRequest for .*, any of 3 objects, as number 2$/,
+    );
+    kernel.memory.u8(of(KTHREAD.WaitBlockCount), 1);
+
     await dap.request('setFunctionBreakpoints', { breakpoints: [] });
     await dap.request('continue', { threadId: 0 });
     await assert.rejects(dap.request(KernelViewRequest.directory, { path: '\\' }), /notStopped/);

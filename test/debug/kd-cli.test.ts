@@ -24,12 +24,20 @@ describe('eventscope kd', function () {
   it('tells version, modules, threads, objects and memory, and lets the machine go on', async () => {
     const at = ['--connect', bench.address];
     assert.match(await kd('version', ...at), /^build 19045, x64, 2 processors/m);
-    assert.match(await kd('threads', ...at), /eventapp\.exe +1204 +\d+ +(waiting +UserRequest|running|ready)/);
+    assert.match(
+      await kd('threads', ...at),
+      /eventapp\.exe +1204 +\d+ +(waiting +UserRequest +(under )?[\d.]+ m?s|running|ready)/,
+    );
     await bench.runs();
     const parsed = JSON.parse(await kd('objects', '\\BaseNamedObjects', '--json', ...at)) as {
       objects: { name: string; typeName: string }[];
     };
     assert.ok(parsed.objects.some(({ name, typeName }) => name === 'SharedEvent' && typeName === 'Event'));
+    const event = await kd('objects', '\\BaseNamedObjects\\SharedEvent', ...at);
+    assert.match(
+      event,
+      /^Event at 0x[0-9a-f]{16}, 1 handle, 1 reference\nkind synchronization, signaled (true|false)\n/,
+    );
     assert.match(await kd('memory', bench.target.kernel.image.base.toString(16), '32', ...at), /4d 5a .* {2}MZ/);
     await bench.runs();
   });

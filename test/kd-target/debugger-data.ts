@@ -28,6 +28,7 @@ export function buildDebuggerData(memory: KernelMemory, facts: DebuggerFacts): b
   memory.u64(at(nt.KDBG.KernBase), facts.kernelBase);
   memory.u64(at(nt.KDBG.PsLoadedModuleList), facts.moduleList);
   memory.u64(at(nt.KDBG.PsActiveProcessHead), facts.processList);
+  memory.u64(at(nt.KDBG.KeTimeIncrement), variable(BigInt(nt.TIME_INCREMENT)));
   memory.u64(at(nt.KDBG.KiBugcheckData), memory.allocate(40));
   memory.u64(at(nt.KDBG.ObpRootDirectoryObject), variable(facts.root));
   memory.u64(at(nt.KDBG.ObpTypeObjectType), variable(memory.types[0]?.body ?? 0n));

@@ -140,6 +140,11 @@ export const LDR = {
   bytes: 0x120,
 } as const;
 
+/** KUSER_SHARED_DATA as the kernel maps it (ntddk.h). */
+export const SHARED_USER_DATA = { address: 0xffff_f780_0000_0000n, TickCount: 0x320, bytes: 0x1000 } as const;
+/** Length of a tick in units of 100 ns: 15.625 ms. */
+export const TIME_INCREMENT = 156_250;
+
 export const KDBG = {
   OwnerTag: 0x10,
   Size: 0x14,
@@ -147,6 +152,7 @@ export const KDBG = {
   PsLoadedModuleList: 0x48,
   PsActiveProcessHead: 0x50,
   PspCidTable: 0x58,
+  KeTimeIncrement: 0x78,
   KiBugcheckData: 0x88,
   ObpRootDirectoryObject: 0x98,
   ObpTypeObjectType: 0xa0,

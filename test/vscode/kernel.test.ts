@@ -110,7 +110,7 @@ describe('a kernel over its debugging link', function () {
     const event = workbench.treeItem('SharedEvent').first();
     await event.filter({ hasText: /1 waiter · (not )?signaled, synchronization/ }).waitFor();
     const main = bench.target.kernel.threads.find(({ name }) => name === 'main');
-    const waiter = `Waiter: thread ${main?.threadId ?? 'none'} of process 1204, UserRequest`;
+    const waiter = `Waiter: thread ${main?.threadId ?? 'none'} of process 1204, UserRequest for `;
     await workbench.showTooltip(event, waiter);
     await workbench.page.screenshot({ path: path.join(OUT, 'kernel-signal.png') });
   });
