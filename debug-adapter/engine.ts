@@ -69,7 +69,7 @@ export interface BreakpointRequest {
   readonly thread?: ThreadId;
   /** Decided on the target (win32) or from the stop report (kd): a hit that does not pass goes on and is counted apart. */
   readonly filter?: Filter;
-  /** Stops at this many passing hits and after; hits before are counted. */
+  /** So many passing hits are counted and gone on from; it stops at those after. */
   readonly ignoreCount?: number;
   /**
    * Index in the catalogue of points (machine/points.ts) of the function whose first instruction the address is, or its return with

@@ -4,9 +4,11 @@ import type { BreakpointId, BreakpointRequest, HitCounts } from '../engine.js';
 import type { RecordHit } from './kd-tracepoints.js';
 import { KERNEL_SPACE, type KernelInventory } from './kernel-inventory.js';
 import type { BreakpointSites, Site } from './machine/breakpoint-sites.js';
+import { MAX_INSTRUCTION_BYTES, takesNoWrite } from './machine/emulate-on-target.js';
 import type { HardwareBreakpoints } from './machine/hardware-breakpoints.js';
 import { isKernelAddress, type KdMemory } from './machine/kd-memory.js';
-import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from './protocol/state-change.js';
+import { trapOf } from './machine/run-control.js';
+import { STATUS_BREAKPOINT, type StateChange } from './protocol/state-change.js';
 
 export interface EngineBreakpoint {
   readonly id: BreakpointId;
@@ -16,6 +18,8 @@ export interface EngineBreakpoint {
   readonly record: RecordHit | undefined;
   hits: number;
   filtered: number;
+  /** Times that its filter was asked. */
+  met: number;
 }
 
 export class EngineBreakpoints {
@@ -32,7 +36,7 @@ export class EngineBreakpoints {
   /** The error that this one met is the answer. */
   async add(given: BreakpointRequest, record?: RecordHit): Promise<BreakpointId | Error> {
     const request = inItsSpace(given);
-    return this.#add(request, () => this.#place(request), record);
+    return this.#add(request, () => this.#place(request, record !== undefined), record);
   }
 
   /**
@@ -42,8 +46,8 @@ export class EngineBreakpoints {
   async addReturn(given: BreakpointRequest, record: RecordHit): Promise<BreakpointId | Error> {
     const request = inItsSpace(given);
     const place = async (): Promise<EngineBreakpoint['place']> => {
-      const slot = request.space === KERNEL_SPACE ? this.hardware.lend(request.address) : undefined;
-      return slot === undefined ? this.#place(request) : { kind: 'slot', slot };
+      const slot = request.space === KERNEL_SPACE ? this.hardware.lend(request.address, 'switched') : undefined;
+      return slot === undefined ? this.#place(request, false) : { kind: 'slot', slot };
     };
     return this.#add(request, place, record);
   }
@@ -62,7 +66,7 @@ export class EngineBreakpoints {
     try {
       const place = await find();
       const id = this.#nextId++;
-      this.#byId.set(id, { id, request, place, record, hits: 0, filtered: 0 });
+      this.#byId.set(id, { id, request, place, record, hits: 0, filtered: 0, met: 0 });
       return id;
     } catch (error) {
       if (error instanceof EventscopeError) return error;
@@ -75,8 +79,9 @@ export class EngineBreakpoints {
     if (breakpoint === undefined) return;
     this.#byId.delete(id);
     const { place } = breakpoint;
-    if (place.kind === 'slot') this.hardware.remove(place.slot);
-    else if (!this.uses(place.site)) await this.sites.remove(place.site, this.memory);
+    if (place.kind === 'site') {
+      if (!this.uses(place.site)) await this.sites.remove(place.site, this.memory);
+    } else if (!this.#inSlot(place.slot)) this.hardware.remove(place.slot);
   }
 
   async removeAll(): Promise<void> {
@@ -104,23 +109,30 @@ export class EngineBreakpoints {
     const all = [...this.#byId.values()];
     const atSite = all.filter(({ place }) => place.kind === 'site' && place.site.address === stop.programCounter);
     if (stop.code === STATUS_BREAKPOINT) return atSite;
-    if (stop.code !== STATUS_SINGLE_STEP) return [];
-    const { dr6 } = stop.report;
-    const slots = this.hardware.hits(dr6);
+    const trap = trapOf(stop);
+    if (trap === undefined) return [];
+    const slots = this.hardware.hits(trap);
     const inSlot = all.filter(({ place }) => place.kind === 'slot' && slots.includes(place.slot));
     // What had a register when it was met, and has an INT3 by now, which is not met any more.
-    return this.hardware.wasRemoved(dr6) ? [...inSlot, ...atSite] : inSlot;
+    return this.hardware.wasRemoved(trap) ? [...inSlot, ...atSite] : inSlot;
   }
 
-  async #place(request: BreakpointRequest): Promise<EngineBreakpoint['place']> {
-    if (request.kind === 'software') {
-      const inKernel = request.space === KERNEL_SPACE || isKernelAddress(request.address);
-      const root = inKernel ? undefined : await this.inventory.rootOf(request.space);
-      const site = this.sites.find(request.address, root);
+  /** isRecorded: each of its hits is gone on from. */
+  async #place(request: BreakpointRequest, isRecorded: boolean): Promise<EngineBreakpoint['place']> {
+    const { address, kind } = request;
+    if (kind === 'software') {
+      const inKernel = request.space === KERNEL_SPACE || isKernelAddress(address);
+      const isGoneOnFrom = isRecorded || request.filter !== undefined || request.ignoreCount !== undefined;
+      const slot = inKernel && isGoneOnFrom ? await this.#lendFor(address) : undefined;
+      if (slot !== undefined) return { kind: 'slot', slot };
+      // One kind of place for all at an address: two would stop twice for one pass.
+      const lent = this.hardware.lentAt(address);
+      if (lent !== undefined) await this.#takeBack(lent);
+      const site = this.sites.find(address, inKernel ? undefined : await this.inventory.rootOf(request.space));
       await this.sites.arm(site, this.memory);
       return { kind: 'site', site };
     }
-    const length = request.kind === 'execute' ? 1 : (request.length ?? 4);
+    const length = kind === 'execute' ? 1 : (request.length ?? 4);
     if (length !== 1 && length !== 2 && length !== 4 && length !== 8) {
       throw new EventscopeError({
         id: 'debug.hardwareBreakpoint',
@@ -129,14 +141,26 @@ export class EngineBreakpoints {
         why: 'a debug register watches 1, 2, 4 or 8 bytes',
       });
     }
-    await this.#takeBackLent();
-    return { kind: 'slot', slot: this.hardware.add({ address: request.address, kind: request.kind, length }) };
+    // A debug register is asked for, and there is none but what was lent.
+    const lent = this.hardware.lentLast;
+    if (lent !== undefined) await this.#takeBack(lent);
+    return { kind: 'slot', slot: this.hardware.add({ address, kind, length }) };
   }
 
-  /** A debug register is asked for, and there is none but what was lent: who has it gets an INT3 instead. */
-  async #takeBackLent(): Promise<void> {
-    const slot = this.hardware.lentLast;
-    if (slot === undefined) return;
+  /**
+   * A debug register for a place whose hits are gone on from and whose instruction writes memory, as functions of Windows begin, or cannot be
+   * done here: to go on from an INT3 there costs a request more, or a stop. One register is left for who asks for it.
+   */
+  async #lendFor(address: bigint): Promise<number | undefined> {
+    const lent = this.hardware.lentAt(address);
+    if (lent !== undefined || this.hardware.free < 2 || this.sites.at(address).length > 0) return lent;
+    const code = await this.memory.readVirtual(address, MAX_INSTRUCTION_BYTES);
+    if (code.length === 0 || takesNoWrite(code)) return undefined;
+    return this.hardware.lend(address, 'always');
+  }
+
+  /** Who has it gets an INT3 instead. */
+  async #takeBack(slot: number): Promise<void> {
     for (const breakpoint of this.#byId.values()) {
       if (breakpoint.place.kind !== 'slot' || breakpoint.place.slot !== slot) continue;
       const site = this.sites.find(breakpoint.request.address, undefined);
@@ -144,6 +168,10 @@ export class EngineBreakpoints {
       breakpoint.place = { kind: 'site', site };
     }
     this.hardware.remove(slot);
+  }
+
+  #inSlot(slot: number): boolean {
+    return [...this.#byId.values()].some(({ place }) => place.kind === 'slot' && place.slot === slot);
   }
 
   uses(site: Site): boolean {

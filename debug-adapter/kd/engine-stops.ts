@@ -80,9 +80,8 @@ export class EngineStops {
 
   /** Of a break-in, or of the program's own INT3. */
   isForeignInt3(stop: StateChange): boolean {
-    return (
-      stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && this.#sites.at(stop.programCounter).length === 0
-    );
+    const isOurs = this.#sites.at(stop.programCounter).length > 0 || this.#run.isAtRemoved(stop);
+    return stop.kind === 'exception' && stop.code === STATUS_BREAKPOINT && !isOurs;
   }
 
   /** Another stop came before our break-in: the target breaks in once more after it goes on. */
@@ -91,8 +90,8 @@ export class EngineStops {
   }
 
   /**
-   * There is nothing to tell of it: it is at breakpoints alone that refuse it or record it, the trap of a step that was given up, or the load
-   * of a module that nobody waits for.
+   * There is nothing to tell of it: it is at breakpoints alone that refuse it or record it or are gone, the trap of a step that was given up,
+   * or the load of a module that nobody waits for.
    */
   async isPassed(stop: StateChange): Promise<boolean> {
     if (stop.kind === 'loadSymbols') {
@@ -103,6 +102,7 @@ export class EngineStops {
     }
     if (stop.kind !== 'exception' || this.#bugchecks.pending) return false;
     if (this.#run.takeStray(stop)) return true;
+    if (this.#run.isAtRemoved(stop)) return true;
     const hit = this.#breakpoints.hitBy(stop);
     return hit.length > 0 && (await this.#stoppingAt(stop, hit)).length === 0;
   }
@@ -217,11 +217,11 @@ export class EngineStops {
       const elsewhere =
         (request.space !== KERNEL_SPACE && request.space !== space) ||
         (request.thread !== undefined && request.thread !== thread);
-      if (elsewhere || !(await this.#conditions.passes(stop, request, breakpoint.hits + 1))) breakpoint.filtered++;
+      if (elsewhere || !(await this.#conditions.passes(stop, request, ++breakpoint.met))) breakpoint.filtered++;
       else if (breakpoint.record !== undefined) {
         breakpoint.hits++;
         await breakpoint.record(stop);
-      } else if (++breakpoint.hits >= (request.ignoreCount ?? 0)) stopping.push(breakpoint);
+      } else if (++breakpoint.hits > (request.ignoreCount ?? 0)) stopping.push(breakpoint);
     }
     this.#decided.set(stop, stopping);
     return stopping;

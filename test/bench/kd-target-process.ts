@@ -1,7 +1,13 @@
-/** The KD test target as a process of its own, so that a measurement of the debugger does not measure it too. Ends with its parent. */
+/**
+ * The KD test target as a process of its own, so that a measurement of the debugger does not measure it too. Ends with its parent.
+ * `saves-registers`: its functions begin by saving one in memory.
+ */
 import { listenKdTarget } from '../kd-target/listen.js';
 
-const { place, target } = await listenKdTarget(0, { booted: true });
+const { place, target } = await listenKdTarget(0, {
+  booted: true,
+  savesRegisters: process.argv.includes('saves-registers'),
+});
 const { kernel } = target;
 process.send?.({
   place,

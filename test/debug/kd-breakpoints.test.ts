@@ -9,6 +9,8 @@ import type { Stop } from '../../debug-adapter/engine.js';
 import { KdBench, openApplication, until } from './kd-fixture.js';
 
 const CONTINUE2 = 0x313c;
+/** Numbers of registers. */
+const [RCX, RSP] = [1, 4];
 
 const ripOf = (stop: Stop): bigint => new X64Context(stop.registers.slice()).rip;
 const idsOf = ({ reason }: Stop): readonly number[] =>
@@ -215,10 +217,10 @@ describe('breakpoints of the kernel engine', () => {
     assert.equal(ripOf(await made.stop()), call + 6n);
   });
 
-  it('tells both of two processors that stop in one moment', async () => {
+  async function metByBoth(kind: 'software' | 'execute'): Promise<void> {
     const made = await bench.attached();
     const { kernel } = bench.target;
-    const both = await made.breakAt(bench.at('ntoskrnl.exe', 'KeResetEvent'));
+    const both = await made.breakAt(bench.at('ntoskrnl.exe', 'KeResetEvent'), { kind });
     await made.engine.resume();
     await bench.runs();
     for (const { processor } of kernel.slots) {
@@ -230,7 +232,42 @@ describe('breakpoints of the kernel engine', () => {
     const second = await made.resumeToStop();
     assert.deepEqual([idsOf(first), idsOf(second)], [[both], [both]]);
     assert.notEqual(first.thread, second.thread);
-  });
+  }
+
+  it('tells both of two processors that stop in one moment', () => metByBoth('software'));
+
+  it('tells both where debug registers stop them', () => metByBoth('execute'));
+
+  /** Both processors meet KeResetEvent in one moment; the second has not reported when the breakpoint is taken away. */
+  async function removedBetween(kind: 'software' | 'execute'): Promise<void> {
+    const made = await bench.attached();
+    const { kernel } = bench.target;
+    const both = await made.breakAt(bench.at('ntoskrnl.exe', 'KeResetEvent'), { kind });
+    await made.engine.resume();
+    await bench.runs();
+    for (const { processor, current } of kernel.slots) {
+      processor.registers.rip = bench.at('ntoskrnl.exe', 'KeResetEvent');
+      processor.registers.cs = 0x10;
+      processor.registers.general[RCX] = kernel.namespace.doneEvent;
+      // On the thread's own kernel stack, wherever it was.
+      processor.registers.general[RSP] = current.stackTop - 0x100n;
+      processor.push(bench.at('ntoskrnl.exe', 'KiThreadExit'));
+    }
+    bench.target.stepAllOnce();
+    assert.deepEqual(idsOf(await made.stop()), [both]);
+    await made.engine.removeBreakpoints([both]);
+    const stops = made.stops.length;
+    await made.engine.resume();
+    await until('the machine to run', () => !bench.target.isStopped);
+    await made.engine.pause();
+    assert.equal((await made.stop()).reason.kind, 'pause');
+    assert.equal(made.stops.length, stops + 1);
+  }
+
+  it('that are removed between the stops of two processors that met them together do not stop the second', () =>
+    removedBetween('software'));
+
+  it('of debug registers that are removed so neither', () => removedBetween('execute'));
 
   it('of a debugger that was killed are put back from its journal', async () => {
     const { image } = bench.target.kernel;

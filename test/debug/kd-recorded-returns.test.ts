@@ -64,8 +64,8 @@ describe('recorded waits over a kernel debugging link', () => {
   const registersUsed = (): boolean =>
     bench.target.kernel.slots.some(({ processor }) => processor.dr7 !== NO_DEBUG_REGISTERS);
 
-  it('cost four round trips with their return, and stop nobody else where they return', async () => {
-    const made = await start();
+  const costsFour = async (options: Parameters<typeof start>[0]): Promise<void> => {
+    const made = await start(options);
     const running = await record(made);
     const rounds = bench.counter(1);
     await made.engine.resume();
@@ -87,7 +87,11 @@ describe('recorded waits over a kernel debugging link', () => {
     await made.engine.detach();
     assert.equal(registersUsed(), false);
     await bench.runs();
-  });
+  };
+
+  it('cost four round trips with their return, and stop nobody else where they return', () => costsFour({}));
+
+  it('cost as many where the function begins with a write', () => costsFour({ savesRegisters: true }));
 
   it('of two threads that wait at one place are told apart, and none is missed', async () => {
     const made = await start();

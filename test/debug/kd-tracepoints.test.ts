@@ -148,7 +148,7 @@ describe('points of the kernel engine', () => {
     await bench.runs();
   });
 
-  it('record a signal with one stop and four round trips', async () => {
+  async function signalCostsFour(): Promise<void> {
     const made = await bench.attached();
     let count = 0;
     const running = await made.engine.startTracepoints([{ space: KERNEL_SPACE, point: indexOf('KeSetEvent') }], {
@@ -167,5 +167,60 @@ describe('points of the kernel engine', () => {
     await running.stop();
     assert.ok(stops <= 1.05, `${stops} stops a signal`);
     assert.ok(requests - stops <= 4.2, `${requests - stops} round trips a signal`);
+  }
+
+  it('record a signal with one stop and four round trips', signalCostsFour);
+
+  describe('where the function begins with a write, as most of Windows do', () => {
+    beforeEach(async () => {
+      await bench.close();
+      bench = await KdBench.make({ booted: true, retransmitMs: 100, savesRegisters: true });
+    });
+
+    const filter = parseFilter('thread.id == 1');
+    const codeAt = (address: bigint): number | undefined => bench.target.kernel.memory.space.read(address, 1)[0];
+    const usedRegisters = (): readonly bigint[] => bench.target.kernel.slots.map(({ processor }) => processor.dr7);
+
+    it('record a signal with one stop and four round trips', signalCostsFour);
+
+    it('filter a hit with one stop and three requests, and with four once the debug registers are wanted', async () => {
+      const made = await bench.attached();
+      const at = bench.at('ntoskrnl.exe', 'KeSetEvent');
+      const id = await made.breakAt(at, { filter });
+      const filtered = (): number => made.engine.hitCounts([id]).get(id)?.filtered ?? 0;
+      await made.engine.resume();
+      await until('the first hits', () => filtered() > 10);
+      assert.notEqual(codeAt(at), 0xcc);
+      const [requests, stops] = await costOf(made, filtered, 40);
+      assert.ok(requests <= 3.05, `${requests} requests a hit`);
+      assert.ok(stops <= 1.05, `${stops} stops a hit`);
+      const unused = bench.target.kernel.namespace.doneEvent + 8n;
+      for (let count = 0; count < 4; count++) await made.breakAt(unused, { kind: 'write', length: 4 });
+      assert.equal(codeAt(at), 0xcc);
+      const [more, again] = await costOf(made, filtered, 40);
+      assert.ok(more <= 4.2 && again <= 1.05, `${more} requests, ${again} stops a hit`);
+      await made.engine.detach();
+      assert.notEqual(codeAt(at), 0xcc);
+      await bench.runs();
+      assert.equal(made.stops.length, 1);
+    });
+
+    it('stop once for all that are at one address, whichever is set first', async () => {
+      const made = await bench.attached();
+      const at = bench.at('ntoskrnl.exe', 'KeSetEvent');
+      const one = await made.breakAt(at, { filter: parseFilter('hits > 0') });
+      const other = await made.breakAt(at, { filter: parseFilter('hits > 1') });
+      assert.deepEqual((await made.resumeToStop()).reason, { kind: 'breakpoint', breakpoints: [one] });
+      assert.notEqual(codeAt(at), 0xcc);
+      const plain = await made.breakAt(at);
+      const all = { kind: 'breakpoint', breakpoints: [one, other, plain] };
+      for (let count = 0; count < 3; count++) assert.deepEqual((await made.resumeToStop()).reason, all);
+      await made.engine.removeBreakpoints([one, other, plain]);
+      const rounds = bench.counter(0);
+      await made.engine.resume();
+      await until('rounds of the driver', () => bench.counter(0) > rounds + 5n);
+      assert.equal(made.stops.length, 5);
+      assert.deepEqual(new Set(usedRegisters()), new Set([0x400n]));
+    });
   });
 });

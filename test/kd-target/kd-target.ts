@@ -2,7 +2,7 @@
  * A KD target that follows the reference: it boots, stops at module loads, runs a model of a kernel, stops at breakpoints, answers
  * requests while it is stopped. It stands for Windows in tests; it was written without a look at the debugger's own code.
  */
-import { Kernel } from './kernel.js';
+import { Kernel, type KernelOptions } from './kernel.js';
 import { HEADER_BYTES, KdRequests } from './kd-requests.js';
 import { EFLAGS_TF, KERNEL_CS, type Processor } from './processor.js';
 import { PacketType, TargetLink, type Dialect } from './target-link.js';
@@ -24,9 +24,8 @@ const RETRIES = 20;
 /** Instructions between two looks at what the host sent. */
 const BATCH = 500;
 
-export interface KdTargetOptions {
+export interface KdTargetOptions extends KernelOptions {
   readonly dialect?: Dialect;
-  readonly processors?: number;
   /** Milliseconds until an unacknowledged packet is sent again. */
   readonly retransmitMs?: number;
   /** It runs already when the host comes: no stops at module loads. */
@@ -209,7 +208,7 @@ export class KdTarget {
   }
 
   #makeKernel(): Kernel {
-    const kernel = new Kernel(this.#options.processors ?? 2);
+    const kernel = new Kernel(this.#options);
     kernel.onPrint = (text, processor) => void this.#print(text, processor);
     return kernel;
   }

@@ -68,6 +68,12 @@ interface Slot {
   current: Thread;
 }
 
+export interface KernelOptions {
+  readonly processors?: number;
+  /** Functions begin by saving a register in memory, as most of Windows do. */
+  readonly savesRegisters?: boolean;
+}
+
 export class Kernel {
   readonly memory = new KernelMemory();
   readonly namespace: Namespace;
@@ -94,15 +100,23 @@ export class Kernel {
   #nextThreadId = 100;
   onPrint: (text: string, processor: number) => void = () => undefined;
 
-  constructor(processors = 2) {
+  constructor({ processors = 2, savesRegisters = false }: KernelOptions = {}) {
     const { memory } = this;
     this.moduleList = memory.allocate(16);
     this.#processList = memory.allocate(16);
     memory.listHead(this.moduleList);
     memory.listHead(this.#processList);
+    memory.space.map(nt.SHARED_USER_DATA.address, nt.SHARED_USER_DATA.bytes);
     this.namespace = buildNamespace(memory);
     this.counters = memory.allocate(16);
-    this.image = this.#load('ntoskrnl.exe', KERNEL_BASE, 0x5f00_0001, kernelFunctions(), [], memory.space);
+    this.image = this.#load(
+      'ntoskrnl.exe',
+      KERNEL_BASE,
+      0x5f00_0001,
+      kernelFunctions(savesRegisters),
+      [],
+      memory.space,
+    );
     const { sharedEvent, workEvent, doneEvent, heartbeat } = this.namespace;
     const message = memory.text('eventsys: started\n');
     this.driver = this.#load(
@@ -237,6 +251,7 @@ export class Kernel {
         return;
       case Hypercall.Yield:
         this.#clock++;
+        this.memory.u64(nt.SHARED_USER_DATA.address + BigInt(nt.SHARED_USER_DATA.TickCount), BigInt(this.#clock));
         this.#switch(slot, 'ready');
         return;
       case Hypercall.SystemCall:

@@ -53,6 +53,19 @@ const framed = (
   }),
 });
 
+/** As compilers begin functions that keep a register: it is saved in the caller's home space before anything else. */
+const saving = (name: string, stackBytes: number, write: (code: Assembler) => void): ImageFunction => ({
+  name,
+  stackBytes,
+  exported: true,
+  code: assemble((code) => {
+    code.home(8, 'rbx').subRsp(stackBytes);
+    write(code);
+    code.addRsp(stackBytes).ret();
+  }),
+  unwindInfo: [1, 9, 1, 0, 9, ((stackBytes / 8 - 1) << 4) | 2, 0, 0],
+});
+
 const leaf = (name: string, write: (code: Assembler) => void, exported = true): ImageFunction => ({
   name,
   stackBytes: 0,
@@ -60,13 +73,15 @@ const leaf = (name: string, write: (code: Assembler) => void, exported = true): 
   code: assemble(write),
 });
 
-export function kernelFunctions(): ImageFunction[] {
+/** @param savesRegisters of what is signaled and waited with: their first instruction writes memory */
+export function kernelFunctions(savesRegisters: boolean): ImageFunction[] {
+  const point = savesRegisters ? saving : framed;
   return [
-    framed('KeSetEvent', 0x28, (code) => {
+    point('KeSetEvent', 0x28, (code) => {
       code.read32('rax', 'rcx', 4).load32('rdx', 1).write32('rcx', 4, 'rdx').hypercall(Hypercall.WakeWaiters);
     }),
     leaf('KeResetEvent', (code) => code.read32('rax', 'rcx', 4).load32('rdx', 0).write32('rcx', 4, 'rdx').ret()),
-    framed('KeWaitForSingleObject', 0x48, (code) => code.hypercall(Hypercall.Wait)),
+    point('KeWaitForSingleObject', 0x48, (code) => code.hypercall(Hypercall.Wait)),
     framed('KeDelayExecutionThread', 0x28, (code) => code.hypercall(Hypercall.Delay)),
     framed('NtSetEvent', 0x28, (code) => code.hypercall(Hypercall.ReferenceHandle).call('KeSetEvent').load32('rax', 0)),
     framed('NtWaitForSingleObject', 0x48, (code) => {

@@ -13,6 +13,7 @@ import type { AddressSpaceRoot } from './page-tables.js';
 const INT3 = Uint8Array.of(0xcc);
 /** The target's own table. */
 export const TABLE_ENTRIES = 32;
+const MAX_REMEMBERED = 4_096;
 
 export interface Site {
   readonly address: bigint;
@@ -32,6 +33,8 @@ export class BreakpointSites implements Patches {
   readonly #sites = new Map<string, Site>();
   readonly #virtual = new Map<bigint, number>();
   readonly #physical = new Map<bigint, number>();
+  /** Where an INT3 of ours was removed, the latest. */
+  readonly #had = new Set<bigint>();
   kernelBase = 0n;
 
   constructor(client: KdClient, journal: BreakpointJournal | undefined) {
@@ -63,6 +66,11 @@ export class BreakpointSites implements Patches {
   /** Armed sites at an address, of the kernel or of any process: frames are shared. */
   at(address: bigint): readonly Site[] {
     return this.all.filter((site) => site.address === address && site.armed !== undefined);
+  }
+
+  /** An INT3 of ours was there before. */
+  hadAt(address: bigint): boolean {
+    return this.#had.has(address);
   }
 
   find(address: bigint, root: AddressSpaceRoot | undefined): Site {
@@ -99,6 +107,11 @@ export class BreakpointSites implements Patches {
 
   async remove(site: Site, memory: KdMemory): Promise<void> {
     await this.disarm(site, memory);
+    this.#had.add(site.address);
+    for (const oldest of this.#had) {
+      if (this.#had.size <= MAX_REMEMBERED) break;
+      this.#had.delete(oldest);
+    }
     for (const [key, other] of this.#sites) if (other === site) this.#sites.delete(key);
   }
 
@@ -118,6 +131,7 @@ export class BreakpointSites implements Patches {
     for (const entry of this.#journal?.entries ?? []) this.#journal?.restore(entry);
     this.#virtual.clear();
     this.#physical.clear();
+    this.#had.clear();
   }
 
   /** Puts back what a debugger that crashed has left; how many bytes. */

@@ -3,8 +3,21 @@
  * to need it, so most of what functions begin with costs no request beside the registers.
  */
 import { emulate } from '../../../machine/emulate/emulate.js';
+import { X64Context } from '../../../machine/x64-context.js';
 import { EventscopeError } from '../../../protocol/errors.js';
 import type { EmulateInstruction } from './run-control.js';
+
+export const MAX_INSTRUCTION_BYTES = 15;
+
+/** Whether the first instruction is known and leaves memory as it is, whatever is in the registers. */
+export function takesNoWrite(code: Uint8Array): boolean {
+  let writes = false;
+  const isKnown = emulate(new X64Context(), code, {
+    read: (_address, length) => new Uint8Array(length),
+    write: () => (writes = true),
+  });
+  return isKnown && !writes;
+}
 
 /** An instruction reads from two places at most (a stack and an operand); one more for a way out. */
 const MAX_ROUNDS = 3;

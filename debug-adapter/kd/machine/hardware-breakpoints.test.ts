@@ -37,7 +37,7 @@ describe('debug registers', () => {
   it('that are lent are switched by Continue once that was seen to reach every processor', async () => {
     registers.expectLending();
     await goOn();
-    const slot = registers.lend(ADDRESS);
+    const slot = registers.lend(ADDRESS, 'switched');
     assert.equal(slot, 0);
     registers.switch(0, true);
     await goOn();
@@ -52,7 +52,7 @@ describe('debug registers', () => {
     reaches = 1;
     registers.expectLending();
     await goOn();
-    registers.lend(ADDRESS);
+    registers.lend(ADDRESS, 'switched');
     await goOn();
     registers.switch(0, false);
     assert.equal(registers.isOn(0), true);
@@ -61,18 +61,33 @@ describe('debug registers', () => {
   });
 
   it('are given to who asks for one; a stop for what was in one before is not taken for a hit of what is in it now', async () => {
-    registers.lend(ADDRESS);
+    registers.lend(ADDRESS, 'switched');
     for (let index = 1n; index < 4n; index++) registers.add({ address: index * 8n, kind: 'write', length: 8 });
     await goOn();
-    assert.deepEqual(registers.hits(1n), [0]);
+    const trap = { dr6: 0xffff_0ff1n, programCounter: ADDRESS };
+    assert.deepEqual(registers.hits(trap), [0]);
     assert.equal(registers.lentLast, 0);
     registers.remove(0);
     assert.equal(registers.add({ address: 64n, kind: 'write', length: 8 }), 0);
-    assert.deepEqual(registers.hits(1n), []);
-    assert.equal(registers.wasRemoved(1n), true);
+    assert.deepEqual(registers.hits(trap), []);
+    assert.equal(registers.wasRemoved(trap), true);
     await goOn();
-    assert.deepEqual(registers.hits(1n), [0]);
-    assert.equal(registers.wasRemoved(1n), false);
+    assert.deepEqual(registers.hits(trap), [0]);
+    assert.equal(registers.wasRemoved(trap), false);
     assert.throws(() => registers.add({ address: 72n, kind: 'write', length: 8 }), /No debug register is free/);
+  });
+
+  it('tell by the place what was executed where another processor’s Continue has cleared DR6', async () => {
+    const silent = { dr6: 0xffff_0ff0n, programCounter: ADDRESS };
+    const slot = registers.add({ address: ADDRESS, kind: 'execute', length: 1 });
+    await goOn();
+    assert.deepEqual(registers.hits(silent), [slot]);
+    assert.deepEqual(registers.hits({ ...silent, programCounter: ADDRESS + 1n }), []);
+    assert.deepEqual(registers.hits({ ...silent, dr6: silent.dr6 | 0x4000n }), [], 'a step');
+    registers.remove(slot);
+    await goOn();
+    assert.deepEqual(registers.hits(silent), []);
+    assert.equal(registers.isOfRemoved(silent), true);
+    assert.equal(registers.isOfRemoved({ ...silent, programCounter: ADDRESS + 1n }), false);
   });
 });

@@ -16,12 +16,22 @@ export interface HardwareWatch {
 
 interface Slot {
   readonly watch: HardwareWatch;
-  /** Lent: somebody who asks for a register gets it. */
-  readonly lent: boolean;
+  /** Lent: somebody who asks for a register gets it. One that is switched is on while it is needed, another always. */
+  readonly lent: 'switched' | 'always' | undefined;
   on: boolean;
 }
 
+/** What a stop with the code of a debug trap reports. */
+export interface DebugTrap {
+  readonly dr6: bigint;
+  readonly programCounter: bigint;
+}
+
 const SLOTS = 4;
+/** Of DR6: the trap flag's. */
+export const DR6_STEP = 0x4000n;
+/** As many places of execution are remembered, the latest. */
+const MAX_REMEMBERED = 4_096;
 /** Access and length of a slot in DR7. Of one that is off they mean nothing to a processor, which keeps them. */
 const SLOT_MARK = 0xdn;
 const markAt = (slot: number): bigint => SLOT_MARK << (16n + 4n * BigInt(slot));
@@ -30,11 +40,22 @@ export const DR7_NONE = 0x400n;
 const ACCESS = { execute: 0n, write: 1n, readwrite: 3n } as const;
 const LENGTH: Readonly<Record<number, bigint>> = { 1: 0n, 2: 1n, 4: 3n, 8: 2n };
 
+const namedIn = (dr6: bigint): readonly number[] =>
+  Array.from({ length: SLOTS }, (_, slot) => slot).filter((slot) => (dr6 & (1n << BigInt(slot))) !== 0n);
+
+/**
+ * Two processors met something in one moment: the Continue that answered the first report has cleared DR6 of the second, which stands
+ * before the instruction that it met.
+ */
+const isSilent = ({ dr6 }: DebugTrap): boolean => namedIn(dr6).length === 0 && (dr6 & DR6_STEP) === 0n;
+
 export class HardwareBreakpoints {
   readonly #client: KdClient;
   readonly #slots: (Slot | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
   /** The same when the target was last let go: its stop is about those. */
   #wereThere: readonly (Slot | undefined)[] = [];
+  readonly #hadSomething = new Set<number>();
+  readonly #executedAt = new Set<bigint>();
   #dirty = false;
   /** Whether what Continue carries reaches every processor: some targets might tell the one that reported only. */
   #reach: 'unknown' | 'asked' | 'everywhere' | 'not everywhere' = 'unknown';
@@ -83,7 +104,7 @@ export class HardwareBreakpoints {
         why: `a debug register watches ${watch.length} bytes at a multiple of ${watch.length}`,
       });
     }
-    const slot = this.#take({ watch, lent: false, on: true });
+    const slot = this.#take({ watch, lent: undefined, on: true });
     if (slot === undefined) {
       throw new EventscopeError({
         id: 'debug.hardwareBreakpoint',
@@ -97,24 +118,33 @@ export class HardwareBreakpoints {
   }
 
   /** Stops where this is executed while it is on; undefined: none is free. */
-  lend(address: bigint): number | undefined {
-    return this.#take({ watch: { address, kind: 'execute', length: 1 }, lent: true, on: false });
+  lend(address: bigint, lent: 'switched' | 'always'): number | undefined {
+    return this.#take({ watch: { address, kind: 'execute', length: 1 }, lent, on: lent === 'always' });
+  }
+
+  get free(): number {
+    return this.#slots.filter((slot) => slot === undefined).length;
+  }
+
+  /** Which is always on and was lent for this address. */
+  lentAt(address: bigint): number | undefined {
+    const found = this.#slots.findIndex((slot) => slot?.lent === 'always' && slot.watch.address === address);
+    return found < 0 ? undefined : found;
   }
 
   /** One that is lent, where none is free: to be removed before another can be added. */
   get lentLast(): number | undefined {
     if (this.#slots.includes(undefined)) return undefined;
-    const found = this.#slots.findLastIndex((slot) => slot?.lent === true);
+    const found = this.#slots.findLastIndex((slot) => slot?.lent !== undefined);
     return found < 0 ? undefined : found;
   }
 
-  /** Of a lent one. */
   switch(slot: number, on: boolean): void {
     const found = this.#slots[slot];
-    if (found?.lent === true) found.on = on;
+    if (found?.lent === 'switched') found.on = on;
   }
 
-  /** Whether a processor that comes to it stops. A lent one that cannot be switched is always on. */
+  /** Whether a processor that comes to it stops. One that cannot be switched is always on. */
   isOn(slot: number): boolean {
     const found = this.#slots[slot];
     return found !== undefined && (found.on || this.#reach !== 'everywhere');
@@ -124,6 +154,13 @@ export class HardwareBreakpoints {
     const slot = this.#slots.indexOf(undefined);
     if (slot < 0) return undefined;
     this.#slots[slot] = made;
+    this.#hadSomething.add(slot);
+    const { kind, address } = made.watch;
+    if (kind === 'execute') this.#executedAt.add(address);
+    for (const oldest of this.#executedAt) {
+      if (this.#executedAt.size <= MAX_REMEMBERED) break;
+      this.#executedAt.delete(oldest);
+    }
     this.#dirty = true;
     return slot;
   }
@@ -136,32 +173,34 @@ export class HardwareBreakpoints {
   forget(): void {
     this.#slots.fill(undefined);
     this.#wereThere = [];
+    this.#hadSomething.clear();
+    this.#executedAt.clear();
     this.#dirty = false;
     this.#reach = 'unknown';
     this.#mark = 0n;
   }
 
-  /** Something was set or removed since the processors were told. */
-  get hasChanged(): boolean {
-    return this.#dirty;
+  /** A trap was of registers that have had something, and of nothing that is in one now. */
+  isOfRemoved(trap: DebugTrap): boolean {
+    if (this.hits(trap).length > 0) return false;
+    return namedIn(trap.dr6).some((slot) => this.#hadSomething.has(slot)) || (isSilent(trap) && this.#executedAt.has(trap.programCounter)); // prettier-ignore
   }
 
-  /** Slots that DR6 of a stop names, if what is in them now was there when the target was let go. */
-  hits(dr6: bigint): readonly number[] {
-    return this.#named(dr6).filter(
-      (slot) => this.#slots[slot] !== undefined && this.#slots[slot] === this.#wereThere[slot],
-    );
+  /** Slots that a trap was of, if what is in them now was there when the target was let go. */
+  hits(trap: DebugTrap): readonly number[] {
+    return this.#slotsOf(trap, this.#slots).filter((slot) => this.#slots[slot] === this.#wereThere[slot]);
   }
 
-  /** DR6 of a stop names one that has been removed since. */
-  wasRemoved(dr6: bigint): boolean {
-    return this.#named(dr6).some(
-      (slot) => this.#wereThere[slot] !== undefined && this.#slots[slot] !== this.#wereThere[slot],
-    );
+  /** A trap was of one that has been removed since the target was let go. */
+  wasRemoved(trap: DebugTrap): boolean {
+    return this.#slotsOf(trap, this.#wereThere).some((slot) => this.#slots[slot] !== this.#wereThere[slot]);
   }
 
-  #named(dr6: bigint): readonly number[] {
-    return this.#slots.flatMap((_, slot) => ((dr6 & (1n << BigInt(slot))) === 0n ? [] : [slot]));
+  #slotsOf(trap: DebugTrap, slots: readonly (Slot | undefined)[]): readonly number[] {
+    const isMet = (slot: number): boolean =>
+      !isSilent(trap) || (slots[slot]?.watch.kind === 'execute' && slots[slot].watch.address === trap.programCounter);
+    const candidates = isSilent(trap) ? slots.map((_, slot) => slot) : namedIn(trap.dr6);
+    return candidates.filter((slot) => slots[slot] !== undefined && isMet(slot));
   }
 
   isExecute(slot: number): boolean {

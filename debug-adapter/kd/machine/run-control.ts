@@ -9,14 +9,11 @@ import type { KdClient } from '../kd-client.js';
 import { DBG_CONTINUE, DBG_EXCEPTION_NOT_HANDLED, getContext, setContext } from '../protocol/requests.js';
 import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from '../protocol/state-change.js';
 import type { BreakpointSites, Site } from './breakpoint-sites.js';
-import type { HardwareBreakpoints } from './hardware-breakpoints.js';
+import { type DebugTrap, DR6_STEP, type HardwareBreakpoints } from './hardware-breakpoints.js';
 import { isWholeInstruction } from './instruction.js';
 import type { KdMemory } from './kd-memory.js';
 
 const INT3 = 0xcc;
-/** Of DR6: which debug registers were met, and the trap flag's. */
-const DR6_SLOTS = 0xfn;
-const DR6_STEP = 0x4000n;
 /** As many as a stop's report brings of what is at its program counter. */
 const REPORTED_BYTES = 16;
 
@@ -67,7 +64,7 @@ export class RunControl {
   stopped(stop: StateChange): boolean {
     this.#memory.invalidate();
     this.#contexts.clear();
-    this.#atOwnInt3 = this.#sites.at(stop.programCounter).length > 0;
+    this.#atOwnInt3 = this.#sites.at(stop.programCounter).length > 0 || this.#isOfRemovedSite(stop);
     // What is ours in them may be removed before somebody looks.
     this.#sites.maskIn(stop.programCounter, stop.report.instructionBytes);
     this.#lost.push(...this.#sites.lostTo(stop.programCounter, stop.report.instructionBytes.length));
@@ -96,14 +93,13 @@ export class RunControl {
   isAtRemoved(stop: StateChange): boolean {
     if (stop.kind !== 'exception') return false;
     if (stop.code === STATUS_BREAKPOINT) return this.#atOwnInt3 && this.#sites.at(stop.programCounter).length === 0;
-    const { dr6 } = stop.report;
-    return (
-      stop.code === STATUS_SINGLE_STEP &&
-      this.#hardware.hasChanged &&
-      (dr6 & DR6_SLOTS) !== 0n &&
-      (dr6 & DR6_STEP) === 0n &&
-      this.#hardware.hits(dr6).length === 0
-    );
+    const trap = trapOf(stop);
+    return trap !== undefined && (trap.dr6 & DR6_STEP) === 0n && this.#hardware.isOfRemoved(trap);
+  }
+
+  /** Another processor met it together with the one that stopped first, and reports after it was removed. */
+  #isOfRemovedSite({ programCounter, report }: StateChange): boolean {
+    return this.#sites.hadAt(programCounter) && report.instructionBytes[0] !== INT3;
   }
 
   /** Nobody waits any more: the next stop is the engine's. */
@@ -232,7 +228,7 @@ export class RunControl {
       address: rip,
       parameters: [],
       programCounter: rip,
-      report: { ...stop.report, dr6: 0n, eflags, instructionBytes: await this.#bytesFrom(stop, rip) },
+      report: { ...stop.report, dr6: DR6_STEP, eflags, instructionBytes: await this.#bytesFrom(stop, rip) },
     };
     this.#atOwnInt3 = this.#sites.at(rip).length > 0;
     this.#client.standAt(next);
@@ -283,8 +279,8 @@ export class RunControl {
 
   /** Debug registers that stopped it before the instruction at its program counter. */
   #executeHits(stop: StateChange): readonly number[] {
-    if (stop.kind !== 'exception' || stop.code !== STATUS_SINGLE_STEP) return [];
-    return this.#hardware.hits(stop.report.dr6).filter((slot) => this.#hardware.isExecute(slot));
+    const trap = trapOf(stop);
+    return trap === undefined ? [] : this.#hardware.hits(trap).filter((slot) => this.#hardware.isExecute(slot));
   }
 
   /** An INT3 of the program itself: not ours, or one that ours lies on. */
@@ -316,6 +312,12 @@ export class RunControl {
     });
   }
 }
+
+/** Undefined: it is no debug trap. */
+export const trapOf = (stop: StateChange): DebugTrap | undefined =>
+  stop.kind === 'exception' && stop.code === STATUS_SINGLE_STEP
+    ? { dr6: stop.report.dr6, programCounter: stop.programCounter }
+    : undefined;
 
 export const isException = (stop: StateChange): boolean =>
   stop.kind === 'exception' && stop.code !== STATUS_BREAKPOINT && stop.code !== STATUS_SINGLE_STEP;
