@@ -8,10 +8,14 @@ export interface KdAdapter {
 }
 
 /** For each test of a suite, or one for all; they end with it. */
-export function withKdAdapter(scope: 'each' | 'all', take: (made: KdAdapter) => unknown): void {
+export function withKdAdapter(
+  scope: 'each' | 'all',
+  take: (made: KdAdapter) => unknown,
+  make: () => Promise<KdBench> = () => KdBench.make(),
+): void {
   let made: { readonly bench: KdBench; readonly dap?: DapTestClient } | undefined;
   (scope === 'each' ? beforeEach : before)(async () => {
-    const bench = await KdBench.make();
+    const bench = await make();
     made = { bench };
     const dap = await DapTestClient.start();
     made = { bench, dap };

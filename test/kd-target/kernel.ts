@@ -3,6 +3,7 @@
  * Built from the reference's layouts, so that a debugger finds what it would find on Windows 10. It is a model for tests, not Windows.
  */
 import { REGISTERS } from './assembler.js';
+import { loadCompiled } from './compiled-driver.js';
 import { buildImage, type Image } from './image.js';
 import { KernelMemory } from './kernel-memory.js';
 import { buildDebuggerData } from './debugger-data.js';
@@ -72,6 +73,8 @@ export interface KernelOptions {
   readonly processors?: number;
   /** Functions begin by saving a register in memory, as most of Windows do. */
   readonly savesRegisters?: boolean;
+  /** File of the driver, linked for DRIVER_BASE: compiled-driver.ts. */
+  readonly compiledDriver?: Buffer | undefined;
 }
 
 export class Kernel {
@@ -100,7 +103,7 @@ export class Kernel {
   #nextThreadId = 100;
   onPrint: (text: string, processor: number) => void = () => undefined;
 
-  constructor({ processors = 2, savesRegisters = false }: KernelOptions = {}) {
+  constructor({ processors = 2, savesRegisters = false, compiledDriver }: KernelOptions = {}) {
     const { memory } = this;
     this.moduleList = memory.allocate(16);
     this.#processList = memory.allocate(16);
@@ -117,16 +120,8 @@ export class Kernel {
       [],
       memory.space,
     );
-    const { sharedEvent, workEvent, doneEvent, heartbeat } = this.namespace;
-    const message = memory.text('eventsys: started\n');
-    this.driver = this.#load(
-      'eventsys.sys',
-      DRIVER_BASE,
-      0x5f00_0002,
-      driverFunctions({ sharedEvent, workEvent, doneEvent, heartbeat, message, counters: this.counters }),
-      [{ module: 'ntoskrnl.exe', names: this.image.symbols }],
-      memory.space,
-    );
+    const { sharedEvent, doneEvent } = this.namespace;
+    this.driver = this.#driver(compiledDriver);
     this.system = this.#process('System', 4, memory.space, []);
     const space = new AddressSpace(memory.physical, memory.space);
     this.app = this.#process('eventapp.exe', 1_204, space, [sharedEvent, doneEvent]);
@@ -457,6 +452,25 @@ export class Kernel {
     });
     space.map(base, image.bytes.length);
     space.write(base, image.bytes);
+    return image;
+  }
+
+  #driver(compiled: Buffer | undefined): Image {
+    const { memory } = this;
+    const { sharedEvent, workEvent, doneEvent, heartbeat } = this.namespace;
+    const message = memory.text('eventsys: started\n');
+    if (compiled === undefined) {
+      const objects = { sharedEvent, workEvent, doneEvent, heartbeat, message, counters: this.counters };
+      const imports = [{ module: 'ntoskrnl.exe', names: this.image.symbols }];
+      return this.#load('eventsys.sys', DRIVER_BASE, 0x5f00_0002, driverFunctions(objects), imports, memory.space);
+    }
+    const image = loadCompiled(compiled, this.image.symbols);
+    memory.space.map(image.base, image.bytes.length);
+    memory.space.write(image.base, image.bytes);
+    const objects = image.symbols.get('EsObjects') ?? 0n;
+    [sharedEvent, workEvent, doneEvent, heartbeat, message, this.counters].forEach((value, index) =>
+      memory.u64(objects + BigInt(8 * index), value),
+    );
     return image;
   }
 

@@ -202,7 +202,7 @@ export class Processor {
 
   /** Instructions with a ModRM byte. False when there is no such opcode here; then RIP is to be put back. */
   #withOperand(opcode: number, rex: number, bytes: number): boolean {
-    if (![0x89, 0x8b, 0x8d, 0x83, 0x85, 0x31, 0x33, 0xff, 0xc7].includes(opcode)) return false;
+    if (![0x03, 0x89, 0x8b, 0x8d, 0x83, 0x85, 0x31, 0x33, 0xff, 0xc7].includes(opcode)) return false;
     const modrm = Number(this.#fetch(1));
     const reg = ((modrm >> 3) & 7) | ((rex & 4) << 1);
     const immediateBytes = opcode === 0x83 ? 1 : opcode === 0xc7 ? 4 : 0;
@@ -215,6 +215,9 @@ export class Processor {
     };
     const source = BigInt.asUintN(8 * bytes, this.get(reg));
     switch (opcode) {
+      case 0x03:
+        this.#set(reg, this.#flags(read() + source, bytes), bytes);
+        return true;
       case 0x89:
         write(source);
         return true;
