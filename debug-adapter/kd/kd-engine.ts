@@ -334,7 +334,10 @@ export class KdEngine implements Engine {
     }
     this.#sites.kernelBase = version.kernelBase;
     const recovered = await this.#sites.recover(this.memory);
-    if (recovered > 0) this.#options.log?.(`put back ${recovered} bytes that a debugger before us had replaced`);
+    if (recovered > 0) {
+      this.#options.log?.(`put back ${recovered} bytes that a debugger before us had replaced`);
+      await this.#run.readCodeAgain();
+    }
     await this.inventory.learn(version, signal);
   }
 

@@ -18,7 +18,7 @@ import type { Container } from './inspector.js';
 import { staleError, unsupported } from './protocol-error.js';
 import { REGISTER_GROUPS } from './registers.js';
 import type { SessionState } from './session-state.js';
-import type { Frame } from './stacks.js';
+import { type Frame, frameName } from './stacks.js';
 
 const INSPECTS = { inspects: true };
 
@@ -93,12 +93,7 @@ async function dapFrame(state: SessionState, frame: Frame, foldsOthers: boolean)
   const { engine, space } = thread;
   const place = formatReference(state.engines, { engine, space, address: context.rip });
   const line = source?.source;
-  const moduleName = module?.module.name.replace(/\.[^.]*$/, '');
-  // The nearest export before it need not be the function that it is in: the offset says so.
-  const isExact = source !== undefined && (line !== undefined || module?.symbols.source === 'pdb');
-  const name = isExact
-    ? `${moduleName ?? '?'}!${source.functionName}`
-    : ((await state.inventory.symbolize(engine, space, context.rip)) ?? `0x${context.rip.toString(16)}`);
+  const name = await frameName(state.inventory, frame);
   return {
     id: state.inspector.frameId(frame),
     name: source?.inlined === true ? `[inlined] ${name}` : name,

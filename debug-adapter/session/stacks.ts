@@ -22,6 +22,14 @@ export interface Frame {
   readonly isPast?: boolean;
 }
 
+/** "eventsys!TickDpc"; the nearest export before it need not be the function that it is in, and its offset says so. */
+export async function frameName(inventory: Inventory, { source, module, context, thread }: Frame): Promise<string> {
+  const isExact = source !== undefined && (source.source !== undefined || module?.symbols.source === 'pdb');
+  if (isExact) return `${module?.module.name.replace(/\.[^.]*$/, '') ?? '?'}!${source.functionName}`;
+  const symbol = await inventory.symbolize(thread.engine, thread.space, context.rip);
+  return symbol ?? `0x${context.rip.toString(16)}`;
+}
+
 const MAX_FRAMES = 512;
 
 export class Stacks {

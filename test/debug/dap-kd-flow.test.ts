@@ -4,7 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { DispatcherObjectsBody, FlowBody, PointSetting, SetPointsBody } from '../../protocol/debug-requests.js';
+import type {
+  DispatcherObjectsBody,
+  FlowBody,
+  PointSetting,
+  SetPointsBody,
+  WhoSignalsBody,
+} from '../../protocol/debug-requests.js';
 import type { DapTestClient } from './dap-client.js';
 import { withKdAdapter } from './kd-dap-fixture.js';
 import { type KdBench, until } from './kd-fixture.js';
@@ -152,6 +158,29 @@ describe('signals over a kernel debugging link', function () {
     await until('rounds of the driver', () => bench.counter(0) > rounds + 20n);
     assert.equal(dap.hasUnreadStop, false);
     assert.equal(dap.eventsOf('eventscope/pointsChanged').length, told);
+  });
+
+  it('tells who signals an object, and runs to its next signal and to its next wait', async () => {
+    await attach(() => filter('signal.kernel', on('SharedEvent')));
+    await dap.stop();
+    const { objects } = await dap.request<DispatcherObjectsBody>('eventscope/dispatcherObjects');
+    const object = objects.find(({ name }) => name === '\\BaseNamedObjects\\SharedEvent')?.id;
+    await dap.request('setExceptionBreakpoints', { filters: [] });
+    const listed = await dap.request<WhoSignalsBody>('eventscope/whoSignals', { object, run: false });
+    const inDriver = /^eventsys\+0x[0-9a-f]+$/;
+    assert.equal(listed.outcome, 'listed');
+    assert.deepEqual(
+      listed.signalers.map(({ point, side, times, caller }) => [point, side, times, inDriver.test(caller)]),
+      [['KeSetEvent', 'kernel', 1, true]],
+    );
+    assert.equal((await dap.request<WhoSignalsBody>('eventscope/whoSignals', { object })).outcome, 'following');
+    assert.match((await dap.stop()).description ?? '', /^KeSetEvent on .*SharedEvent/);
+    const wait = await dap.request<FlowBody>('eventscope/runToNextWait', { object });
+    assert.equal(wait.outcome, 'following', wait.message);
+    const waiting = await dap.stop();
+    assert.equal(waiting.reason, 'wait point');
+    assert.match(waiting.description ?? '', /^NtWaitForSingleObject on .*SharedEvent: (not )?signaled/);
+    assert.ok(names(await dap.frames(waiting.threadId)).some((name) => name.startsWith('eventapp')));
   });
 
   it('stops where a wait of a driver has been satisfied', async () => {

@@ -59,6 +59,20 @@ describe('requests to the debug adapter on a kernel debugging link', function ()
     assert.equal(bench.counter(0), 1_000_000n);
   });
 
+  it('stops at an access violation that nobody handles, and tells what was touched', async () => {
+    await attach(() => functionBreakpoint('nt!KeSetEvent'));
+    const { threadId } = await dap.stop();
+    assert.match(await dap.refusal('exceptionInfo', { threadId }), /did not stop at one/);
+    const { id } = await dap.top(threadId);
+    await dap.request('setFunctionBreakpoints', { breakpoints: [] });
+    await dap.request('evaluate', { expression: '@rip = 0x10', frameId: id, context: 'repl' });
+    const stop = await dap.continueToStop(threadId);
+    assert.deepEqual([stop.reason, stop.description], ['exception', 'STATUS_ACCESS_VIOLATION']);
+    const info = await dap.request<DebugProtocol.ExceptionInfoResponse['body']>('exceptionInfo', { threadId });
+    assert.deepEqual([info.exceptionId, info.breakMode], ['STATUS_ACCESS_VIOLATION (0xC0000005)', 'unhandled']);
+    assert.match(info.description ?? '', /memory at 0x10 cannot be (read|executed), at 0x10/);
+  });
+
   it('tells a bug check with its code, parameters and stack, and lets itself be left', async () => {
     await attach();
     void bench.target.bugCheck(0xd1, [0x10n, 2n, 0n, 0xfffff80320001000n]);

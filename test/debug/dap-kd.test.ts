@@ -1,10 +1,10 @@
 /**
  * The debug adapter over a kernel debugging link, as an editor meets it: the bundle on standard input and output, our own KD target
- * behind a TCP port. What needs sources is the win32 suite's: the target's images have exports and unwind data, no PDBs.
+ * behind a TCP port, whose images have exports and unwind data. What needs sources is in dap-kd-lines.test.ts.
  */
 import assert from 'node:assert/strict';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { DapTestClient } from './dap-client.js';
+import { DapTestClient } from './dap-client.js';
 import { withKdAdapter } from './kd-dap-fixture.js';
 import { KdBench, until } from './kd-fixture.js';
 
@@ -93,6 +93,14 @@ describe('the debug adapter on a kernel debugging link', function () {
       },
     );
     assert.match(instructions[0]?.instruction ?? '', /^sub rsp, ?(0x)?28h?$/i);
+    const groups = await dap.scope(frame.id, 'Registers');
+    const general = await dap.children(groups.get('General')?.variablesReference ?? 0, { format: { hex: true } });
+    assert.equal(BigInt(general.get('rip')?.value ?? 0), at);
+    const nothing = await dap.request<{ unreadableBytes: number; data?: string }>('readMemory', {
+      memoryReference: '0x10',
+      count: 16,
+    });
+    assert.deepEqual([nothing.unreadableBytes, nothing.data], [16, undefined]);
     await dap.request('stepIn', { threadId, granularity: 'instruction' });
     const stepped = await dap.stop();
     assert.equal(stepped.reason, 'step');
@@ -198,6 +206,29 @@ describe('the debug adapter on a kernel debugging link', function () {
     await dap.request('disconnect', {});
     await bench.runs();
     assert.equal(bench.target.isStopped, false);
+  });
+
+  it('leaves nothing in the machine when it is killed in the middle of a step, once the next session has come', async () => {
+    const { kernel } = bench.target;
+    const code = (): Uint8Array => kernel.memory.space.read(kernel.driver.base, kernel.driver.bytes.length);
+    const before = code();
+    await attach({}, () => functionBreakpoint('nt!KeSetEvent'));
+    const { threadId } = await dap.stop();
+    await dap.request('stepOut', { threadId });
+    dap.killAdapter();
+    await until('its bytes', () => Buffer.compare(code(), before) !== 0);
+    const next = await DapTestClient.start();
+    try {
+      await next.attach({ kd: { connect: bench.address }, application: false, project: undefined });
+      await bench.runs();
+      await next.request('disconnect', {});
+    } finally {
+      await next.close();
+    }
+    await bench.runs();
+    assert.deepEqual(code(), before);
+    const setEvent = bench.at('ntoskrnl.exe', 'KeSetEvent');
+    assert.equal(kernel.memory.space.read(setEvent, 1)[0], 0x48);
   });
 
   it('ends a connect that waits for a target when the client disconnects', async () => {

@@ -84,6 +84,12 @@ export class RunControl {
     waiting?.(error);
   }
 
+  /** The code was changed since the stop was reported: an INT3 that it stands at may be none any more. */
+  async readCodeAgain(): Promise<void> {
+    const { programCounter, report } = this.#mustBeStopped();
+    report.instructionBytes.set(await this.#memory.readVirtual(programCounter, report.instructionBytes.length));
+  }
+
   /** The stop that holds now. Rejects with `debug.running`. */
   get current(): StateChange {
     return this.#mustBeStopped();

@@ -9,7 +9,7 @@ import type { BreakpointId, Engine, SpaceId } from '../../engine.js';
 import type { MemoryAccess } from '../../variables/value.js';
 import type { Inspector } from '../inspector.js';
 import type { Inventory, SessionThread } from '../inventory.js';
-import type { Frame } from '../stacks.js';
+import { type Frame, frameName } from '../stacks.js';
 import type { DispatcherObjects } from './dispatcher-objects.js';
 import { tellsByAddress, threadLabel, type SessionObject, type Sighting } from './dispatcher-objects.js';
 import { ownFrame } from './own-code.js';
@@ -342,7 +342,7 @@ export class PointStops {
     if (first === undefined && !isSignal) return 'passBy';
     const frames = await inspector.stacks.frames(thread, signal);
     const { point } = (first ?? one).site;
-    if (isSignal) this.#remember(thread, point, objects, frames);
+    if (isSignal) await this.#remember(thread, point, objects, frames);
     if (first === undefined) return 'passBy';
     const { aspect } = first.wish;
     const { site } = first;
@@ -378,11 +378,16 @@ export class PointStops {
     return caller?.line === place.line && this.#parts.host(caller.file) === place.path;
   }
 
-  #remember(thread: SessionThread, point: Point, objects: readonly SessionObject[], frames: readonly Frame[]): void {
+  async #remember(
+    thread: SessionThread,
+    point: Point,
+    objects: readonly SessionObject[],
+    frames: readonly Frame[],
+  ): Promise<void> {
     const caller = ownFrame(frames) ?? frames[1];
     const source = caller?.source?.source;
     const path = source === undefined ? undefined : this.#parts.host(source.file);
-    const name = `${caller?.module?.module.name.replace(/\.[^.]*$/, '') ?? '?'}!${caller?.source?.functionName ?? '?'}`;
+    const name = caller === undefined ? 'a caller that is not known' : await frameName(this.#parts.inventory, caller);
     const where = source === undefined ? name : `${name}, ${source.file.replace(/^.*[\\/]/, '')}:${source.line}`;
     for (const object of objects) {
       this.#parts.objects.signaled(object, {
