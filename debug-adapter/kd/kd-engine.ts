@@ -334,10 +334,9 @@ export class KdEngine implements Engine {
     }
     this.#sites.kernelBase = version.kernelBase;
     const recovered = await this.#sites.recover(this.memory);
-    if (recovered > 0) {
-      this.#options.log?.(`put back ${recovered} bytes that a debugger before us had replaced`);
-      await this.#run.readCodeAgain();
-    }
+    if (recovered > 0) this.#options.log?.(`put back ${recovered} bytes that a debugger before us had replaced`);
+    // Also what a debugger before us has removed itself: its stop is reported to us as it was when it began.
+    await this.#run.readCodeAgain();
     await this.inventory.learn(version, signal);
   }
 

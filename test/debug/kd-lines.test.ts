@@ -80,34 +80,88 @@ describe('the kernel engine on lines that misbehave', function () {
 });
 
 describe('the kernel engine over KDNET', () => {
-  it('attaches within one poke, breaks, and leaves; a datagram that comes twice counts once', async () => {
-    const hostPort = await freePort();
-    const net = new KdnetTarget({
-      key: KEY,
-      hostPort,
-      pokeMs: 500,
-      retransmitMs: 100,
-      booted: true,
-      mangle: (datagram) => [datagram, datagram],
-    });
+  let net: KdnetTarget;
+  let hostPort: number;
+  const engines: EngineUnderTest[] = [];
+
+  const start = async (options: Partial<ConstructorParameters<typeof KdnetTarget>[0]> = {}): Promise<void> => {
+    hostPort = await freePort();
+    net = new KdnetTarget({ key: KEY, hostPort, pokeMs: 500, retransmitMs: 100, booted: true, ...options });
+  };
+  const engine = (): EngineUnderTest => {
     const made = new EngineUnderTest(`net:${hostPort},key=${KEY}`);
-    try {
-      const attaching = made.attach();
-      await net.start();
-      assert.equal((await attaching).reason.kind, 'pause');
-      const { kernel } = net.target;
-      const id = await made.breakAt(kernel.address('eventsys.sys', 'EsTimerDpc'));
-      for (let index = 0; index < 3; index++) {
-        assert.deepEqual((await made.resumeToStop()).reason, { kind: 'breakpoint', breakpoints: [id] });
-      }
-      const bytes = await made.read(kernel.image.base, 4_096);
-      assert.deepEqual(bytes, kernel.memory.space.read(kernel.image.base, 4_096));
-      await made.engine.detach();
-      const before = kernel.memory.get64(kernel.counters);
-      await until('a round of the driver', () => kernel.memory.get64(kernel.counters) > before);
-    } finally {
-      await made.engine.client.close();
-      net.end();
+    engines.push(made);
+    return made;
+  };
+  const runs = async (): Promise<void> => {
+    const { kernel } = net.target;
+    const before = kernel.memory.get64(kernel.counters);
+    await until('a round of the driver', () => kernel.memory.get64(kernel.counters) > before);
+  };
+  afterEach(async () => {
+    for (const { engine: each } of engines.splice(0)) await each.client.close();
+    net.end();
+  });
+
+  it('attaches within one poke, breaks, and leaves; a datagram that comes twice counts once', async () => {
+    await start({ mangle: (datagram) => [datagram, datagram] });
+    const made = engine();
+    const attaching = made.attach();
+    await net.start();
+    assert.equal((await attaching).reason.kind, 'pause');
+    const { kernel } = net.target;
+    const id = await made.breakAt(kernel.address('eventsys.sys', 'EsTimerDpc'));
+    for (let index = 0; index < 3; index++) {
+      assert.deepEqual((await made.resumeToStop()).reason, { kind: 'breakpoint', breakpoints: [id] });
     }
+    const bytes = await made.read(kernel.image.base, 4_096);
+    assert.deepEqual(bytes, kernel.memory.space.read(kernel.image.base, 4_096));
+    await made.engine.detach();
+    await runs();
+  });
+
+  it('attaches after a debugger that was killed, to a target that it has left stopped and to one that runs', async () => {
+    await start();
+    await net.start();
+    const first = engine();
+    await first.attach();
+    const { kernel } = net.target;
+    await first.breakAt(kernel.address('eventsys.sys', 'EsTimerDpc'), { once: true });
+    await first.resumeToStop();
+    await first.engine.client.close();
+    assert.ok(net.target.isStopped);
+    const second = engine();
+    assert.equal((await second.attach()).reason.kind, 'pause');
+    await second.engine.resume();
+    await runs();
+    await second.engine.client.close();
+    const third = engine();
+    assert.equal((await third.attach()).reason.kind, 'pause');
+    assert.deepEqual(await third.read(kernel.image.base, 64), kernel.memory.space.read(kernel.image.base, 64));
+    await third.engine.detach();
+    await runs();
+  });
+
+  it('reads what is there although every fifth datagram is lost and every third comes twice', async () => {
+    let count = 0;
+    let isWhole = false;
+    const mangle = (datagram: Uint8Array): readonly Uint8Array[] => {
+      count++;
+      if (isWhole) return [datagram];
+      return count % 5 === 0 ? [] : count % 3 === 0 ? [datagram, datagram] : [datagram];
+    };
+    await start({ mangle, retransmitMs: 20 });
+    await net.start();
+    const made = engine();
+    await made.attach();
+    const { image, memory } = net.target.kernel;
+    assert.deepEqual(await made.read(image.base, 8_192), memory.space.read(image.base, 8_192));
+    const id = await made.breakAt(net.target.kernel.address('eventsys.sys', 'EsTimerDpc'));
+    assert.deepEqual((await made.resumeToStop()).reason, { kind: 'breakpoint', breakpoints: [id] });
+    assert.ok(count > 100, `${count} datagrams`);
+    // That a running target was let go is not told again: the last word would take its time.
+    isWhole = true;
+    await made.engine.detach();
+    await runs();
   });
 });

@@ -71,7 +71,7 @@ export class PacketLink {
   #acknowledged = 0;
   #inFlight: InFlight | undefined;
   #awaitingReset = false;
-  /** KDCOM: the target is known to expect the id that we send next. */
+  /** The target is known to expect the id that we send next. */
   #inStep = false;
   #lastHeard = 0;
   /** When anything came, whole or not. */
@@ -145,7 +145,7 @@ export class PacketLink {
 
   /** false: the target may take our first packet for one that it has had, acknowledge it, and never answer. A reset helps. */
   get inStep(): boolean {
-    return this.#inStep || this.#carrier.dialect === 'kdnet';
+    return this.#inStep;
   }
 
   get awaitingReset(): boolean {
@@ -308,9 +308,9 @@ export class PacketLink {
     const asked = this.#awaitingReset;
     this.#awaitingReset = false;
     this.#inStep = true;
-    this.#restartIds();
-    // KDNET: the id of the target's next packet; one below it makes that one fresh.
+    // KDNET: each side has told the id of its next packet, and goes on from there; one below it makes that one fresh.
     if (this.#carrier.dialect === 'kdnet') this.#peerId = (packet.id - 2) >>> 0;
+    else this.#restartIds();
     if (!asked) {
       this.#carrier.send(controlPacket(PacketType.Reset, this.#carrier.dialect === 'kdnet' ? this.#nextId : 0));
       this.#events.peerReset('reset');
