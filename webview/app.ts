@@ -7,7 +7,7 @@ import { exportAs } from './exports.js';
 import type { Host } from './host.js';
 import { Input } from './input.js';
 import { inWords, type Picture } from './opening.js';
-import { Recordings } from './recordings.js';
+import { Recordings, type MoreToCome } from './recordings.js';
 import { fillComparison, fillStatistics, fillEntries } from './tables.js';
 import { Timeline } from './timeline.js';
 
@@ -34,7 +34,7 @@ export class App {
         this.tell(problems);
         host.send({ type: 'opened', id, problems: [...problems].slice(0, 1_000) });
       },
-      picture: (picture, live) => this.#show(picture, live),
+      picture: (picture, more) => this.#show(picture, more),
       failed: (id, problem) => {
         this.tell([problem]);
         element('summary', HTMLElement).textContent = 'This recording cannot be shown.';
@@ -177,12 +177,13 @@ export class App {
     if (!found) this.tell([`Nothing of ${object ?? place} was recorded.`]);
   }
 
-  #show(picture: Picture, live: boolean): void {
+  #show(picture: Picture, { live, edges }: MoreToCome): void {
     if (this.#timeline === undefined) {
       this.#timeline = this.#begin(picture, live);
     } else this.#timeline.show(picture, live);
     const { columns } = picture;
     this.#live = live;
+    this.#edgesFollow = edges;
     this.#markStop();
     this.#summarize();
     element('stops', HTMLElement).hidden = columns.stops.length === 0;
@@ -196,6 +197,7 @@ export class App {
   }
 
   #live = false;
+  #edgesFollow = false;
   /** Where the debugger holds the target now. */
   #standing: { readonly fromUtcMs: number; readonly reason: string } | undefined;
 
@@ -209,7 +211,7 @@ export class App {
       counted(shownObjects.length, 'object'),
       counted(shownThreads.length, 'thread'),
       counted(columns.transitions.time.length, 'transition'),
-      `${counted(columns.edges.wait.length, 'wake')} in ${duration(columns.end)}`,
+      `${this.#edgesFollow ? 'wakes to come' : counted(columns.edges.wait.length, 'wake')} in ${duration(columns.end)}`,
       ...(columns.gaps.length === 0 ? [] : [counted(columns.gaps.length, 'gap')]),
       ...(this.#live ? ['live'] : []),
       ...(this.#live && this.#standing !== undefined ? [`stopped now: ${this.#standing.reason}`] : []),

@@ -5,7 +5,7 @@ import { encodeEvtrace } from '../trace/evtrace.js';
 import { generate } from '../trace/generator.js';
 import { buildModel } from '../trace/model/model.js';
 import type { Recording } from '../trace/recording.js';
-import { Opening } from './opening.js';
+import { Opening, pictureOf, withEdges } from './opening.js';
 
 /** Rings take turns, as they do while they are drained; each stays in order. */
 function interleaved(recording: Recording): Recording {
@@ -19,8 +19,8 @@ function interleaved(recording: Recording): Recording {
   return { ...recording, chunks: chunks.flat() };
 }
 
-function opened(bytes: Uint8Array, size: number): ReturnType<Opening['finish']> {
-  const opening = new Opening(bytes.length);
+function opened(bytes: Uint8Array, size: number, manyEdges?: number): ReturnType<Opening['finish']> {
+  const opening = new Opening(bytes.length, manyEdges);
   for (let at = 0; at < bytes.length; at += size) opening.push(at, bytes.slice(at, at + size));
   assert.ok(opening.whole);
   return opening.finish();
@@ -57,6 +57,18 @@ describe('opening a recording', () => {
         assert.deepEqual(columns.gaps.map(({ count }) => count).sort(), expected.gaps.map(({ count }) => count).sort());
       }
     });
+
+  it('of many wakes draws first, and then gets the edges that it gets with few', () => {
+    const bytes = encodeEvtrace(interleaved(generate({ seed: 9, span: 8e6 }).recording));
+    const { columns, edges } = opened(bytes, 4_096, 10);
+    assert.equal(columns.edges.wait.length, 0);
+    assert.ok(edges !== undefined);
+    const complete = withEdges(pictureOf([columns], 'clock'), edges());
+    const atOnce = opened(bytes, 4_096);
+    assert.equal(atOnce.edges, undefined);
+    assert.ok(atOnce.columns.edges.wait.length > 10);
+    assert.deepEqual(complete, pictureOf([atOnce.columns], 'clock'));
+  });
 
   it('of slots in disorder leaves out what comes late, and says how much', () => {
     const { recording } = generate({ seed: 3, span: 8e6 });

@@ -1,9 +1,15 @@
 /** What the worker does: bytes of recordings to columns and their index. The same code runs without a worker, as tests do. */
 import { EventscopeError } from '../protocol/errors.js';
-import { buffersOf, type TimelineColumns } from '../trace/columns/columns.js';
+import { buffersOf, noEdges, type Column, type EdgeColumns, type TimelineColumns } from '../trace/columns/columns.js';
 import { decodeColumns, isColumns } from '../trace/columns/encode.js';
-import { intoColumns } from '../trace/columns/from-model.js';
-import { buffersOfIndex, indexColumns, type ColumnIndex } from '../trace/columns/index-columns.js';
+import { intoColumnsBeforeEdges } from '../trace/columns/from-model.js';
+import {
+  buffersOfIndex,
+  edgesBySignal,
+  indexColumns,
+  type ColumnIndex,
+  type EdgeIndex,
+} from '../trace/columns/index-columns.js';
 import { joinColumns, type Alignment } from '../trace/columns/join.js';
 import { EvtraceStream } from '../trace/evtrace.js';
 import { drawnModelOf } from '../trace/model/model.js';
@@ -15,20 +21,34 @@ export interface Picture {
   readonly index: ColumnIndex;
 }
 
-export interface Opened extends Picture {
+export interface Opened {
+  readonly columns: TimelineColumns;
   /** What is wrong with a recording, in words; what can be read is shown. */
   readonly problems: readonly string[];
+  /** Of very many edges the columns have none yet: this makes them, once. Nobody sees them before pointing at something. */
+  readonly edges: (() => Edges) | undefined;
 }
+
+/** What a picture without edges lacks. */
+export interface Edges {
+  readonly edges: EdgeColumns;
+  readonly index: EdgeIndex;
+}
+
+/** So many edges take longer than the eye does. */
+export const MANY_EDGES = 50_000;
 
 /** A recording that comes in pieces. Its slots are read as they come, and not kept: there are far more of them than of columns. */
 export class Opening {
   readonly #size: number;
+  readonly #manyEdges: number;
   #received = 0;
   #reading: Reading | undefined;
 
-  /** `size`: bytes of the whole. */
-  constructor(size: number) {
+  /** `size`: bytes of the whole. `manyEdges`: of more than these the picture comes first. */
+  constructor(size: number, manyEdges = MANY_EDGES) {
     this.#size = size;
+    this.#manyEdges = manyEdges;
   }
 
   /** All of it came. */
@@ -46,20 +66,20 @@ export class Opening {
         next: 'Open it again',
       });
     }
-    this.#reading ??= isColumns(piece) ? new ReadingColumns(this.#size) : new ReadingSlots(this.#size);
+    this.#reading ??= isColumns(piece) ? new ReadingColumns(this.#size) : new ReadingSlots(this.#size, this.#manyEdges);
     this.#received += piece.length;
     this.#reading.push(piece);
   }
 
   /** @throws EventscopeError when nothing of it can be read */
-  finish(): { readonly columns: TimelineColumns; readonly problems: readonly string[] } {
-    return (this.#reading ?? new ReadingSlots(this.#size)).finish();
+  finish(): Opened {
+    return (this.#reading ?? new ReadingSlots(this.#size, this.#manyEdges)).finish();
   }
 }
 
 interface Reading {
   push(piece: Uint8Array): void;
-  finish(): ReturnType<Opening['finish']>;
+  finish(): Opened;
 }
 
 class ReadingColumns implements Reading {
@@ -75,16 +95,18 @@ class ReadingColumns implements Reading {
     this.#at += piece.length;
   }
 
-  finish(): ReturnType<Opening['finish']> {
-    return { columns: decodeColumns(this.#bytes), problems: [] };
+  finish(): Opened {
+    return { columns: decodeColumns(this.#bytes), problems: [], edges: undefined };
   }
 }
 
 class ReadingSlots implements Reading {
   readonly #records: RecordReader;
   readonly #stream: EvtraceStream;
+  readonly #manyEdges: number;
 
-  constructor(size: number) {
+  constructor(size: number, manyEdges: number) {
+    this.#manyEdges = manyEdges;
     const records = new RecordReader(Math.ceil(size / SLOT_BYTES));
     this.#records = records;
     this.#stream = new EvtraceStream(size, (source, chunk) => records.take(source, chunk));
@@ -94,10 +116,21 @@ class ReadingSlots implements Reading {
     this.#stream.push(piece);
   }
 
-  finish(): ReturnType<Opening['finish']> {
+  finish(): Opened {
     const { recording, problems } = this.#stream.finish();
-    const columns = intoColumns(drawnModelOf(recording, this.#records.finish(recording)));
-    return { columns, problems: problems.map(inWords) };
+    const before = intoColumnsBeforeEdges(drawnModelOf(recording, this.#records.finish(recording)));
+    // Of several runs the first wake of one is what is shown first.
+    const later = before.count > this.#manyEdges && before.columns.runs.length === 0;
+    const rows = before.columns.transitions.time.length;
+    const makeEdges = (): Edges => {
+      const edges = before.edges();
+      return { edges, index: edgesBySignal(edges, rows) };
+    };
+    return {
+      columns: { ...before.columns, edges: later ? noEdges() : before.edges() },
+      problems: problems.map(inWords),
+      edges: later ? makeEdges : undefined,
+    };
   }
 }
 
@@ -107,10 +140,18 @@ export function pictureOf(parts: readonly TimelineColumns[], alignment: Alignmen
   return { columns, index: indexColumns(columns) };
 }
 
+export const withEdges = ({ columns, index }: Picture, { edges, index: ofEdges }: Edges): Picture => ({
+  columns: { ...columns, edges },
+  index: { ...index, ...ofEdges },
+});
+
 /** What can be handed over instead of being copied. */
 export const transferables = ({ columns, index }: Picture): ArrayBuffer[] => [
   ...new Set([...buffersOf(columns), ...buffersOfIndex(index)]),
 ];
+
+export const transferablesOfEdges = ({ edges, index }: Edges): ArrayBuffer[] =>
+  Object.values<Column>({ ...edges, ...index }).map(({ buffer }) => buffer as ArrayBuffer);
 
 /** What went wrong, for a person: what, why, and what to do. */
 export function inWords(error: unknown): string {

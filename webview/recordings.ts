@@ -1,14 +1,21 @@
 /** The recordings that are open, in this thread's view: pieces go to the worker, pictures come back. */
 import type { TimelineColumns } from '../trace/columns/columns.js';
 import type { Alignment } from '../trace/columns/join.js';
-import type { Picture } from './opening.js';
+import { withEdges, type Edges, type Picture } from './opening.js';
 import { OpeningWorker, type WorkerAnswer, type WorkerRequest } from './worker.js';
 
 export interface RecordingEvents {
   readonly opened: (id: number, problems: readonly string[]) => void;
-  /** What to draw now. `live`: more is to come. */
-  readonly picture: (picture: Picture, live: boolean) => void;
+  /** What to draw now. */
+  readonly picture: (picture: Picture, more: MoreToCome) => void;
   readonly failed: (id: number | undefined, problem: string) => void;
+}
+
+export interface MoreToCome {
+  /** It grows. */
+  readonly live: boolean;
+  /** It has no edges yet. */
+  readonly edges: boolean;
 }
 
 interface Port {
@@ -26,6 +33,8 @@ export class Recordings {
   #joins = 0;
   /** Columns by id, in the order of opening. */
   readonly #parts = new Map<number, TimelineColumns>();
+  /** Those whose edges are still to come. */
+  readonly #withoutEdges = new Map<number, Picture>();
   #alignment: Alignment = 'clock';
   #next = 0x8000;
 
@@ -65,6 +74,7 @@ export class Recordings {
   close(id: number): void {
     this.request({ kind: 'forget', id });
     this.#done(id);
+    this.#withoutEdges.delete(id);
     if (this.#parts.delete(id)) this.#join();
   }
 
@@ -103,14 +113,31 @@ export class Recordings {
       this.#events.failed(answer.id, answer.problem);
       return;
     }
-    const { id, picture, problems, live } = answer;
-    if (!live) this.#done(id);
+    if (answer.kind === 'edges') {
+      this.#takeEdges(answer.id, answer.edges);
+      return;
+    }
+    const { id, picture, problems, live, edgesFollow } = answer;
+    if (!live && !edgesFollow) this.#done(id);
     if (id !== undefined) {
       this.#parts.set(id, picture.columns);
       this.#events.opened(id, problems);
     }
-    if (id !== undefined && this.#parts.size > 1) this.#join();
-    else this.#events.picture(picture, live);
+    if (id !== undefined && edgesFollow) this.#withoutEdges.set(id, picture);
+    if (id === undefined || this.#parts.size === 1) this.#events.picture(picture, { live, edges: edgesFollow });
+    else if (!edgesFollow) this.#join();
+  }
+
+  #takeEdges(id: number, edges: Edges): void {
+    this.#done(id);
+    const picture = this.#withoutEdges.get(id);
+    // It was closed meanwhile.
+    if (picture === undefined) return;
+    this.#withoutEdges.delete(id);
+    const complete = withEdges(picture, edges);
+    this.#parts.set(id, complete.columns);
+    if (this.#parts.size > 1) this.#join();
+    else this.#events.picture(complete, { live: false, edges: false });
   }
 }
 

@@ -9,13 +9,16 @@ const LEAST_HEIGHT = 160;
 
 export class Stage {
   readonly #canvas = element('canvas', HTMLCanvasElement);
-  readonly #room = element('stage', HTMLElement);
+  readonly #place = element('stage', HTMLElement);
   readonly #context: CanvasRenderingContext2D;
   readonly #shades: ShadePainter;
   readonly #paint: (pen: Pen, shades: ShadePainter) => void;
+  readonly #resized: () => void;
   #theme = readTheme();
   #width = 0;
   #height = 0;
+  /** Pixels of the room when it was taken last. */
+  #room = { width: 0, height: 0 };
   #frame = 0;
 
   /** `paint` draws a frame; `resized`: the room for it is another. */
@@ -25,8 +28,11 @@ export class Stage {
     this.#context = context;
     this.#shades = new CanvasShades(context);
     this.#paint = paint;
-    new ResizeObserver(resized).observe(this.#room);
-    this.#room.addEventListener('scroll', () => this.draw());
+    this.#resized = resized;
+    new ResizeObserver(() => {
+      if (this.#isOutgrown) resized();
+    }).observe(this.#place);
+    this.#place.addEventListener('scroll', () => this.draw());
   }
 
   get theme(): Theme {
@@ -48,16 +54,16 @@ export class Stage {
   }
 
   get scrollTop(): number {
-    return this.#room.scrollTop;
+    return this.#place.scrollTop;
   }
 
   set scrollTop(top: number) {
-    this.#room.scrollTop = top;
+    this.#place.scrollTop = top;
   }
 
   /** As high as the room is at this moment: `height` may be of before the page around it changed. */
   get roomHeight(): number {
-    return this.#room.clientHeight;
+    return this.#place.clientHeight;
   }
 
   /** The theme may be another. */
@@ -72,17 +78,26 @@ export class Stage {
     // The page is at rest when nothing is to be drawn: who makes pictures waits for that.
     document.body.dataset['drawn'] = 'no';
     this.#frame = requestAnimationFrame(() => {
+      // What was said beside it since may have left it another room: one drawing is enough.
+      if (this.#isOutgrown) this.#resized();
       this.#frame = 0;
       this.#paint(this.#context, this.#shades);
       document.body.dataset['drawn'] = 'yes';
     });
   }
 
+  /** The room is another than the one that was taken. */
+  get #isOutgrown(): boolean {
+    const { clientWidth, clientHeight } = this.#place;
+    return clientWidth !== this.#room.width || clientHeight !== this.#room.height;
+  }
+
   /** Takes the room that there is. @param contentHeight pixels of all lanes, to be scrolled over */
   resize(contentHeight: number): void {
     const ratio = window.devicePixelRatio || 1;
-    this.#width = this.#room.clientWidth;
-    this.#height = Math.max(LEAST_HEIGHT, this.#room.clientHeight);
+    this.#room = { width: this.#place.clientWidth, height: this.#place.clientHeight };
+    this.#width = this.#room.width;
+    this.#height = Math.max(LEAST_HEIGHT, this.#room.height);
     const [width, height] = [Math.round(this.#width * ratio), Math.round(this.#height * ratio)];
     // Setting a canvas' size clears it, also to the same size.
     if (this.#canvas.width !== width || this.#canvas.height !== height) {

@@ -3,7 +3,15 @@ import type { TimelineColumns } from '../trace/columns/columns.js';
 import type { Alignment } from '../trace/columns/join.js';
 import type { RecordingSource, SlotChunk } from '../trace/recording.js';
 import { LiveRecording, type StopSpan } from './live.js';
-import { inWords, Opening, pictureOf, transferables, type Picture } from './opening.js';
+import {
+  inWords,
+  Opening,
+  pictureOf,
+  transferables,
+  transferablesOfEdges,
+  type Edges,
+  type Picture,
+} from './opening.js';
 
 export type WorkerRequest =
   | { readonly kind: 'open'; readonly id: number; readonly bytes: number }
@@ -31,7 +39,10 @@ export type WorkerAnswer =
       readonly problems: readonly string[];
       /** Of a live recording: more is to come. */
       readonly live: boolean;
+      /** It has no edges yet: they come next. */
+      readonly edgesFollow: boolean;
     }
+  | { readonly kind: 'edges'; readonly id: number; readonly edges: Edges }
   | { readonly kind: 'failed'; readonly id: number | undefined; readonly problem: string };
 
 export type Answer = (answer: WorkerAnswer, transfer: ArrayBuffer[]) => void;
@@ -106,11 +117,20 @@ export class OpeningWorker {
     const opening = this.#arriving.get(id);
     if (opening?.whole !== true) return;
     this.#arriving.delete(id);
-    const { columns, problems } = opening.finish();
-    this.#show(id, pictureOf([columns], 'clock'), problems, false);
+    const { columns, problems, edges: makeEdges } = opening.finish();
+    this.#show(id, pictureOf([columns], 'clock'), problems, false, makeEdges !== undefined);
+    if (makeEdges === undefined) return;
+    const edges = makeEdges();
+    this.#answer({ kind: 'edges', id, edges }, transferablesOfEdges(edges));
   }
 
-  #show(id: number | undefined, picture: Picture, problems: readonly string[], live: boolean): void {
-    this.#answer({ kind: 'picture', id, picture, problems, live }, transferables(picture));
+  #show(
+    id: number | undefined,
+    picture: Picture,
+    problems: readonly string[],
+    live: boolean,
+    edgesFollow = false,
+  ): void {
+    this.#answer({ kind: 'picture', id, picture, problems, live, edgesFollow }, transferables(picture));
   }
 }

@@ -66,16 +66,24 @@ export class TraceFile implements TraceSource {
       const { size } = await handle.stat();
       this.#checkSize(size);
       await post({ type: 'open', id, title: this.title, bytes: size });
-      for (let at = 0; at < size && !signal.aborted;) {
-        const wanted = Math.min(PIECE_BYTES, size - at);
+      const read = async (from: number): Promise<Uint8Array<ArrayBuffer>> => {
+        const wanted = Math.min(PIECE_BYTES, size - from);
         const { bytesRead, buffer } = await handle
-          .read(new Uint8Array(wanted), 0, wanted, at)
+          .read(new Uint8Array(wanted), 0, wanted, from)
           .catch((error: unknown) => {
             throw this.#unreadable(error);
           });
-        if (bytesRead === 0) throw this.#unreadable(new Error(`it became shorter while it was read, after byte ${at}`));
-        await post({ type: 'piece', id, at, bytes: bytesRead === wanted ? buffer : buffer.slice(0, bytesRead) });
-        at += bytesRead;
+        return bytesRead === wanted ? buffer : buffer.slice(0, bytesRead);
+      };
+      let piece = await read(0);
+      for (let at = 0; at < size && !signal.aborted;) {
+        if (piece.length === 0)
+          throw this.#unreadable(new Error(`it became shorter while it was read, after byte ${at}`));
+        // The next piece is read while this one is on its way.
+        const behind = at + piece.length;
+        const [next] = await Promise.all([read(behind), post({ type: 'piece', id, at, bytes: piece })]);
+        at = behind;
+        piece = next;
       }
     } finally {
       await handle.close();

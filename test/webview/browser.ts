@@ -128,8 +128,13 @@ function pageOf(page: Page, errors: readonly string[]): TestPage {
       if (given === undefined) return;
       postMessage({ type: 'open', id: number, title: given.name, bytes: given.size }, '*');
       const step = 4 * 1024 * 1024;
+      const read = (at: number): Promise<ArrayBuffer> => given.slice(at, at + step).arrayBuffer();
+      // As the editor's side does: the next piece is read while one is sent.
+      let ahead = read(0);
       for (let at = 0; at < given.size; at += step) {
-        const bytes = new Uint8Array(await given.slice(at, at + step).arrayBuffer());
+        const piece = ahead;
+        ahead = read(at + step);
+        const bytes = new Uint8Array(await piece);
         postMessage({ type: 'piece', id: number, at, bytes }, '*', [bytes.buffer]);
       }
     }, id);

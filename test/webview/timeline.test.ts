@@ -7,6 +7,8 @@ import { encodeEvtrace } from '../../trace/evtrace.js';
 import { generate } from '../../trace/generator.js';
 import { buildModel } from '../../trace/model/model.js';
 import { Outcome } from '../../trace/model/waits.js';
+import { manyRecords } from '../bench/timeline-recording.js';
+import { MANY_EDGES } from '../../webview/opening.js';
 import { TimelineBrowser, type TestPage } from './browser.js';
 import { assertPicture } from './pictures.js';
 import type { PageDataTransfer, PageDocument, PageDragEvent, PageNewFile, PostMessage } from './page-globals.js';
@@ -300,6 +302,18 @@ describe('timeline in Chromium', function () {
     );
     await shown.page.waitForFunction(() => document.getElementById('summary')?.textContent.startsWith('2 runs'));
     await shown.page.locator('#problems').filter({ hasText: '.evtrace' }).waitFor();
+  });
+
+  it('of very many wakes, in one recording and in a second beside it, has all in the end', async () => {
+    const wakes = MANY_EDGES + 8;
+    await writeFile(browser.file('large.evtrace'), encodeEvtrace(manyRecords(2 * wakes)));
+    const shown = await show({}, 'large.evtrace');
+    const summary = shown.page.locator('#summary');
+    await summary.filter({ hasText: `${wakes} wakes in` }).waitFor();
+    await press(shown, 'ArrowDown', 'ArrowRight', 'ArrowRight');
+    assert.match((await shown.page.locator('#detail').textContent()) ?? '', /released the wait of/);
+    await shown.openFile(2, browser.file('large.evtrace'));
+    await summary.filter({ hasText: `${2 * wakes} wakes in` }).waitFor();
   });
 
   it('answers its host: a click tells caller and object, callers are told, an export comes as bytes', async () => {

@@ -178,6 +178,12 @@ export const TABLE_NAMES = Object.keys(TABLES) as readonly TableName[];
 
 export type Column = Float64Array | Float32Array | Uint32Array | Int32Array | Uint16Array | Uint8Array | Int8Array;
 
+export const noEdges = (): EdgeColumns => ({
+  ...{ wait: new Uint32Array(), object: new Int32Array(), signal: new Int32Array(), evidence: new Uint8Array() },
+  ...{ meeting: new Uint8Array(), latency: new Float64Array(), firstCandidate: new Uint32Array(1) },
+  candidates: new Int32Array(),
+});
+
 /** Every array, as "transitions.time". */
 export function* columnsOf(columns: TimelineColumns): Generator<readonly [string, Column]> {
   for (const table of TABLE_NAMES) {

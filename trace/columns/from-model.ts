@@ -16,12 +16,25 @@ import type {
   WaitColumns,
 } from './columns.js';
 
-export const toColumns = (model: DrawnModel): TimelineColumns => columnsOf(model, false);
+export const toColumns = (model: DrawnModel): TimelineColumns => whole(columnsOf(model, false));
 
 /** The same of a model that is given up for it: the tables of the largest recordings do not stand beside one another whole. */
-export const intoColumns = (model: DrawnModel): TimelineColumns => columnsOf(model, true);
+export const intoColumns = (model: DrawnModel): TimelineColumns => whole(columnsOf(model, true));
 
-function columnsOf(model: DrawnModel, spend: boolean): TimelineColumns {
+/** The same in two steps: edges are drawn only where somebody points at them. */
+export const intoColumnsBeforeEdges = (model: DrawnModel): ColumnsBeforeEdges => columnsOf(model, true);
+
+export interface ColumnsBeforeEdges {
+  readonly columns: Omit<TimelineColumns, 'edges'>;
+  /** How many edges there are. */
+  readonly count: number;
+  /** Once. */
+  readonly edges: () => EdgeColumns;
+}
+
+const whole = ({ columns, edges }: ColumnsBeforeEdges): TimelineColumns => ({ ...columns, edges: edges() });
+
+function columnsOf(model: DrawnModel, spend: boolean): ColumnsBeforeEdges {
   const runOf = runsOfSources(model);
   const callers = new Callers(model);
   const { columns: calls, spans } = callColumns(model);
@@ -43,7 +56,7 @@ function columnsOf(model: DrawnModel, spend: boolean): TimelineColumns {
     giveUp(model.waits, ['thread', 'beginRecord', 'endRecord']);
     giveUp(model.transitions, ['record', 'wait']);
   }
-  return {
+  const columns = {
     title: printable(model.recording.metadata.title ?? 'recording'),
     target: printable(model.recording.metadata.target),
     startUtcMs: Number.isNaN(model.clock.startUtcMs) ? null : model.clock.startUtcMs,
@@ -53,8 +66,9 @@ function columnsOf(model: DrawnModel, spend: boolean): TimelineColumns {
     threads,
     gaps: model.gaps.map((gap) => gapMark(model, gap)),
     stops: model.stops.map((stop) => ({ ...stop, reason: printable(stop.reason) })),
-    ...{ callers: callers.list, transitions, waits: waits.columns, calls, edges: edgeColumns(model, waits, rowOf) },
+    ...{ callers: callers.list, transitions, waits: waits.columns, calls },
   };
+  return { columns, count: model.wakes.count, edges: () => edgeColumns(model, waits, rowOf) };
 }
 
 /** Run by ordinal of the source; -1: of none. */
@@ -361,37 +375,49 @@ const RECENT_CALLERS = 1_024;
 /** In order of the rows of their waits; edges of one wait lie together, and keep their order. */
 function edgeColumns({ wakes }: DrawnModel, waits: WaitRows, rowOf: Int32Array): EdgeColumns {
   const { count } = wakes;
+  const place = firstRows(waits.order.length, count, (edge) => waits.rowOf[wakes.wait[edge] ?? 0] ?? 0);
   const edges = {
     ...{ wait: new Uint32Array(count), object: new Int32Array(count), signal: new Int32Array(count) },
     ...{ evidence: new Uint8Array(count), meeting: new Uint8Array(count), latency: new Float64Array(count) },
-    ...{ firstCandidate: new Uint32Array(count + 1), candidates: new Int32Array(wakes.candidates.length) },
   };
-  const { order } = waits;
-  let candidates = 0;
-  let at = 0;
-  for (let row = 0; row < order.length; row += 1) {
-    const wait = order[row] ?? 0;
-    const first = wakes.ofWait[wait] ?? -1;
-    if (first < 0) continue;
-    for (let edge = first; edge < count && wakes.wait[edge] === wait; edge += 1) {
-      const signal = wakes.signal[edge] ?? -1;
-      edges.wait[at] = row;
-      edges.object[at] = wakes.object[edge] ?? -1;
-      edges.signal[at] = signal < 0 ? -1 : (rowOf[signal] ?? -1);
-      edges.evidence[at] = wakes.evidence[edge] ?? 0;
-      edges.meeting[at] = wakes.meeting[edge] ?? 0;
-      edges.latency[at] = wakes.latency[edge] ?? NaN;
-      edges.firstCandidate[at] = candidates;
-      at += 1;
-      const until = wakes.firstCandidate[edge + 1] ?? 0;
-      for (let one = wakes.firstCandidate[edge] ?? 0; one < until; one += 1) {
-        const place = rowOf[wakes.candidates[one] ?? -1] ?? -1;
-        if (place >= 0) edges.candidates[candidates++] = place;
-      }
+  const anyCandidates = wakes.candidates.length > 0;
+  const edgeAt = new Uint32Array(anyCandidates ? count : 0);
+  for (let edge = 0; edge < count; edge += 1) {
+    const row = waits.rowOf[wakes.wait[edge] ?? 0] ?? 0;
+    const at = place[row] ?? 0;
+    place[row] = at + 1;
+    const signal = wakes.signal[edge] ?? -1;
+    edges.wait[at] = row;
+    edges.object[at] = wakes.object[edge] ?? -1;
+    edges.signal[at] = signal < 0 ? -1 : (rowOf[signal] ?? -1);
+    edges.evidence[at] = wakes.evidence[edge] ?? 0;
+    edges.meeting[at] = wakes.meeting[edge] ?? 0;
+    edges.latency[at] = wakes.latency[edge] ?? NaN;
+    if (anyCandidates) edgeAt[at] = edge;
+  }
+  return { ...edges, ...candidateColumns(wakes, rowOf, edgeAt) };
+}
+
+/** `edgeAt`: edge by row; empty when none has candidates. */
+function candidateColumns(
+  wakes: DrawnModel['wakes'],
+  rowOf: Int32Array,
+  edgeAt: Uint32Array,
+): Pick<EdgeColumns, 'firstCandidate' | 'candidates'> {
+  const firstCandidate = new Uint32Array(wakes.count + 1);
+  const candidates = new Int32Array(wakes.candidates.length);
+  let count = 0;
+  for (let at = 0; at < edgeAt.length; at += 1) {
+    const edge = edgeAt[at] ?? 0;
+    firstCandidate[at] = count;
+    const until = wakes.firstCandidate[edge + 1] ?? 0;
+    for (let one = wakes.firstCandidate[edge] ?? 0; one < until; one += 1) {
+      const row = rowOf[wakes.candidates[one] ?? -1] ?? -1;
+      if (row >= 0) candidates[count++] = row;
     }
   }
-  edges.firstCandidate[count] = candidates;
-  return { ...edges, candidates: edges.candidates.slice(0, candidates) };
+  firstCandidate[wakes.count] = count;
+  return { firstCandidate, candidates: candidates.slice(0, count) };
 }
 
 function gapMark(model: DrawnModel, gap: Gap): GapMark {

@@ -1,6 +1,6 @@
 /** What drawing and looking up need besides the columns, made once, off the main thread: mip-maps, sums, edges by signal. */
 import { State } from '../model/transitions.js';
-import type { TimelineColumns } from './columns.js';
+import type { EdgeColumns, TimelineColumns } from './columns.js';
 import { MaskPyramid, TimeSums, densityOf } from './mip-map.js';
 
 /** Stretches of the mini-map: finer than any screen is wide. */
@@ -41,23 +41,24 @@ export function indexColumns(columns: TimelineColumns): ColumnIndex {
     rows,
     signaledAfter(transitions, (row) => last[row] === 1),
   );
-  const { signalRow, signalEdge } = edgesBySignal(columns);
   return {
     kinds: MaskPyramid.of(transitions.what).levels,
     outcomes: MaskPyramid.of(waits.outcome).levels,
     signaled: signaled.sums,
     waited: TimeSums.of(waits.begin.length, (row) => (waits.end[row] ?? 0) - (waits.begin[row] ?? 0)).sums,
-    ...{ signalRow, signalEdge, density: densityOf(transitions.time, end, DENSITY_BINS) },
+    ...edgesBySignal(columns.edges, rows),
+    density: densityOf(transitions.time, end, DENSITY_BINS),
   };
 }
 
 export const buffersOfIndex = ({ kinds, outcomes, ...others }: ColumnIndex): ArrayBuffer[] =>
   [...kinds, ...outcomes, ...Object.values(others)].map(({ buffer }) => buffer as ArrayBuffer);
 
-/** A counting sort over the rows of transitions. */
-function edgesBySignal({ edges, transitions }: TimelineColumns): Pick<ColumnIndex, 'signalRow' | 'signalEdge'> {
-  const { signal, firstCandidate, candidates } = edges;
-  const place = new Uint32Array(transitions.time.length + 1);
+export type EdgeIndex = Pick<ColumnIndex, 'signalRow' | 'signalEdge'>;
+
+/** A counting sort over the rows of transitions, of which there are `rows`. */
+export function edgesBySignal({ signal, firstCandidate, candidates }: EdgeColumns, rows: number): EdgeIndex {
+  const place = new Uint32Array(rows + 1);
   for (let edge = 0; edge < signal.length; edge += 1) {
     const row = signal[edge] ?? -1;
     if (row >= 0) place[row + 1] = (place[row + 1] ?? 0) + 1;

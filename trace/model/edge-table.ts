@@ -1,6 +1,8 @@
-/** Wake edges as they are found, object by object, to columns in order of their waits. */
+/** Wake edges as they are found, object by object, to columns in that order or in that of their waits. */
 import type { Parts } from './model.js';
 import type { Wakes } from './wakes.js';
+
+export type EdgeColumns = Omit<Wakes, 'activity' | 'coalesced' | 'kept'>;
 
 /** Columns that grow. */
 export class EdgeTable {
@@ -52,18 +54,43 @@ export class EdgeTable {
     this.#latency = doubled(this.#latency);
   }
 
-  columns(parts: Parts): Omit<Wakes, 'activity' | 'coalesced' | 'kept'> {
+  /** In the order in which they were found: object by object. */
+  asFound(waits: number): EdgeColumns {
     const count = this.#count;
-    const { order, ofWait } = this.#byWait(parts.waits.count);
+    const ofWait = new Int32Array(waits).fill(-1);
+    for (let edge = count - 1; edge >= 0; edge -= 1) ofWait[this.#wait[edge] ?? 0] = edge;
+    return {
+      count,
+      ofWait,
+      ...this.#candidatesOf((edge) => edge),
+      wait: this.#wait.subarray(0, count),
+      object: this.#object.subarray(0, count),
+      signal: this.#signal.subarray(0, count),
+      evidence: this.#evidence.subarray(0, count),
+      meeting: this.#meeting.subarray(0, count),
+      latency: this.#latency.subarray(0, count),
+      last: new Uint8Array(),
+    };
+  }
+
+  /** In order of their waits; those of one wait in the order in which they were found. */
+  byWait(parts: Parts): EdgeColumns {
+    const count = this.#count;
+    const { order, ofWait } = this.#orderByWait(parts.waits.count);
+    const wakes = { count, ofWait, ...this.#candidatesOf((at) => order[at] ?? 0), ...this.#inOrder(order) };
+    return { ...wakes, last: lastOfWait(parts, wakes) };
+  }
+
+  #candidatesOf(edgeAt: (at: number) => number): Pick<Wakes, 'firstCandidate' | 'candidates'> {
+    const count = this.#count;
     const candidates: number[] = [];
     const firstCandidate = new Uint32Array(count + 1);
     for (let at = 0; at < count && this.#candidates.size > 0; at += 1) {
       firstCandidate[at] = candidates.length;
-      for (const candidate of this.#candidates.get(order[at] ?? 0) ?? []) candidates.push(candidate);
+      for (const candidate of this.#candidates.get(edgeAt(at)) ?? []) candidates.push(candidate);
     }
     firstCandidate[count] = candidates.length;
-    const wakes = { count, ofWait, firstCandidate, candidates: Int32Array.from(candidates), ...this.#inOrder(order) };
-    return { ...wakes, last: lastOfWait(parts, wakes) };
+    return { firstCandidate, candidates: Int32Array.from(candidates) };
   }
 
   /** One loop for all, so that each of its accesses is to arrays of one type. */
@@ -88,7 +115,7 @@ export class EdgeTable {
   }
 
   /** A counting sort: edges of one wait lie together, in the order in which they were found. */
-  #byWait(waits: number): { readonly order: Uint32Array; readonly ofWait: Int32Array } {
+  #orderByWait(waits: number): { readonly order: Uint32Array; readonly ofWait: Int32Array } {
     const next = new Uint32Array(waits + 1);
     for (let edge = 0; edge < this.#count; edge += 1) {
       const behind = (this.#wait[edge] ?? 0) + 1;

@@ -104,7 +104,7 @@ interface EdgesByObject {
 
 export function collectTransitions(parts: Parts, catalogue: Catalogue, wakes: Wakes): Transitions {
   const { fate, wipedBy } = findFates(parts, catalogue, wakes);
-  const edgesOf = edgesByObject(catalogue, wakes);
+  const edgesOf = edgesByObject(parts, catalogue, wakes);
   const counters = catalogue.objects.map(({ id }) =>
     countObject(
       parts,
@@ -119,7 +119,7 @@ export function collectTransitions(parts: Parts, catalogue: Catalogue, wakes: Wa
   return { ...steps, stateAfter: statesAfter(parts, catalogue, steps, wakes), fate, wipedBy, counters };
 }
 
-function edgesByObject({ objects }: Catalogue, wakes: Wakes): EdgesByObject {
+function edgesByObject(parts: Parts, { objects }: Catalogue, wakes: Wakes): EdgesByObject {
   const first = new Uint32Array(objects.length + 1);
   for (let edge = 0; edge < wakes.count; edge += 1) {
     const behind = (wakes.object[edge] ?? 0) + 1;
@@ -128,8 +128,13 @@ function edgesByObject({ objects }: Catalogue, wakes: Wakes): EdgesByObject {
   for (let object = 0; object < objects.length; object += 1) {
     first[object + 1] = (first[object + 1] ?? 0) + (first[object] ?? 0);
   }
-  const next = first.slice();
   const list = new Uint32Array(wakes.count);
+  if (parts.drawnOnly) {
+    // They come object by object.
+    for (let edge = 0; edge < list.length; edge += 1) list[edge] = edge;
+    return { first, list };
+  }
+  const next = first.slice();
   for (let edge = 0; edge < wakes.count; edge += 1) {
     const object = wakes.object[edge] ?? 0;
     const at = next[object] ?? 0;

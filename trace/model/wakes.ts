@@ -44,7 +44,7 @@ export const Meeting = {
   Unknown: 2,
 } as const;
 
-/** A column per field. */
+/** A column per field, in order of the waits; of a model for drawing alone object by object. */
 export interface Wakes {
   readonly count: number;
   readonly wait: Uint32Array;
@@ -58,7 +58,7 @@ export interface Wakes {
   /** Ambiguous: records of signals, `firstCandidate` to the next edge's. */
   readonly firstCandidate: Uint32Array;
   readonly candidates: Int32Array;
-  /** Of a wait for all: this signal came last, it is the one that released the thread. */
+  /** Of a wait for all: this signal came last, it is the one that released the thread. Empty in a model for drawing alone. */
   readonly last: Uint8Array;
   /** First edge by wait, -1 when it has none. */
   readonly ofWait: Int32Array;
@@ -90,7 +90,8 @@ export function findWakes(parts: Parts, catalogue: Catalogue, requests: RequestL
     if (own.takes.count === 0 && own.signals.count === 0) continue;
     new ObjectMatcher(parts, object, own, activity, { coalesced, kept }).match(edges);
   }
-  return { ...edges.columns(parts), activity, coalesced, kept };
+  const columns = parts.drawnOnly ? edges.asFound(parts.waits.count) : edges.byWait(parts);
+  return { ...columns, activity, coalesced, kept };
 }
 
 /**
