@@ -5,7 +5,7 @@
 import { MAX_RINGS, SLOT_BYTES, type Recording, type SlotChunk } from '../recording.js';
 import { Kind, type Gap, type RecordTable } from './records.js';
 import { MAX_RECORD_SLOTS, RingCursor, type SlotRun } from './ring-cursor.js';
-import { Words } from './words.js';
+import { KEPT, Words } from './words.js';
 
 /** Kinds whose payload is a list of handles or addresses; all other payloads are UTF-16 text. */
 const isList = (kind: number): boolean => kind === Kind.WaitBegin;
@@ -211,7 +211,8 @@ export class RecordReader {
       return;
     }
     this.#useBase((this.#base[ring.source] ??= view.getBigUint64(at, true)));
-    const index = this.#take(ring.source, ring.ring, cursor.slot, kind, view, at);
+    const index = this.#count;
+    this.#take(ring, cursor.slot, view, at, 1);
     if (slots > 1) this.#readPayload(index, kind, cursor.payload(slots));
     this.#noteGap(ring, index);
     const rise = (lost - ring.lost) >>> 0;
@@ -219,8 +220,7 @@ export class RecordReader {
       ring.lost = lost;
       this.#gaps.push(lostGap(ring, rise, index));
     }
-    if (kind === Kind.Set) this.#joinWait(ring.last, index);
-    else if (kind === Kind.Calibration) this.#calibrations.push(index);
+    if (kind === Kind.Calibration) this.#calibrations.push(index);
     else if (kind === Kind.Module) this.#modules.push(index);
     ring.last = index;
     cursor.advance(slots);
@@ -234,64 +234,69 @@ export class RecordReader {
   /** Records of one slot each that follow one another, as nearly all do, up to the first that is anything else. */
   #readPlain(ring: Ring, cursor: RingCursor): void {
     const run = cursor.rest();
-    if (run !== undefined) cursor.advance(this.#takePlain(ring, run.slot, run.view, run.at));
+    if (run === undefined) return;
+    const count = plainRecords(ring.lost, run.slot, run.view, run.at);
+    if (count === 0) return;
+    this.#take(ring, run.slot, run.view, run.at, count);
+    cursor.advance(count);
   }
 
-  /** Returns how many. The loop is a function by itself so that the engine need not give up its code at each run's end. */
-  #takePlain({ source, ring, lost, last }: Ring, first: number, view: DataView, begin: number): number {
-    let slot = first;
-    let before = last;
-    for (let at = begin; at < view.byteLength; at += SLOT_BYTES) {
-      const kind = view.getUint16(at + 52, true);
-      if (view.getUint8(at + 58) !== 1 || view.getUint32(at + 60, true) !== (slot + 1) % 0x1_0000_0000) break;
-      if (KNOWN[kind] !== 1 || view.getUint32(at + 48, true) !== lost) break;
-      if (kind === Kind.Calibration || kind === Kind.Module) break;
-      const index = this.#take(source, ring, slot, kind, view, at);
-      if (kind === Kind.Set) this.#joinWait(before, index);
-      before = index;
-      slot += 1;
-    }
-    return slot - first;
-  }
-
-  /** A Set directly behind a WaitBegin of the same moment is of the same call. */
-  #joinWait(before: number, signal: number): void {
-    const { kind, time } = this.#columns;
-    if (before >= 0 && kind[before] === Kind.WaitBegin && time[before] === time[signal])
-      this.#waitOfSignal.set(signal, before);
-  }
-
-  /** The record of one slot, without its payload. Returns its index. */
-  #take(source: number, ring: number, slot: number, kind: number, view: DataView, at: number): number {
-    const index = this.#count;
-    this.#count += 1;
+  /**
+   * The heads of records whose slots follow one another, one slot each. Nearly all the time of reading is spent in this loop: it
+   * calls nothing that it does not have to.
+   */
+  #take({ source, ring, last }: Ring, slot: number, view: DataView, begin: number, count: number): void {
     const c = this.#columns;
-    const words = this.#words;
-    const high = view.getUint32(at + 4, true) - this.#baseHigh;
-    // Exact: a recording is far shorter than 2^53 ticks.
-    const time = high * 0x1_0000_0000 + (view.getUint32(at, true) - this.#baseLow);
-    c.time[index] = time;
-    if (time < (this.#earliest[source] ?? 0) && kind !== Kind.Calibration) this.#earliest[source] = time;
-    c.object[index] = words.encode(view.getUint32(at + 8, true), view.getUint32(at + 12, true));
-    c.caller[index] = words.encode(view.getUint32(at + 16, true), view.getUint32(at + 20, true));
-    const argument = view.getUint32(at + 24, true);
-    const argumentHigh = view.getUint32(at + 28, true);
-    // New memory is all 0, and takes time to be touched: what is mostly 0 is written only where it is not.
-    if (argument !== 0 || argumentHigh !== 0) c.argument[index] = words.encode(argument, argumentHigh);
-    c.process[index] = view.getUint32(at + 32, true);
-    c.thread[index] = view.getUint32(at + 36, true);
-    c.status[index] = view.getUint32(at + 40, true);
-    const duration = view.getUint32(at + 44, true);
-    c.duration[index] = duration;
-    if (duration === 0xffff_ffff) c.saturated[index] = 1;
-    c.kind[index] = kind;
-    c.previous[index] = view.getUint8(at + 57);
-    c.flags[index] = view.getUint8(at + 59);
-    c.source[index] = source;
-    c.ring[index] = ring;
-    c.slot[index] = slot;
-    this.#ofKind[kind] = (this.#ofKind[kind] ?? 0) + 1;
-    return index;
+    const { time: times, kind: kinds, object: objects, caller: callers } = c;
+    const [words, ofKind, baseLow, baseHigh] = [this.#words, this.#ofKind, this.#baseLow, this.#baseHigh];
+    const first = this.#count;
+    let before = last;
+    let earliest = this.#earliest[source] ?? 0;
+    let [callerLow, callerHigh, caller] = [0, 0, 0];
+    for (let index = first, at = begin; index < first + count; index += 1, at += SLOT_BYTES) {
+      const kind = view.getUint16(at + 52, true);
+      // Exact: a recording is far shorter than 2^53 ticks.
+      const ticks =
+        (view.getUint32(at + 4, true) - baseHigh) * 0x1_0000_0000 + (view.getUint32(at, true) - baseLow);
+      times[index] = ticks;
+      if (ticks < earliest && kind !== Kind.Calibration) earliest = ticks;
+      const object = view.getUint32(at + 8, true);
+      const objectHigh = view.getUint32(at + 12, true);
+      objects[index] = objectHigh === 0 && object < KEPT ? object : words.encode(object, objectHigh);
+      const low = view.getUint32(at + 16, true);
+      const high = view.getUint32(at + 20, true);
+      // Calls mostly come from the same place over and over.
+      if (low !== callerLow || high !== callerHigh) {
+        caller = words.encode(low, high);
+        callerLow = low;
+        callerHigh = high;
+      }
+      callers[index] = caller;
+      const argument = view.getUint32(at + 24, true);
+      const argumentHigh = view.getUint32(at + 28, true);
+      // New memory is all 0, and takes time to be touched: what is mostly 0 is written only where it is not.
+      if (argument !== 0 || argumentHigh !== 0) c.argument[index] = words.encode(argument, argumentHigh);
+      c.process[index] = view.getUint32(at + 32, true);
+      c.thread[index] = view.getUint32(at + 36, true);
+      const status = view.getUint32(at + 40, true);
+      if (status !== 0) c.status[index] = status;
+      const duration = view.getUint32(at + 44, true);
+      c.duration[index] = duration;
+      if (duration === 0xffff_ffff) c.saturated[index] = 1;
+      kinds[index] = kind;
+      c.previous[index] = view.getUint8(at + 57);
+      c.flags[index] = view.getUint8(at + 59);
+      c.source[index] = source;
+      c.ring[index] = ring;
+      c.slot[index] = slot + (index - first);
+      ofKind[kind] = (ofKind[kind] ?? 0) + 1;
+      // A Set directly behind a WaitBegin of the same moment is of the same call.
+      if (kind === Kind.Set && before >= 0 && kinds[before] === Kind.WaitBegin && times[before] === ticks)
+        this.#waitOfSignal.set(index, before);
+      before = index;
+    }
+    this.#earliest[source] = earliest;
+    this.#count = first + count;
   }
 
   #readPayload(index: number, kind: number, payload: Uint8Array | undefined): void {
@@ -319,6 +324,19 @@ export class RecordReader {
       larger[name].set(this.#columns[name].subarray(0, this.#count));
     this.#columns = larger;
   }
+}
+
+/** How many records from here on have one slot each, are known, and tell of nothing but themselves. */
+function plainRecords(lost: number, first: number, view: DataView, begin: number): number {
+  let slot = first;
+  for (let at = begin; at < view.byteLength; at += SLOT_BYTES) {
+    const kind = view.getUint16(at + 52, true);
+    if (view.getUint8(at + 58) !== 1 || view.getUint32(at + 60, true) !== (slot + 1) % 0x1_0000_0000) break;
+    if (KNOWN[kind] !== 1 || view.getUint32(at + 48, true) !== lost) break;
+    if (kind === Kind.Calibration || kind === Kind.Module) break;
+    slot += 1;
+  }
+  return slot - first;
 }
 
 function holeBefore({ source, ring, missing, damaged, last: after }: Ring, before: number): Gap | undefined {

@@ -2,7 +2,7 @@
  * 64-bit values as numbers of 32 bits, exactly. Small ones (handles, kinds, counts) are themselves; all others are kept once
  * and named by their place. A word is only good for comparing, as a map's key, and for {@link Words.toBigInt}.
  */
-const KEPT = 0x8000_0000;
+export const KEPT = 0x8000_0000;
 
 export class Words {
   #count = 0;
