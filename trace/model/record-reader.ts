@@ -256,8 +256,7 @@ export class RecordReader {
     for (let index = first, at = begin; index < first + count; index += 1, at += SLOT_BYTES) {
       const kind = view.getUint16(at + 52, true);
       // Exact: a recording is far shorter than 2^53 ticks.
-      const ticks =
-        (view.getUint32(at + 4, true) - baseHigh) * 0x1_0000_0000 + (view.getUint32(at, true) - baseLow);
+      const ticks = (view.getUint32(at + 4, true) - baseHigh) * 0x1_0000_0000 + (view.getUint32(at, true) - baseLow);
       times[index] = ticks;
       if (ticks < earliest && kind !== Kind.Calibration) earliest = ticks;
       const object = view.getUint32(at + 8, true);

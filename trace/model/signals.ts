@@ -46,10 +46,17 @@ const isClear = (kind: number): boolean =>
 
 export interface Activity {
   of(object: number): ObjectActivity;
+  readonly byObject: RecordsByObject;
   /** Waits that took from an object nobody can name: each may have taken from any. */
   readonly unknownTakes: readonly (Interval & { readonly source: number })[];
   /** First and last operation whose object is uncertain, by source. */
   readonly uncertainSpans: readonly (Interval | undefined)[];
+}
+
+/** What was done to or with each object except waiting for it: records of object o, in order of time, are `list[first[o]]` to `list[first[o + 1]]`. */
+export interface RecordsByObject {
+  readonly first: Uint32Array;
+  readonly list: Uint32Array;
 }
 
 /** Rows of all objects, those of one together, and where each object's begin. */
@@ -63,7 +70,8 @@ const CLEAR = 2;
 
 export function collectActivity(parts: Parts, catalogue: Catalogue, requests: RequestLinks): Activity {
   const spans = new UncertainSpans(parts.recording.sources.length);
-  const { signals, clears } = collectOperations(parts, catalogue, requests, spans);
+  const byObject = recordsByObject(parts, catalogue);
+  const { signals, clears } = collectOperations(parts, catalogue, byObject, requests, spans);
   const { takes, timeouts, unknownTakes } = collectUses(parts, catalogue, spans);
   return {
     of: (object) => ({
@@ -72,9 +80,32 @@ export function collectActivity(parts: Parts, catalogue: Catalogue, requests: Re
       takes: usesOf(takes, object),
       timeouts: usesOf(timeouts, object),
     }),
+    byObject,
     unknownTakes,
     uncertainSpans: spans.bySource,
   };
+}
+
+function recordsByObject({ records, order }: Parts, { objects, objectOf }: Catalogue): RecordsByObject {
+  const { count, kind } = records;
+  const first = new Uint32Array(objects.length + 1);
+  for (let record = 0; record < count; record += 1) {
+    const object = objectOf[record] ?? -1;
+    if (object >= 0 && kind[record] !== Kind.WaitBegin) first[object + 1] = (first[object + 1] ?? 0) + 1;
+  }
+  for (let object = 0; object < objects.length; object += 1)
+    first[object + 1] = (first[object + 1] ?? 0) + (first[object] ?? 0);
+  const next = first.slice();
+  const list = new Uint32Array(first[objects.length] ?? 0);
+  for (let at = 0; at < order.length; at += 1) {
+    const record = order[at] ?? 0;
+    const object = objectOf[record] ?? -1;
+    if (object < 0 || kind[record] === Kind.WaitBegin) continue;
+    const place = next[object] ?? 0;
+    list[place] = record;
+    next[object] = place + 1;
+  }
+  return { first, list };
 }
 
 class UncertainSpans {
@@ -146,46 +177,48 @@ const emptyUses = (count: number): Uses => ({
 function collectOperations(
   parts: Parts,
   catalogue: Catalogue,
+  byObject: RecordsByObject,
   requests: RequestLinks,
   spans: UncertainSpans,
 ): { readonly signals: Lanes<Operations>; readonly clears: Lanes<Operations> } {
-  const roles = rolesOf(parts, catalogue);
+  const roles = rolesOf(parts, catalogue, byObject);
   const signalled = signalThenWait(parts);
   const fill = (role: number): Lanes<Operations> => {
-    const lanes = emptyLanes(catalogue, roles, role);
-    if (lanes.rows.count > 0) fillOperations(parts, catalogue, { roles, role, signalled, requests, spans }, lanes);
+    const lanes = emptyLanes(byObject, roles, role);
+    if (lanes.rows.count > 0) fillOperations(parts, { byObject, roles, role, signalled, requests, spans }, lanes);
     return lanes;
   };
   return { signals: fill(SIGNAL), clears: fill(CLEAR) };
 }
 
-function rolesOf({ records }: Parts, catalogue: Catalogue): Uint8Array {
+/** Roles by place in the list. */
+function rolesOf({ records }: Parts, catalogue: Catalogue, { list }: RecordsByObject): Uint8Array {
   const expires = timersThatExpire(records, catalogue);
-  const { count, kind, status } = records;
+  const { kind, status } = records;
   const { objectOf } = catalogue;
-  const roles = new Uint8Array(count);
-  for (let record = 0; record < count; record += 1) {
+  const roles = new Uint8Array(list.length);
+  for (let at = 0; at < list.length; at += 1) {
+    const record = list[at] ?? 0;
     const one = kind[record] ?? 0;
-    if (ROLES[one] === 0) continue;
-    const object = objectOf[record] ?? -1;
-    if (object >= 0) roles[record] = roleOf(one, status[record] ?? 0, expires, object);
+    if (ROLES[one] !== 0) roles[at] = roleOf(one, status[record] ?? 0, expires, objectOf[record] ?? -1);
   }
   return roles;
 }
 
-function emptyLanes({ objects, objectOf }: Catalogue, roles: Uint8Array, wanted: number): Lanes<Operations> {
-  const first = new Uint32Array(objects.length + 1);
-  for (let record = 0; record < roles.length; record += 1) {
-    if (((roles[record] ?? 0) & wanted) === 0) continue;
-    const behind = (objectOf[record] ?? 0) + 1;
-    first[behind] = (first[behind] ?? 0) + 1;
+function emptyLanes(byObject: RecordsByObject, roles: Uint8Array, wanted: number): Lanes<Operations> {
+  const first = new Uint32Array(byObject.first.length);
+  let count = 0;
+  for (let object = 0; object + 1 < first.length; object += 1) {
+    first[object] = count;
+    const until = byObject.first[object + 1] ?? 0;
+    for (let at = byObject.first[object] ?? 0; at < until; at += 1) if (((roles[at] ?? 0) & wanted) !== 0) count += 1;
   }
-  for (let object = 0; object < objects.length; object += 1)
-    first[object + 1] = (first[object + 1] ?? 0) + (first[object] ?? 0);
-  return { first, rows: emptyOperations(first[objects.length] ?? 0) };
+  first[first.length - 1] = count;
+  return { first, rows: emptyOperations(count) };
 }
 
 interface Wanted {
+  readonly byObject: RecordsByObject;
   readonly roles: Uint8Array;
   readonly role: number;
   readonly signalled: ReadonlyMap<number, number>;
@@ -194,23 +227,18 @@ interface Wanted {
 }
 
 // One loop without a call for each row: numbers that are handed on in their millions are garbage in their millions.
-function fillOperations(
-  parts: Parts,
-  { objectOf }: Catalogue,
-  wanted: Wanted,
-  { first, rows }: Lanes<Operations>,
-): void {
-  const { records, order, identity } = parts;
+function fillOperations(parts: Parts, wanted: Wanted, { rows }: Lanes<Operations>): void {
+  const { records, identity } = parts;
   const { roles, role, signalled, requests, spans } = wanted;
-  const next = first.slice();
+  const { list } = wanted.byObject;
   const slacks = Float64Array.from(parts.recording.sources, (_source, source) => clockSlack(parts, source));
   const [anySignalled, anyAmbiguous] = [signalled.size > 0, requests.ambiguous.size > 0];
-  for (let at = 0; at < order.length; at += 1) {
-    const record = order[at] ?? 0;
-    if (((roles[record] ?? 0) & role) === 0) continue;
-    const object = objectOf[record] ?? 0;
-    const row = next[object] ?? 0;
-    next[object] = row + 1;
+  // The list is in order of objects, as the rows are.
+  let row = -1;
+  for (let at = 0; at < list.length; at += 1) {
+    if (((roles[at] ?? 0) & role) === 0) continue;
+    row += 1;
+    const record = list[at] ?? 0;
     const source = records.source[record] ?? 0;
     const slack = slacks[source] ?? 0;
     const kind = records.kind[record] ?? 0;

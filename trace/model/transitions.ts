@@ -213,74 +213,80 @@ function collectSteps(
   fate: Uint8Array,
   wipers: Uint8Array,
 ): Steps {
-  const { objectOf, objects } = catalogue;
-  const kinds = new Uint8Array(parts.records.count);
-  const first = new Uint32Array(objects.length + 1);
-  for (let record = 0; record < kinds.length; record += 1) {
-    const object = objectOf[record] ?? -1;
-    const kind = object < 0 ? NO_TRANSITION : transitionOf(parts, record, fate[record] ?? 0, wipers);
-    kinds[record] = kind;
-    if (kind !== NO_TRANSITION) first[object + 1] = (first[object + 1] ?? 0) + 1;
+  const { objects } = catalogue;
+  const { byObject } = wakes.activity;
+  const kinds = new Uint8Array(byObject.list.length);
+  let count = 0;
+  for (let at = 0; at < kinds.length; at += 1) {
+    const record = byObject.list[at] ?? 0;
+    const kind = transitionOf(parts, record, fate[record] ?? 0, wipers);
+    kinds[at] = kind;
+    if (kind !== NO_TRANSITION) count += 1;
   }
-  for (const object of objects) {
-    const takes = isTaken(object) ? (edgesOf.first[object.id + 1] ?? 0) - (edgesOf.first[object.id] ?? 0) : 0;
-    first[object.id + 1] = (first[object.id + 1] ?? 0) + takes + (first[object.id] ?? 0);
-  }
-  const count = first[objects.length] ?? 0;
+  for (const object of objects) if (isTaken(object)) count += edgesOfObject(edgesOf, object).length;
   const steps = {
-    ...{ count, first, kind: new Uint8Array(count), time: new Float64Array(count) },
+    ...{
+      count,
+      first: new Uint32Array(objects.length + 1),
+      kind: new Uint8Array(count),
+      time: new Float64Array(count),
+    },
     ...{ record: new Int32Array(count), wait: new Int32Array(count) },
   };
-  // Records come to the front of their object's rows, in order of time; takes are then merged in from behind.
-  const next = first.slice();
-  const { order, records } = parts;
-  const { kind: kindOf, time: timeOf, record: recordOf, wait: waitOf } = steps;
-  for (let at = 0; at < order.length; at += 1) {
-    const record = order[at] ?? 0;
-    const kind = kinds[record] ?? NO_TRANSITION;
-    if (kind === NO_TRANSITION) continue;
-    const object = objectOf[record] ?? 0;
-    const row = next[object] ?? 0;
-    next[object] = row + 1;
-    kindOf[row] = kind;
-    timeOf[row] = records.time[record] ?? 0;
-    recordOf[row] = record;
-    waitOf[row] = -1;
-  }
+  let row = 0;
   for (const object of objects) {
-    if (!isTaken(object)) continue;
-    const edges = edgesOf.list.subarray(edgesOf.first[object.id], edgesOf.first[object.id + 1]);
-    mergeTakes(parts, wakes, edges, steps, first[object.id] ?? 0, next[object.id] ?? 0);
+    steps.first[object.id] = row;
+    const edges = isTaken(object) ? edgesOfObject(edgesOf, object) : NO_EDGES;
+    row = mergeSteps(parts, wakes, { object, kinds, edges }, steps, row);
   }
+  steps.first[objects.length] = row;
   return steps;
 }
 
-/** Rows [from, until) are in order; takes go among them, behind what has the same time. */
-function mergeTakes(parts: Parts, wakes: Wakes, edges: Uint32Array, steps: Steps, from: number, until: number): void {
+const NO_EDGES = new Uint32Array();
+
+const edgesOfObject = ({ first, list }: EdgesByObject, { id }: TraceObject): Uint32Array =>
+  list.subarray(first[id], first[id + 1]);
+
+/** Steps of one object from `row` on: what was done to it, and takes, behind what has the same time. Returns the row behind. */
+function mergeSteps(
+  parts: Parts,
+  wakes: Wakes,
+  { object, kinds, edges }: { readonly object: TraceObject; readonly kinds: Uint8Array; readonly edges: Uint32Array },
+  { kind: kindOf, time: timeOf, record: recordOf, wait: waitOf }: Steps,
+  begin: number,
+): number {
+  const { list, first } = wakes.activity.byObject;
+  const { time } = parts.records;
   const times = new Float64Array(edges.length);
   for (let at = 0; at < times.length; at += 1) times[at] = timeOfTake(parts, wakes, edges[at] ?? 0);
   const takes = ascending(times);
-  const { kind, time, record, wait } = steps;
-  let own = until - 1;
-  let take = takes.length - 1;
-  for (let row = until + takes.length - 1; take >= 0; row -= 1) {
+  const until = first[object.id + 1] ?? 0;
+  let row = begin;
+  let take = 0;
+  const addTake = (): void => {
     const at = takes[take] ?? 0;
-    const taken = times[at] ?? 0;
-    const before = own >= from ? (time[own] ?? 0) : -Infinity;
-    if (before > taken) {
-      kind[row] = kind[own] ?? 0;
-      time[row] = before;
-      record[row] = record[own] ?? -1;
-      wait[row] = -1;
-      own -= 1;
-      continue;
-    }
-    kind[row] = Transition.Take;
-    time[row] = taken;
-    record[row] = -1;
-    wait[row] = wakes.wait[edges[at] ?? 0] ?? 0;
-    take -= 1;
+    kindOf[row] = Transition.Take;
+    timeOf[row] = times[at] ?? 0;
+    recordOf[row] = -1;
+    waitOf[row] = wakes.wait[edges[at] ?? 0] ?? 0;
+    row += 1;
+    take += 1;
+  };
+  for (let at = first[object.id] ?? 0; at < until; at += 1) {
+    const kind = kinds[at] ?? NO_TRANSITION;
+    if (kind === NO_TRANSITION) continue;
+    const record = list[at] ?? 0;
+    const moment = time[record] ?? 0;
+    while (take < takes.length && (times[takes[take] ?? 0] ?? 0) < moment) addTake();
+    kindOf[row] = kind;
+    timeOf[row] = moment;
+    recordOf[row] = record;
+    waitOf[row] = -1;
+    row += 1;
   }
+  while (take < takes.length) addTake();
+  return row;
 }
 
 function statesAfter(parts: Parts, { objects }: Catalogue, steps: Steps, wakes: Wakes): Uint8Array {
