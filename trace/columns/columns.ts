@@ -220,3 +220,14 @@ export function laneOfRow(first: Uint32Array, row: number): number {
   }
   return low;
 }
+
+/** Where the rows of each lane begin, when `count` entries are put lane by lane. */
+export function firstRows(lanes: number, count: number, laneOf: (entry: number) => number): Uint32Array {
+  const first = new Uint32Array(lanes + 1);
+  for (let entry = 0; entry < count; entry += 1) {
+    const lane = laneOf(entry);
+    if (lane >= 0) first[lane + 1] = (first[lane + 1] ?? 0) + 1;
+  }
+  for (let lane = 0; lane < lanes; lane += 1) first[lane + 1] = (first[lane + 1] ?? 0) + (first[lane] ?? 0);
+  return first;
+}

@@ -4,17 +4,18 @@ import { Kind, type Gap } from '../model/records.js';
 import { Outcome } from '../model/waits.js';
 import { printable } from '../../machine/object-names.js';
 import { counted, duration, objectKind, objectName, programName, threadName } from '../wording.js';
-import type {
-  CallColumns,
-  EdgeColumns,
-  GapMark,
-  ObjectHead,
-  RunMark,
-  ThreadHead,
-  TimelineColumns,
-  TransitionColumns,
-  WaitColumns,
+import {
+  firstRows,
+  type CallColumns,
+  type EdgeColumns,
+  type GapMark,
+  type ObjectHead,
+  type RunMark,
+  type ThreadHead,
+  type TimelineColumns,
+  type TransitionColumns,
 } from './columns.js';
+import { edgeColumns, type WaitRows } from './edge-columns.js';
 
 export const toColumns = (model: DrawnModel): TimelineColumns => whole(columnsOf(model, false));
 
@@ -157,14 +158,6 @@ function threadHeads(
 
 const isCall = (kind: number): boolean => kind !== Kind.Calibration && kind !== Kind.Module;
 
-interface WaitRows {
-  readonly columns: WaitColumns;
-  /** Wait of the model by row. */
-  readonly order: Uint32Array;
-  /** Row by wait of the model. */
-  readonly rowOf: Uint32Array;
-}
-
 function waitColumns(model: DrawnModel, callers: Callers): WaitRows {
   const { waits, records, end: lastMoment } = model;
   const first = firstRows(model.threads.length, waits.count, (wait) => waits.thread[wait] ?? 0);
@@ -216,17 +209,6 @@ function ascends(rows: Uint32Array, keys: Float64Array): boolean {
     if ((keys[rows[at] ?? 0] ?? 0) < (keys[rows[at - 1] ?? 0] ?? 0)) return false;
   }
   return true;
-}
-
-/** Where the rows of each lane begin, when `count` entries are put lane by lane. */
-function firstRows(lanes: number, count: number, laneOf: (entry: number) => number): Uint32Array {
-  const first = new Uint32Array(lanes + 1);
-  for (let entry = 0; entry < count; entry += 1) {
-    const lane = laneOf(entry);
-    if (lane >= 0) first[lane + 1] = (first[lane + 1] ?? 0) + 1;
-  }
-  for (let lane = 0; lane < lanes; lane += 1) first[lane + 1] = (first[lane + 1] ?? 0) + (first[lane] ?? 0);
-  return first;
 }
 
 /** The object that satisfied it, or the first that it waits for. */
@@ -371,54 +353,6 @@ class Callers {
 
 /** A power of two. */
 const RECENT_CALLERS = 1_024;
-
-/** In order of the rows of their waits; edges of one wait lie together, and keep their order. */
-function edgeColumns({ wakes }: DrawnModel, waits: WaitRows, rowOf: Int32Array): EdgeColumns {
-  const { count } = wakes;
-  const place = firstRows(waits.order.length, count, (edge) => waits.rowOf[wakes.wait[edge] ?? 0] ?? 0);
-  const edges = {
-    ...{ wait: new Uint32Array(count), object: new Int32Array(count), signal: new Int32Array(count) },
-    ...{ evidence: new Uint8Array(count), meeting: new Uint8Array(count), latency: new Float64Array(count) },
-  };
-  const anyCandidates = wakes.candidates.length > 0;
-  const edgeAt = new Uint32Array(anyCandidates ? count : 0);
-  for (let edge = 0; edge < count; edge += 1) {
-    const row = waits.rowOf[wakes.wait[edge] ?? 0] ?? 0;
-    const at = place[row] ?? 0;
-    place[row] = at + 1;
-    const signal = wakes.signal[edge] ?? -1;
-    edges.wait[at] = row;
-    edges.object[at] = wakes.object[edge] ?? -1;
-    edges.signal[at] = signal < 0 ? -1 : (rowOf[signal] ?? -1);
-    edges.evidence[at] = wakes.evidence[edge] ?? 0;
-    edges.meeting[at] = wakes.meeting[edge] ?? 0;
-    edges.latency[at] = wakes.latency[edge] ?? NaN;
-    if (anyCandidates) edgeAt[at] = edge;
-  }
-  return { ...edges, ...candidateColumns(wakes, rowOf, edgeAt) };
-}
-
-/** `edgeAt`: edge by row; empty when none has candidates. */
-function candidateColumns(
-  wakes: DrawnModel['wakes'],
-  rowOf: Int32Array,
-  edgeAt: Uint32Array,
-): Pick<EdgeColumns, 'firstCandidate' | 'candidates'> {
-  const firstCandidate = new Uint32Array(wakes.count + 1);
-  const candidates = new Int32Array(wakes.candidates.length);
-  let count = 0;
-  for (let at = 0; at < edgeAt.length; at += 1) {
-    const edge = edgeAt[at] ?? 0;
-    firstCandidate[at] = count;
-    const until = wakes.firstCandidate[edge + 1] ?? 0;
-    for (let one = wakes.firstCandidate[edge] ?? 0; one < until; one += 1) {
-      const row = rowOf[wakes.candidates[one] ?? -1] ?? -1;
-      if (row >= 0) candidates[count++] = row;
-    }
-  }
-  firstCandidate[wakes.count] = count;
-  return { firstCandidate, candidates: candidates.slice(0, count) };
-}
 
 function gapMark(model: DrawnModel, gap: Gap): GapMark {
   const ring = gap.ring < 0 ? '' : `, ring ${gap.ring}`;
