@@ -324,7 +324,9 @@ export class WinePrefix {
       await runTool(this.#tools.wineserver, ['-k'], options);
     } catch (error) {
       if (error instanceof CancelledError) throw error;
-      if (running !== undefined) kill(running.serverPid);
+      // It does not answer. A number that it had once may be another process's by now.
+      const hung = await this.running();
+      if (hung !== undefined) kill(hung.serverPid);
     }
     const left = running === undefined ? [] : await endProcessesOf(running.mark, STOP_TIMEOUT_MS, operation.signal);
     if (left.length > 0) {
