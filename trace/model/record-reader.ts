@@ -247,7 +247,17 @@ export class RecordReader {
    */
   #take({ source, ring, last }: Ring, slot: number, view: DataView, begin: number, count: number): void {
     const c = this.#columns;
-    const { time: times, kind: kinds, object: objects, caller: callers } = c;
+    const {
+      time: times,
+      kind: kinds,
+      object: objects,
+      caller: callers,
+      process,
+      thread,
+      duration: took,
+      slot: slots,
+    } = c;
+    const { previous, flags } = c;
     const [words, ofKind, baseLow, baseHigh] = [this.#words, this.#ofKind, this.#baseLow, this.#baseHigh];
     const first = this.#count;
     let before = last;
@@ -275,25 +285,25 @@ export class RecordReader {
       const argumentHigh = view.getUint32(at + 28, true);
       // New memory is all 0, and takes time to be touched: what is mostly 0 is written only where it is not.
       if (argument !== 0 || argumentHigh !== 0) c.argument[index] = words.encode(argument, argumentHigh);
-      c.process[index] = view.getUint32(at + 32, true);
-      c.thread[index] = view.getUint32(at + 36, true);
+      process[index] = view.getUint32(at + 32, true);
+      thread[index] = view.getUint32(at + 36, true);
       const status = view.getUint32(at + 40, true);
       if (status !== 0) c.status[index] = status;
       const duration = view.getUint32(at + 44, true);
-      c.duration[index] = duration;
+      took[index] = duration;
       if (duration === 0xffff_ffff) c.saturated[index] = 1;
       kinds[index] = kind;
-      c.previous[index] = view.getUint8(at + 57);
-      c.flags[index] = view.getUint8(at + 59);
-      c.source[index] = source;
-      c.ring[index] = ring;
-      c.slot[index] = slot + (index - first);
+      previous[index] = view.getUint8(at + 57);
+      flags[index] = view.getUint8(at + 59);
+      slots[index] = slot + (index - first);
       ofKind[kind] = (ofKind[kind] ?? 0) + 1;
       // A Set directly behind a WaitBegin of the same moment is of the same call.
       if (kind === Kind.Set && before >= 0 && kinds[before] === Kind.WaitBegin && times[before] === ticks)
         this.#waitOfSignal.set(index, before);
       before = index;
     }
+    c.source.fill(source, first, first + count);
+    c.ring.fill(ring, first, first + count);
     this.#earliest[source] = earliest;
     this.#count = first + count;
   }
@@ -330,7 +340,7 @@ function plainRecords(lost: number, first: number, view: DataView, begin: number
   let slot = first;
   for (let at = begin; at < view.byteLength; at += SLOT_BYTES) {
     const kind = view.getUint16(at + 52, true);
-    if (view.getUint8(at + 58) !== 1 || view.getUint32(at + 60, true) !== (slot + 1) % 0x1_0000_0000) break;
+    if (view.getUint8(at + 58) !== 1 || view.getUint32(at + 60, true) !== (slot + 1) >>> 0) break;
     if (KNOWN[kind] !== 1 || view.getUint32(at + 48, true) !== lost) break;
     if (kind === Kind.Calibration || kind === Kind.Module) break;
     slot += 1;

@@ -106,7 +106,7 @@ export class RingCursor {
     for (let index = 0; index < slots; index += 1) {
       const place = index === 0 ? { view, at } : this.#find(this.slot + index);
       if (place === undefined) return false;
-      if (place.view.getUint32(place.at + 60, true) !== (this.slot + index + 1) % 0x1_0000_0000) return false;
+      if (place.view.getUint32(place.at + 60, true) !== (this.slot + index + 1) >>> 0) return false;
     }
     return view.getUint16(at + 52, true) !== 0;
   }
