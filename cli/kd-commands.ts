@@ -35,7 +35,7 @@ const withKdOptions = (command: Command): Command =>
     .addOption(
       new Option(
         '--connect <address>',
-        'unix:PATH, pipe:NAME, tcp:HOST:PORT, serial:DEVICE[,BAUD] or net:PORT,key=...',
+        'unix:PATH, pipe:NAME, tcp:HOST:PORT, serial:DEVICE[,BAUD], net:PORT,key=... or replay:FILE',
       ),
     )
     .option('--replay <file>', 'a recording that stands for the target')

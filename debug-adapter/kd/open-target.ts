@@ -1,6 +1,6 @@
 /** A carrier for what a person named: an address, or a recording to replay. */
 import { parseKdAddress, type KdAddress, describeKdAddress } from './link/address.js';
-import { byteStreamOpener } from './link/byte-stream.js';
+import { byteStreamOpener, type ByteStream } from './link/byte-stream.js';
 import type { PacketCarrier, WireTap } from './link/carrier.js';
 import { KdcomCarrier } from './link/kdcom-carrier.js';
 import { KdnetCarrier } from './link/kdnet-carrier.js';
@@ -15,7 +15,19 @@ export function openCarrier(text: string, tap?: WireTap): PacketCarrier {
     const { port, key, targetHost } = address;
     return new KdnetCarrier({ port, key, ...(targetHost === undefined ? {} : { targetHost }), ...tapped });
   }
-  return new KdcomCarrier({ description: describeKdAddress(address), open: byteStreamOpener(address), ...tapped });
+  const description = describeKdAddress(address);
+  if (address.kind === 'replay') {
+    // It is read when it is asked for, and its end is the link's.
+    const open = async (): Promise<ByteStream> => (await replayTarget(address.path)).stream;
+    return new KdcomCarrier({ description, open, reopen: false, ...tapped });
+  }
+  return new KdcomCarrier({ description, open: byteStreamOpener(address), ...tapped });
+}
+
+async function replayTarget(file: string): Promise<{ readonly stream: ByteStream; readonly target: ReplayTarget }> {
+  const recording = await decodeRecording(readRecording(file));
+  const [stream, theirs] = streamPair();
+  return { stream, target: new ReplayTarget(recording, theirs) };
 }
 
 export interface Replay {
@@ -24,12 +36,10 @@ export interface Replay {
 }
 
 export async function openReplay(file: string): Promise<Replay> {
-  const recording = await decodeRecording(readRecording(file));
-  const [ours, theirs] = streamPair();
-  const target = new ReplayTarget(recording, theirs);
+  const { stream, target } = await replayTarget(file);
   const carrier = new KdcomCarrier({
     description: `replay of ${file}`,
-    open: () => Promise.resolve(ours),
+    open: () => Promise.resolve(stream),
     reopen: false,
   });
   return { carrier, target };

@@ -16,8 +16,8 @@ const STATUS_END_OF_FILE = 0xc0000011;
 const MAX_READ = 3_000;
 const MAX_OPEN = 16;
 const FILE_OPEN = 1;
-/** Where the system has no such flag the folder's owner answers for its links. */
-const NO_LINKS = process.platform === 'win32' ? 0 : constants.O_NOFOLLOW;
+/** No link, and no pipe that nobody writes to. Where the system has no such flags the folder's owner answers for what is in it. */
+const PLAIN_FILES = process.platform === 'win32' ? 0 : constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export class ServedFolder {
   readonly #folder: string;
@@ -60,7 +60,7 @@ export class ServedFolder {
     if (found === undefined || wanted === '') return { status: STATUS_NO_SUCH_FILE };
     let file: FileHandle;
     try {
-      file = await open(path.join(this.#folder, found), constants.O_RDONLY | NO_LINKS);
+      file = await open(path.join(this.#folder, found), constants.O_RDONLY | PLAIN_FILES);
     } catch {
       return { status: STATUS_ACCESS_DENIED };
     }

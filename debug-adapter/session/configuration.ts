@@ -34,7 +34,7 @@ const applicationAttach = v.strictObject(
 
 const kernelLink = v.strictObject(
   {
-    /** Where the kernel is: net:50000,key=w.x.y.z, pipe:NAME, unix:PATH, tcp:HOST:PORT or serial:DEVICE[,BAUD]. */
+    /** Where the kernel is: net:50000,key=w.x.y.z, pipe:NAME, unix:PATH, tcp:HOST:PORT, serial:DEVICE[,BAUD] or replay:FILE. */
     connect: v.pipe(
       line,
       v.rawCheck(({ dataset, addIssue }) => {

@@ -1,7 +1,9 @@
 /** What a native debugger's client asks for, over a kernel debugging link: the requests that need no sources. */
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import type { DapTestClient } from './dap-client.js';
+import { DapTestClient } from './dap-client.js';
 import { withKdAdapter } from './kd-dap-fixture.js';
 import type { KdBench } from './kd-fixture.js';
 
@@ -71,6 +73,33 @@ describe('requests to the debug adapter on a kernel debugging link', function ()
     const info = await dap.request<DebugProtocol.ExceptionInfoResponse['body']>('exceptionInfo', { threadId });
     assert.deepEqual([info.exceptionId, info.breakMode], ['STATUS_ACCESS_VIOLATION (0xC0000005)', 'unhandled']);
     assert.match(info.description ?? '', /memory at 0x10 cannot be (read|executed), at 0x10/);
+  });
+
+  it('records its session, answers what the target asks for, and is given the recording for a target', async () => {
+    const [record, files] = [join(bench.folder, 'session.jsonl'), join(bench.folder, 'files')];
+    await mkdir(files);
+    await writeFile(join(files, 'eventsys.sys'), 'MZ');
+    const configuration = { application: { name: 'eventapp.exe' }, project: undefined };
+    await dap.attach({ ...configuration, kd: { connect: bench.address, record, files } });
+    assert.equal(await bench.target.openHostFile('\\SystemRoot\\system32\\drivers\\eventsys.sys'), 0);
+    assert.notEqual(await bench.target.openHostFile('\\SystemRoot\\system32\\drivers\\other.sys'), 0);
+    assert.equal(await bench.target.prompt('Assertion failed. Break, or Ignore (bi)? '), 'b');
+    await dap.until('the prompt', () => dap.output().includes('Assertion failed'));
+    await dap.request('disconnect', {});
+    await dap.close();
+
+    const replayed = await DapTestClient.start();
+    try {
+      const kd = { connect: `replay:${record}`, stopOnAttach: true };
+      await replayed.attach({ ...configuration, kd });
+      const { threadId } = await replayed.stop();
+      assert.match((await replayed.top(threadId)).name, /^ntoskrnl!DbgBreakPointWithStatus/);
+      const { modules } = await replayed.request<{ modules: DebugProtocol.Module[] }>('modules');
+      const names = modules.map(({ name }) => name).sort();
+      assert.deepEqual(names, ['eventapp.exe', 'eventsys.sys', 'ntdll.dll', 'ntoskrnl.exe']);
+    } finally {
+      await replayed.close();
+    }
   });
 
   it('tells a bug check with its code, parameters and stack, and lets itself be left', async () => {

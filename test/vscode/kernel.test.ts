@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Locator } from 'playwright-core';
-import { KdBench } from '../debug/kd-fixture.js';
+import { KdBench, until } from '../debug/kd-fixture.js';
 import { DebugWorkbench } from './debug-workbench.js';
 import { OUT } from './host.js';
 import { openTestWindow } from './test-window.js';
@@ -19,6 +19,8 @@ const SIGNALED = /KeSetEvent on \\BaseNamedObjects\\SharedEvent: .*1 waiter/i;
 /** What the row of the point says once it was met. */
 const HIT_POINT = /[1-9]\d* hits? ·/;
 const STOPPED = 'stopped kernel';
+/** DbgKdGetVersionApi: asked for once an attach. */
+const GET_VERSION = 0x3146;
 
 /** @param connect the link, as launch.json names it */
 async function writeLaunch(folder: string, connect: string): Promise<void> {
@@ -132,17 +134,29 @@ describe('a kernel over its debugging link', function () {
     await workbench.openPane('Signal and Wait Points');
     const point = workbench.treeItem('Signals of SharedEvent');
     await point.filter({ hasText: HIT_POINT }).locator('.custom-view-tree-node-item-checkbox').click();
+    // At once: the session is told of the one before the other.
+    await workbench.page.keyboard.press('F5');
     await point.locator('[aria-checked=false]').waitFor();
-    // The session has taken it away.
     await point.filter({ hasText: HIT_POINT }).waitFor({ state: 'detached' });
     await workbench.closePane('Signal and Wait Points');
     await workbench.openPane('Target');
-    await workbench.page.keyboard.press('F5');
     await runs();
     await bench.runs();
     await (await objects()).getByText('Pause').click();
     await isStopped();
     await row('SharedEvent', 'synchronization');
+  });
+
+  it('a restart attaches anew, and stops the machine as the first time', async () => {
+    const attached = (): number => bench.target.requests.get(GET_VERSION) ?? 0;
+    const before = attached();
+    await workbench.page.keyboard.press('Control+Shift+F5');
+    await until('the second attach', () => attached() > before);
+    await isStopped();
+    await row('SharedEvent', 'synchronization');
+    await workbench.page.keyboard.press('F5');
+    await runs();
+    await bench.runs();
   });
 
   it('the session’s end lets the machine run, and the views are as before', async () => {

@@ -1,6 +1,6 @@
 /**
  * Where a KD target is, as a person writes it: `unix:/tmp/vm.sock`, `pipe:com_1` (or `\\.\pipe\com_1`), `tcp:host:port`,
- * `serial:/dev/ttyUSB0` or `serial:COM1,115200`, `net:50000,key=w.x.y.z` (the port that we listen on).
+ * `serial:/dev/ttyUSB0` or `serial:COM1,115200`, `net:50000,key=w.x.y.z` (the port that we listen on), `replay:session.jsonl` (a recording).
  */
 import { EventscopeError } from '../../../protocol/errors.js';
 
@@ -8,9 +8,12 @@ export type KdAddress =
   | { readonly kind: 'unix' | 'pipe'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'serial'; readonly path: string; readonly baudRate: number }
+  /** A recorded session that stands for a target. */
+  | { readonly kind: 'replay'; readonly path: string }
   | { readonly kind: 'net'; readonly port: number; readonly key: string; readonly targetHost?: string };
 
-const FORMS = 'unix:PATH, pipe:NAME, tcp:HOST:PORT, serial:DEVICE[,BAUD] or net:PORT,key=W.X.Y.Z[,target=HOST]';
+const FORMS =
+  'unix:PATH, pipe:NAME, tcp:HOST:PORT, serial:DEVICE[,BAUD], net:PORT,key=W.X.Y.Z[,target=HOST] or replay:FILE';
 const DEFAULT_BAUD = 115_200;
 
 const malformed = (text: string, why: string): EventscopeError =>
@@ -78,6 +81,8 @@ export function parseKdAddress(text: string): KdAddress {
       return parseSerial(rest, text);
     case 'net':
       return parseNet(rest, text);
+    case 'replay':
+      return { kind: 'replay', path: rest };
     default:
       throw malformed(text.startsWith('net') ? 'net' : text, 'its kind is not known');
   }
@@ -87,7 +92,8 @@ export function parseKdAddress(text: string): KdAddress {
 export function describeKdAddress(address: KdAddress): string {
   switch (address.kind) {
     case 'unix':
-      return `unix:${address.path}`;
+    case 'replay':
+      return `${address.kind}:${address.path}`;
     case 'pipe':
       return address.path;
     case 'tcp':

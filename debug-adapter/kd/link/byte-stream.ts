@@ -1,4 +1,7 @@
-/** Streams of bytes that KDCOM runs over: Unix socket, named pipe, TCP, serial port. Each one opening; the carrier opens again. */
+/**
+ * Streams of bytes that KDCOM runs over: Unix socket, named pipe, TCP, serial port. Each one opening; the carrier opens again. Named pipes and COM
+ * ports need a Windows host, where none of this has run yet.
+ */
 import { stat } from 'node:fs/promises';
 import { createConnection, type NetConnectOpts, type Socket } from 'node:net';
 import { CancelledError, EventscopeError } from '../../../protocol/errors.js';
@@ -169,7 +172,7 @@ async function deviceAt(path: string): Promise<string | undefined> {
 }
 
 /** How to open what an address names. */
-export function byteStreamOpener(address: Exclude<KdAddress, { kind: 'net' }>): OpenByteStream {
+export function byteStreamOpener(address: Exclude<KdAddress, { kind: 'net' | 'replay' }>): OpenByteStream {
   switch (address.kind) {
     case 'unix':
     case 'pipe':

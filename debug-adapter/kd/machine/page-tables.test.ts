@@ -29,6 +29,23 @@ describe('page tables', () => {
     assert.equal(place?.physical, 0x4000_0000n + (ADDRESS & 0x1fffffn));
   });
 
+  it('a page of 1 GiB two levels earlier', async () => {
+    const place = await translate(tables([0x2007n, 0x8000_0087n]), ROOT, ADDRESS);
+    assert.equal(place?.physical, 0x8000_0000n + (ADDRESS & 0x3fffffffn));
+    assert.equal(place.left, 0x4000_0000 - Number(ADDRESS & 0x3fffffffn));
+  });
+
+  it('five levels where the processor has them', async () => {
+    // Its top table is at 0x9000; the rest stands below it as ever.
+    const address = ADDRESS | (5n << 48n);
+    const below = tables([0x2007n, 0x3007n, 0x4007n, 0xabc005n]);
+    const entry = (physical: bigint): Promise<bigint | undefined> =>
+      physical === 0x9000n + 5n * 8n ? Promise.resolve(0x1007n) : below(physical);
+    const place = await translate(entry, { directoryTableBase: 0x9000n, la57: true }, address);
+    assert.equal(place?.physical, 0xabc678n);
+    assert.equal(await translate(entry, { directoryTableBase: 0x9000n, la57: true }, ADDRESS), undefined);
+  });
+
   it('a page in transition still has its frame; a page that is away has none', async () => {
     const upper = [0x2007n, 0x3007n, 0x4007n];
     assert.equal((await translate(tables([...upper, 0xabc800n]), ROOT, ADDRESS))?.transition, true);
