@@ -188,9 +188,14 @@ export class Execution {
         // Symbols are looked for at once; who comes after in the queue waits for them.
         this.#contents.moduleLoaded(engine, event.module);
         break;
-      case 'threadStarted':
-        this.#parts.inventory.addThread(engine, event.thread);
+      case 'threadStarted': {
+        const { inventory } = this.#parts;
+        const isKnown = inventory.threadOf(engine, event.thread.thread) !== undefined;
+        inventory.addThread(engine, event.thread);
+        // Whose it is may be learnt later. An editor that hears of a beginning behind the thread's stop takes it for one that runs.
+        if (isKnown) return;
         break;
+      }
       case 'processStarted':
       case 'processExited':
       case 'processDetached':

@@ -174,6 +174,22 @@ describe('the debug adapter on a kernel debugging link', function () {
     assert.ok((second?.space.unsigned(kernel.appCounter, 8) ?? 0n) > 0n);
   });
 
+  it('tells of a thread once, though whose it is is learnt behind its stop', async () => {
+    const before = await bench.attached();
+    await before.breakAt(bench.at('ntoskrnl.exe', 'NtWaitForSingleObject'), { once: true });
+    await before.resumeToStop();
+    await before.engine.client.close();
+    await attach({ stopOnAttach: true });
+    const { threadId } = await dap.stop();
+    const { threads } = await dap.request<{ threads: DebugProtocol.Thread[] }>('threads');
+    assert.match(threads.find(({ id }) => id === threadId)?.name ?? '', /^user: eventapp\.exe \d+$/);
+    const order = dap.events.flatMap(({ event, body }) => {
+      const isOfThread = (body as { threadId?: number } | undefined)?.threadId === threadId;
+      return isOfThread && (event === 'thread' || event === 'stopped') ? [event] : [];
+    });
+    assert.deepEqual(order, ['thread', 'stopped']);
+  });
+
   it('stops a machine that boots before its driver’s first instruction', async () => {
     const booting = await KdBench.make({});
     try {

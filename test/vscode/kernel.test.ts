@@ -100,7 +100,7 @@ describe('a kernel over its debugging link', function () {
   it('Break on Signal of a named event stops at its next signal, and the call stack says why', async () => {
     await workbench.chooseInMenu(workbench.treeItem('SharedEvent').first(), 'Break on Signal');
     await workbench.showCallStack();
-    await workbench.page.keyboard.press('F5');
+    await workbench.goOn();
     await workbench.openThread(SIGNALED);
     for (const frame of [/^ntoskrnl!KeSetEvent/, /^eventsys\+0x/]) await workbench.stackRow(frame).first().waitFor();
     await workbench.page.screenshot({ path: path.join(OUT, 'kernel-stack.png') });
@@ -154,7 +154,7 @@ describe('a kernel over its debugging link', function () {
     await until('the second attach', () => attached() > before);
     await isStopped();
     await row('SharedEvent', 'synchronization');
-    await workbench.page.keyboard.press('F5');
+    await workbench.goOn();
     await runs();
     await bench.runs();
   });
