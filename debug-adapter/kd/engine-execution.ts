@@ -27,28 +27,38 @@ export interface EngineExecutionOptions {
 
 export class EngineExecution {
   readonly #parts: EngineExecutionOptions;
+  /** Stopped since the attach, and nobody was told. */
   #holdsQuietly = false;
+  #isBreakIn = false;
 
   constructor(parts: EngineExecutionOptions) {
     this.#parts = parts;
   }
 
-  /** Stopped since the attach, and nobody was told. */
-  get isHeld(): boolean {
-    return this.#holdsQuietly && this.#parts.client.state === 'stopped';
+  /** The stop that an attach has brought. isTold: at once; else release() decides. */
+  async begin(isBreakIn: boolean, isTold: boolean): Promise<void> {
+    this.#isBreakIn = isBreakIn;
+    this.#holdsQuietly = true;
+    if (isTold) await this.release(true);
   }
 
-  /** The stop that an attach has brought. */
-  async begin(isBreakIn: boolean, isTold: boolean): Promise<void> {
+  /** Whoever attached has set what is to be set: the stop is told, or gone on from when it is nothing but the attach's own. */
+  release(isTold: boolean): Promise<void> {
     const { client, stops, turns } = this.#parts;
-    // The stop is the one that our break-in asked for, unless the target was stopped by something else already.
-    stops.pausing = isBreakIn;
-    const { stop } = client;
-    if (stop === undefined) return;
-    if (!isTold && stops.isPlain(stop)) {
-      stops.pausing = false;
-      this.#holdsQuietly = true;
-    } else await turns.take(() => stops.handle(stop));
+    return turns.take(async () => {
+      const { stop } = client;
+      const wasHeld = this.#holdsQuietly;
+      this.#holdsQuietly = false;
+      if (!wasHeld || stop === undefined) return;
+      if (!isTold && stops.isPlain(stop)) {
+        this.#parts.emit({ type: 'resumed' });
+        await stops.goOn(false);
+        return;
+      }
+      // It is the one that our break-in asked for, unless the target was stopped by something else already.
+      stops.pausing = this.#isBreakIn;
+      await stops.handle(stop);
+    });
   }
 
   resume(passException: boolean): Promise<void> {

@@ -47,7 +47,7 @@ export interface KdEngineOptions extends Pick<KdClientOptions, 'answerPrompt' | 
   readonly target: string;
   /** false: waits for a target that boots instead of stopping one that runs. */
   readonly breakIn?: boolean;
-  /** false: the stop of attaching is held without being told; whoever attached lets it go on. Default: true. */
+  /** false: the stop of attaching is held without being told until release(). Default: true. */
   readonly tellsAttachStop?: boolean;
   /** Where the journal of inserted bytes is kept, so that a crash of ours leaves nothing in the target. */
   readonly journalDirectory?: string;
@@ -157,9 +157,9 @@ export class KdEngine implements Engine {
     await this.#execution.begin(this.#options.breakIn !== false, this.#options.tellsAttachStop !== false);
   }
 
-  /** Stopped since the attach, and nobody was told. */
-  get isHeld(): boolean {
-    return this.#execution.isHeld;
+  /** Of an attach that told no stop: tells it, or lets the target go on if nothing but the attach has stopped it. */
+  release(isTold: boolean): Promise<void> {
+    return this.#execution.release(isTold);
   }
 
   onEvent(listener: (event: EngineEvent) => void): () => void {

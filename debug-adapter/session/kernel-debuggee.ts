@@ -86,7 +86,8 @@ class KernelDebuggee implements Debuggee {
       carrier,
       target: carrier.description,
       breakIn: link.breakIn,
-      tellsAttachStop: link.stopOnAttach,
+      // Once processes and their threads are known, and breakpoints are set.
+      tellsAttachStop: false,
       journalDirectory: path.join(state, 'kd'),
       log: (text) => this.#output(text),
       ...(this.#folder === undefined ? {} : { files: this.#folder.answer }),
@@ -125,9 +126,9 @@ class KernelDebuggee implements Debuggee {
     await this.#openProcesses(operation);
   }
 
-  /** Everything is set: a machine that was stopped for that alone goes on. */
+  /** Everything is set: a machine that was stopped for that alone goes on, unless it is to stay so. */
   async begin(): Promise<void> {
-    if (this.#engine.isHeld) await this.#engine.resume();
+    await this.#engine.release(this.#link.stopOnAttach);
   }
 
   /** Exceptions reach a kernel debugger when nobody else handles them: there is nothing to choose. */

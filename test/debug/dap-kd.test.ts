@@ -174,7 +174,7 @@ describe('the debug adapter on a kernel debugging link', function () {
     assert.ok((second?.space.unsigned(kernel.appCounter, 8) ?? 0n) > 0n);
   });
 
-  it('tells of a thread once, though whose it is is learnt behind its stop', async () => {
+  it('tells of threads before the stop that it attaches to, of each once', async () => {
     const before = await bench.attached();
     await before.breakAt(bench.at('ntoskrnl.exe', 'NtWaitForSingleObject'), { once: true });
     await before.resumeToStop();
@@ -183,11 +183,13 @@ describe('the debug adapter on a kernel debugging link', function () {
     const { threadId } = await dap.stop();
     const { threads } = await dap.request<{ threads: DebugProtocol.Thread[] }>('threads');
     assert.match(threads.find(({ id }) => id === threadId)?.name ?? '', /^user: eventapp\.exe \d+$/);
-    const order = dap.events.flatMap(({ event, body }) => {
-      const isOfThread = (body as { threadId?: number } | undefined)?.threadId === threadId;
-      return isOfThread && (event === 'thread' || event === 'stopped') ? [event] : [];
-    });
-    assert.deepEqual(order, ['thread', 'stopped']);
+    const order = dap.events.flatMap(({ event, body }) =>
+      event === 'thread' || event === 'stopped' ? [`${event} ${(body as { threadId: number }).threadId}`] : [],
+    );
+    assert.deepEqual(
+      [order.at(-1), order.filter((each) => each === `thread ${threadId}`).length],
+      [`stopped ${threadId}`, 1],
+    );
   });
 
   it('stops a machine that boots before its driver’s first instruction', async () => {
