@@ -12,7 +12,7 @@ const THREAD = { thread: 'thread-1', space: SPACE, threadId: 36 };
 
 class MockEngine {
   readonly kind = 'win32';
-  readonly capabilities = {};
+  capabilities = {};
   resumed = 0;
   #listener: (event: EngineEvent) => void = () => undefined;
 
@@ -27,6 +27,10 @@ class MockEngine {
     this.resumed += 1;
     return Promise.resolve();
   };
+
+  findThread(thread: string): void {
+    this.#listener({ type: 'threadStarted', thread: { ...THREAD, thread } });
+  }
 
   stopAtBreakpoint(): void {
     const registers = new Uint8Array(1_232);
@@ -62,7 +66,7 @@ describe('execution', () => {
     });
     execution.follow(mock as unknown as Engine);
     const stops = () => events.filter(({ name }) => name === 'stopped').map(({ body }) => body as { description: string }); // prettier-ignore
-    return { mock, execution, defects, stops, state };
+    return { mock, execution, defects, stops, state, events };
   };
 
   it('tells of a stop that a defect of ours kept from being decided, and goes on when it is told to', async () => {
@@ -125,5 +129,20 @@ describe('execution', () => {
     await execution.settled();
     assert.deepEqual(stops(), []);
     assert.deepEqual(defects, [error]);
+  });
+
+  it('tells of no thread that is found while its whole machine is stopped: an editor would take it for one that runs', async () => {
+    for (const stopsWholeMachine of [true, false]) {
+      const { mock, execution, events, state } = setUp(new TypeError('a defect'));
+      mock.capabilities = { stopsWholeMachine };
+      mock.findThread('thread-2');
+      mock.stopAtBreakpoint();
+      await execution.settled();
+      mock.findThread('thread-3');
+      await execution.settled();
+      const told = events.flatMap(({ name }) => (name === 'thread' || name === 'stopped' ? [name] : []));
+      assert.deepEqual(told, stopsWholeMachine ? ['thread', 'stopped'] : ['thread', 'stopped', 'thread']);
+      assert.equal(state.inventory.threads().length, 3);
+    }
   });
 });

@@ -90,6 +90,20 @@ describe('signals over a kernel debugging link', function () {
     await until('the worker’s round', () => bench.counter(1) > rounds);
   });
 
+  it('follows a signal to the one of two waiters that it released, though the other passes the same place', async () => {
+    bench.target.kernel.startSecondWorker();
+    const address = `0x${bench.target.kernel.namespace.workEvent.toString(16)}`;
+    await attach(() => filter('signal.kernel', `address == ${address}`));
+    let stop = await dap.stop();
+    while (!/2 waiters: .* thread \d+/.test(stop.description ?? '')) stop = await dap.continueToStop();
+    const first = /2 waiters: .*? thread (\d+)/.exec(stop.description ?? '')?.[1];
+    assert.equal((await follow()).outcome, 'following');
+    const landed = await dap.stop();
+    assert.equal(landed.reason, 'follow signal');
+    const { threads } = await dap.request<{ threads: DebugProtocol.Thread[] }>('threads');
+    assert.match(threads.find(({ id }) => id === landed.threadId)?.name ?? '', new RegExp(`\\b${first}\\b`));
+  });
+
   it('says so when nobody waits', async () => {
     const address = `0x${bench.target.kernel.namespace.doneEvent.toString(16)}`;
     await attach(() => filter('signal.kernel', `address == ${address}`));
