@@ -106,6 +106,7 @@ interface ThreadRow {
   readonly process: string;
   readonly processId: number;
   readonly threadId: number;
+  readonly name: string;
   readonly state: string;
   readonly waits: string;
   /** Not there: it does not wait, or the kernel tells no time. */
@@ -128,6 +129,7 @@ export function kdThreadsCommand(session: Session, options: KdOptions): Promise<
           process: process.name,
           processId: process.processId,
           threadId: thread.threadId,
+          name: thread.name ?? '',
           state: thread.state,
           waits: thread.waitReason ?? '',
           ...(clock === undefined || thread.waitTime === undefined ? {} : waited(clock, thread.waitTime)),
@@ -142,6 +144,7 @@ export function kdThreadsCommand(session: Session, options: KdOptions): Promise<
         { title: 'STATE', text: (row) => row.state },
         { title: 'WAIT REASON', text: (row) => row.waits },
         { title: 'FOR', align: 'right', text: (row) => row.waitsFor ?? '' },
+        { title: 'NAME', text: (row) => row.name },
       ]),
     );
   });

@@ -293,11 +293,12 @@ export class KernelInventory {
   }
 
   /** Why it waits is of the moment of this stop. One that stopped before its process was opened belongs to it from now on. */
-  #addThread(space: SpaceId, process: NtProcess, { address, threadId, state, waitReason }: NtThread): void {
+  #addThread(space: SpaceId, process: NtProcess, { address, threadId, name, state, waitReason }: NtThread): void {
     this.#owners.set(address, process.address);
     if (this.#threads.get(address)?.space === space) return;
     const words = waitReason === undefined ? state : `${state}: ${waitReason}`;
-    const thread: EngineThread = { thread: this.threadIdOf(address), space, threadId, state: words };
+    const named = name === undefined ? {} : { name };
+    const thread: EngineThread = { thread: this.threadIdOf(address), space, threadId, state: words, ...named };
     this.#threads.set(address, thread);
     this.#emit({ type: 'threadStarted', thread });
   }

@@ -54,6 +54,7 @@ const SOURCE = [
     Cid: ETHREAD.Cid,
     Win32StartAddress: ETHREAD.Win32StartAddress,
     ThreadListEntry: ETHREAD.ThreadListEntry,
+    ThreadName: ETHREAD.ThreadName,
   }),
   structure('_OBJECT_HEADER', {
     TypeIndex: OBJECT_HEADER.TypeIndex,
@@ -97,7 +98,7 @@ describe('a kernel of a build that is in no table', function () {
     try {
       assert.equal(symbols.source, 'pdb');
       await inventory.useSymbols(symbols);
-      assert.deepEqual(inventory.layout.provenance, { pdb: 26, 'debugger data': 0, table: 0 });
+      assert.deepEqual(inventory.layout.provenance, { pdb: 27, 'debugger data': 0, table: 0 });
       const processes = await inventory.listProcesses();
       assert.deepEqual(
         processes.map(({ name, processId }) => [name, processId]),
@@ -108,7 +109,14 @@ describe('a kernel of a build that is in no table', function () {
       );
       const [, application] = processes;
       assert.ok(application !== undefined);
-      assert.ok((await inventory.listThreads(application)).length > 0);
+      const threads = await inventory.listThreads(application);
+      assert.deepEqual(
+        threads.map(({ name }) => name),
+        ['main of the application'],
+      );
+      const [system] = processes;
+      assert.ok(system !== undefined);
+      assert.ok((await inventory.listThreads(system)).every(({ name }) => name === undefined));
     } finally {
       await symbols.close();
     }

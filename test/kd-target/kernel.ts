@@ -519,6 +519,11 @@ export class Kernel {
     memory.u64(at(nt.ETHREAD.Cid), BigInt(process.processId));
     memory.u64(at(nt.ETHREAD.Cid + 8), BigInt(threadId));
     memory.u64(at(nt.ETHREAD.Win32StartAddress), start);
+    if (process === this.app) {
+      const text = memory.allocate(16);
+      memory.unicodeString(text, `${name} of the application`);
+      memory.u64(at(nt.ETHREAD.ThreadName), text);
+    }
     memory.appendToList(process.address + BigInt(nt.EPROCESS.ThreadListHead), at(nt.ETHREAD.ThreadListEntry));
     memory.appendToList(process.address + BigInt(nt.EPROCESS.ThreadListHeadOfKernel), at(nt.KTHREAD.ThreadListEntry));
     // A return address above the first frame, and the home space that its callee owns.

@@ -53,7 +53,14 @@ export const KTHREAD = {
   ThreadListEntry: 0x2f8,
   bytes: 0x430,
 } as const;
-export const ETHREAD = { Cid: 0x478, Win32StartAddress: 0x4d0, ThreadListEntry: 0x4e8, bytes: 0x900 } as const;
+export const ETHREAD = {
+  Cid: 0x478,
+  Win32StartAddress: 0x4d0,
+  ThreadListEntry: 0x4e8,
+  /** The reference does not tell: a debugger knows it from a PDB alone. */
+  ThreadName: 0x608,
+  bytes: 0x900,
+} as const;
 export const EPROCESS = {
   ThreadListHeadOfKernel: 0x30,
   DirectoryTableBase: 0x28,

@@ -39,6 +39,8 @@ export const NT_FIELDS = {
   'ETHREAD.Cid': ['_ETHREAD', 'Cid'],
   'ETHREAD.Win32StartAddress': ['_ETHREAD', 'Win32StartAddress'],
   'ETHREAD.ThreadListEntry': ['_ETHREAD', 'ThreadListEntry'],
+  /** In no table: threads have names where there is a PDB. */
+  'ETHREAD.ThreadName': ['_ETHREAD', 'ThreadName'],
   'OBJECT_HEADER.TypeIndex': ['_OBJECT_HEADER', 'TypeIndex'],
   'OBJECT_HEADER.InfoMask': ['_OBJECT_HEADER', 'InfoMask'],
   'OBJECT_HEADER.Body': ['_OBJECT_HEADER', 'Body'],

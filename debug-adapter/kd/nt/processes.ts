@@ -1,6 +1,6 @@
 /** Processes and threads of a stopped kernel, out of its lists. */
 import type { NtLayout } from './layout.js';
-import { type MemoryReader, readStructure, walkList } from './records.js';
+import { type MemoryReader, readPointer, readStructure, readUnicodeString, walkList } from './records.js';
 import { THREAD_WAITING, threadStateName, waitReasonName } from './thread-words.js';
 
 const MAX_PROCESSES = 16_384;
@@ -23,6 +23,8 @@ export interface NtThread {
   readonly address: bigint;
   readonly threadId: number;
   readonly processId: number;
+  /** That somebody gave it; undefined also where the kernel's layout does not tell. */
+  readonly name?: string;
   readonly state: string;
   /** Why it waits; undefined while it does not. */
   readonly waitReason?: string;
@@ -105,8 +107,10 @@ export async function readThread(
   if (cid === undefined || body === undefined) return undefined;
   const state = body.u8(stateAt - from);
   const waiting = state === THREAD_WAITING;
+  const name = await readThreadName(memory, layout, address);
   return {
     address,
+    ...(name === undefined ? {} : { name }),
     processId: Number(cid.u64(0) & 0xffffffffn),
     threadId: Number(cid.u64(8) & 0xffffffffn),
     state: threadStateName(state),
@@ -114,6 +118,15 @@ export async function readThread(
     waitBlockList: body.u64(listAt - from),
     ...(waiting ? { waitReason: waitReasonName(body.u8(reasonAt - from)), waitTime: body.u32(timeAt - from) } : {}),
   };
+}
+
+/** ETHREAD.ThreadName points to a UNICODE_STRING, of a thread that has one. */
+async function readThreadName(memory: MemoryReader, layout: NtLayout, address: bigint): Promise<string | undefined> {
+  if (!layout.has('ETHREAD.ThreadName')) return undefined;
+  const at = await readPointer(memory, address + BigInt(layout.offset('ETHREAD.ThreadName')));
+  const text = at === undefined || at === 0n ? undefined : await readStructure(memory, at, 16);
+  const name = text === undefined ? undefined : await readUnicodeString(memory, text, 0);
+  return name === '' ? undefined : name;
 }
 
 export async function readThreads(memory: MemoryReader, layout: NtLayout, process: NtProcess): Promise<NtThread[]> {
