@@ -231,7 +231,7 @@ export class Execution {
     switch (event.type) {
       case 'threadStarted':
         // One that is found while the whole machine is stopped has not begun now, and stands still too: the client asks at its next stop.
-        if (this.#reported?.engine === engine && engine.capabilities.stopsWholeMachine === true) return;
+        if (this.#reported?.engine === engine && engine.capabilities.stopsWholeMachine) return;
         this.#contents.threadStarted(engine, event.thread.thread);
         return;
       case 'threadExited':
