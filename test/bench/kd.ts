@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { KdEngine } from '../../debug-adapter/kd/kd-engine.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
@@ -16,6 +17,7 @@ import type { Stop } from '../../debug-adapter/engine.js';
 import { parseFilter } from '../../machine/conditions.js';
 import type { Benchmark } from './benchmark.js';
 import { type Figure, median } from './figure.js';
+import { EXCHANGE_BYTES } from './kd-exchange.js';
 
 /** 115,200 baud, 8 data bits with a start and a stop bit. */
 const LINE_BYTES_PER_SECOND = 11_520;
@@ -35,6 +37,8 @@ const WAIT_MS = 20_000;
 interface Running {
   readonly child: ChildProcess;
   readonly place: number;
+  /** Of a port that answers as many bytes as the target does, and is none. */
+  readonly bare: number;
   readonly image: bigint;
   readonly imageBytes: number;
   readonly setEvent: bigint;
@@ -48,13 +52,13 @@ export async function startTarget(...words: readonly string[]): Promise<Running>
   const script = path.join(import.meta.dirname, 'kd-target-process.ts');
   const child = fork(script, words, { execArgv: ['--import', 'tsx'] });
   const [told] = (await once(child, 'message')) as [
-    { place: number; image: string; imageBytes: number; setEvent: string; dpc: string; wait: string },
+    { place: number; bare: number; image: string; imageBytes: number; setEvent: string; dpc: string; wait: string },
   ];
-  const { place, imageBytes } = told;
+  const { place, bare, imageBytes } = told;
   const [image, setEvent, dpc, wait] = [told.image, told.setEvent, told.dpc, told.wait].map(BigInt) as [
     ...[bigint, bigint, bigint, bigint],
   ];
-  return { child, place, imageBytes, image, setEvent, dpc, wait };
+  return { child, place, bare, imageBytes, image, setEvent, dpc, wait };
 }
 
 /** A line that carries so many bytes a second each way; they arrive in pieces of what the buffer of a serial port holds. */
@@ -279,6 +283,29 @@ async function overPacedLine(target: Running): Promise<Round> {
   }
 }
 
+/** Exchanges a second of as many bytes as those of a request, one at a time: what the machine's sockets allow. */
+async function bareExchanges(port: number): Promise<number> {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  await once(socket, 'connect');
+  const request = Buffer.alloc(EXCHANGE_BYTES.request);
+  const exchange = (times: number): Promise<number> =>
+    new Promise((resolve) => {
+      const from = performance.now();
+      let answered = 0;
+      socket.removeAllListeners('data').on('data', (bytes) => {
+        answered += bytes.length;
+        const done = answered / EXCHANGE_BYTES.answer;
+        if (done >= times) resolve((1_000 * times) / (performance.now() - from));
+        else if (Number.isInteger(done)) socket.write(request);
+      });
+      socket.write(request);
+    });
+  await exchange(WARM_UP_REQUESTS);
+  const perSecond = await exchange(REQUESTS);
+  socket.destroy();
+  return perSecond;
+}
+
 async function overSocket(target: Running): Promise<Round> {
   const made = new Measured(target.place);
   const { engine } = made;
@@ -295,12 +322,15 @@ async function overSocket(target: Running): Promise<Round> {
     const start = performance.now();
     await readTimes(REQUESTS);
     const perSecond = (REQUESTS * 1_000) / (performance.now() - start);
+    // While the target stands still, as it does for each request.
+    const bare = await bareExchanges(target.bare);
     const seconds = await readFor(made, target, 8 << 20);
     made.readsAlong = true;
     const filtered = await costOfFilter(made, target.setEvent, 'thread.id == 1', FILTERED_MS);
     const ofCaller = await costOfFilter(made, target.setEvent, 'caller.module == "nobody.sys"', FILTERED_MS);
     const round = {
       perSecond,
+      bare,
       turnaround,
       megabytes: 8.388608 / seconds,
       hits: filtered.perSecond,
@@ -363,13 +393,14 @@ export const kd: Benchmark = {
     try {
       const line = await overPacedLine(target);
       const socket = await overSocket(target);
+      const bare = { peer: 'bare exchanges of as many bytes', peerValue: socket['bare'] ?? null };
       return [
         figure('kd-paced-read-share', line['share'] ?? 0, '% of 115,200 baud', 'higher', 85),
         figure('kd-requests-per-stop', line['stop'] ?? 0, 'requests', 'lower', 3),
         figure('kd-requests-per-step', line['step'] ?? 0, 'requests', 'lower', 2),
         figure('kd-requests-per-step-off-breakpoint', line['offBreakpoint'] ?? 0, 'requests', 'lower', 2),
         figure('kd-arm-in-sleeping-process', line['armed'] ?? 0, 'ms at 115,200 baud', 'lower', 1_000),
-        figure('kd-requests-per-second', socket['perSecond'] ?? 0, '/s', 'higher', 10_000),
+        { ...figure('kd-requests-per-second', socket['perSecond'] ?? 0, '/s', 'higher', 10_000), ...bare },
         figure('kd-turnaround', socket['turnaround'] ?? 0, 'us', 'lower', 100),
         figure('kd-read', socket['megabytes'] ?? 0, 'MB/s', 'higher', 10),
         figure('kd-filtered-hits', socket['hits'] ?? 0, '/s', 'higher', 1_000),
