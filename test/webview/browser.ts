@@ -6,11 +6,12 @@ import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { bundle } from '../../scripts/bundle.mjs';
 import { renderEmptyPage } from '../../webview/standalone.js';
-import type { PageDocument, PostMessage } from './page-globals.js';
+import type { PageDocument, PageReader, PostMessage } from './page-globals.js';
 
 // In the page.
 declare const document: PageDocument;
 declare const postMessage: PostMessage;
+declare const Worker: PageReader;
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const CHROMIUM = '/usr/bin/chromium';
@@ -128,15 +129,28 @@ function pageOf(page: Page, errors: readonly string[]): TestPage {
       if (given === undefined) return;
       postMessage({ type: 'open', id: number, title: given.name, bytes: given.size }, '*');
       const step = 4 * 1024 * 1024;
-      const read = (at: number): Promise<ArrayBuffer> => given.slice(at, at + step).arrayBuffer();
-      // As the editor's side does: the next piece is read while one is sent.
-      let ahead = read(0);
-      for (let at = 0; at < given.size; at += step) {
-        const piece = ahead;
-        ahead = read(at + step);
-        const bytes = new Uint8Array(await piece);
-        postMessage({ type: 'piece', id: number, at, bytes }, '*', [bytes.buffer]);
-      }
+      // A thread of its own reads, as the editor's host does.
+      const text = `onmessage = ({ data: file }) => {
+        const reader = new FileReaderSync();
+        for (let at = 0; at < file.size; at += ${step}) {
+          const bytes = reader.readAsArrayBuffer(file.slice(at, at + ${step}));
+          postMessage({ at, bytes }, [bytes]);
+        }
+      };`;
+      const address = URL.createObjectURL(new Blob([text]));
+      const host = new Worker(address);
+      let sent = 0;
+      await new Promise<void>((done) => {
+        host.addEventListener('message', ({ data }) => {
+          const bytes = new Uint8Array(data.bytes);
+          sent += bytes.length;
+          postMessage({ type: 'piece', id: number, at: data.at, bytes }, '*', [data.bytes]);
+          if (sent >= given.size) done();
+        });
+        if (given.size === 0) done();
+        host.postMessage(given);
+      });
+      host.terminate();
     }, id);
   return {
     page,

@@ -35,6 +35,15 @@ export interface PageDocument {
 export type PostMessage = (message: unknown, target: '*', transfer?: readonly ArrayBuffer[]) => void;
 export type RequestAnimationFrame = (frame: (time: number) => void) => number;
 export type PageEvent = new (type: string, init: Readonly<Record<string, number | boolean>>) => object;
+/** A thread that reads a file and sends its pieces. */
+export type PageReader = new (address: string) => {
+  addEventListener(
+    type: 'message',
+    take: (event: { readonly data: { readonly at: number; readonly bytes: ArrayBuffer } }) => void,
+  ): void;
+  postMessage(file: PageFile): void;
+  terminate(): void;
+};
 /** What is dragged into a page. */
 export type PageDataTransfer = new () => { readonly items: { add(file: object): void } };
 export type PageNewFile = new (parts: readonly Uint8Array[], name: string) => object;

@@ -84,7 +84,11 @@ export class EvtraceWriter {
     const json = JSON.stringify(content, (_key, value: unknown) =>
       typeof value === 'bigint' ? value.toString() : value,
     );
-    return this.#chunk(type, new TextEncoder().encode(json));
+    const text = new TextEncoder().encode(json);
+    // Spaces, so that slots behind it begin at a multiple of 4, where they can be read by words.
+    const padded = new Uint8Array(Math.ceil(text.length / 4) * 4).fill(0x20);
+    padded.set(text);
+    return this.#chunk(type, padded);
   }
 
   #chunk(type: string, payload: Uint8Array): Uint8Array {
