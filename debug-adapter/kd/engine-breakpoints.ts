@@ -46,7 +46,8 @@ export class EngineBreakpoints {
   async addReturn(given: BreakpointRequest, record: RecordHit): Promise<BreakpointId | Error> {
     const request = inItsSpace(given);
     const place = async (): Promise<EngineBreakpoint['place']> => {
-      const slot = request.space === KERNEL_SPACE ? this.hardware.lend(request.address, 'switched') : undefined;
+      const mayHave = request.space === KERNEL_SPACE && (await this.hardware.canBeSet());
+      const slot = mayHave ? this.hardware.lend(request.address, 'switched') : undefined;
       return slot === undefined ? this.#place(request, false) : { kind: 'slot', slot };
     };
     return this.#add(request, place, record);
@@ -155,7 +156,7 @@ export class EngineBreakpoints {
     const lent = this.hardware.lentAt(address);
     if (lent !== undefined || this.hardware.free < 2 || this.sites.at(address).length > 0) return lent;
     const code = await this.memory.readVirtual(address, MAX_INSTRUCTION_BYTES);
-    if (code.length === 0 || takesNoWrite(code)) return undefined;
+    if (code.length === 0 || takesNoWrite(code) || !(await this.hardware.canBeSet())) return undefined;
     return this.hardware.lend(address, 'always');
   }
 

@@ -205,6 +205,25 @@ describe('points of the kernel engine', () => {
       assert.equal(made.stops.length, 1);
     });
 
+    it('filter a hit with four requests on a target that lets nobody set debug registers, and goes on', async () => {
+      await bench.close();
+      bench = await KdBench.make({
+        booted: true,
+        retransmitMs: 100,
+        savesRegisters: true,
+        refusesDebugRegisters: true,
+      });
+      const made = await bench.attached();
+      const id = await made.breakAt(bench.at('ntoskrnl.exe', 'KeSetEvent'), { filter });
+      const filtered = (): number => made.engine.hitCounts([id]).get(id)?.filtered ?? 0;
+      await made.engine.resume();
+      await until('the first hits', () => filtered() > 10);
+      const [requests, stops] = await costOf(made, filtered, 20);
+      assert.ok(requests <= 4.3 && stops <= 1.1, `${requests} requests, ${stops} stops a hit`);
+      await made.engine.detach();
+      await bench.runs();
+    });
+
     it('stop once for all that are at one address, whichever is set first', async () => {
       const made = await bench.attached();
       const at = bench.at('ntoskrnl.exe', 'KeSetEvent');

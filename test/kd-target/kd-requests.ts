@@ -25,6 +25,13 @@ interface TableEntry {
   readonly original: number;
 }
 
+export interface KdRequestsOptions {
+  /** What it says of its build, instead of the one that its layouts are of. */
+  readonly build?: number;
+  /** Special registers cannot be written. */
+  readonly refusesDebugRegisters?: boolean;
+}
+
 export class KdRequests {
   readonly #kernel: Kernel;
   readonly #build: number;
@@ -33,9 +40,12 @@ export class KdRequests {
   readonly #contextsRead = new Set<number>();
   #staged = new Uint8Array(MAX_CONTEXT_BYTES);
 
-  constructor(kernel: Kernel, build: number = nt.BUILD) {
+  readonly #refusesDebugRegisters: boolean;
+
+  constructor(kernel: Kernel, { build = nt.BUILD, refusesDebugRegisters = false }: KdRequestsOptions = {}) {
     this.#kernel = kernel;
     this.#build = build;
+    this.#refusesDebugRegisters = refusesDebugRegisters;
   }
 
   newStop(): void {
@@ -185,7 +195,8 @@ export class KdRequests {
   }
 
   #writeControlSpace(header: DataView, processor: Processor, selector: number, data: Uint8Array): Answer {
-    if (selector !== 2 || data.length < nt.SPECIAL.KernelDr7 + 8) return { status: STATUS_UNSUCCESSFUL };
+    const isRefused = this.#refusesDebugRegisters || selector !== 2 || data.length < nt.SPECIAL.KernelDr7 + 8;
+    if (isRefused) return { status: STATUS_UNSUCCESSFUL };
     const view = new DataView(data.buffer, data.byteOffset);
     for (let index = 0; index < 4; index++)
       processor.dr[index] = view.getBigUint64(nt.SPECIAL.KernelDr0 + 8 * index, true);

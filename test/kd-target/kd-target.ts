@@ -3,7 +3,7 @@
  * requests while it is stopped. It stands for Windows in tests; it was written without a look at the debugger's own code.
  */
 import { Kernel, type KernelOptions } from './kernel.js';
-import { HEADER_BYTES, KdRequests } from './kd-requests.js';
+import { HEADER_BYTES, KdRequests, type KdRequestsOptions } from './kd-requests.js';
 import { EFLAGS_TF, KERNEL_CS, type Processor } from './processor.js';
 import { PacketType, TargetLink, type Dialect } from './target-link.js';
 import type { Image } from './image.js';
@@ -24,14 +24,12 @@ const RETRIES = 20;
 /** Instructions between two looks at what the host sent. */
 const BATCH = 500;
 
-export interface KdTargetOptions extends KernelOptions {
+export interface KdTargetOptions extends KernelOptions, KdRequestsOptions {
   readonly dialect?: Dialect;
   /** Milliseconds until an unacknowledged packet is sent again. */
   readonly retransmitMs?: number;
   /** It runs already when the host comes: no stops at module loads. */
   readonly booted?: boolean;
-  /** What it says of its build, instead of the one that its layouts are of. */
-  readonly build?: number;
   /** Continue's DR7 is written into the processor that reported only; the others have what was written into their special registers. */
   readonly continuesDr7Alone?: boolean;
   readonly send: (bytes: Uint8Array) => void;
@@ -79,7 +77,7 @@ export class KdTarget {
       onReset: () => this.#reportAgain(),
     });
     this.kernel = this.#makeKernel();
-    this.#requests = new KdRequests(this.kernel, this.#options.build);
+    this.#requests = new KdRequests(this.kernel, this.#options);
   }
 
   get isStopped(): boolean {
@@ -119,7 +117,7 @@ export class KdTarget {
     this.#pending.length = 0;
     this.#link.restart();
     this.kernel = this.#makeKernel();
-    this.#requests = new KdRequests(this.kernel, this.#options.build);
+    this.#requests = new KdRequests(this.kernel, this.#options);
     await this.start();
   }
 

@@ -56,6 +56,7 @@ export class HardwareBreakpoints {
   #wereThere: readonly (Slot | undefined)[] = [];
   readonly #hadSomething = new Set<number>();
   readonly #executedAt = new Set<bigint>();
+  #canBeSet: boolean | undefined;
   #dirty = false;
   /** Whether what Continue carries reaches every processor: some targets might tell the one that reported only. */
   #reach: 'unknown' | 'asked' | 'everywhere' | 'not everywhere' = 'unknown';
@@ -117,6 +118,17 @@ export class HardwareBreakpoints {
     return slot;
   }
 
+  /** Whether the target lets them be set: who was not asked for one must not meet that it does not when the machine is to go on. */
+  async canBeSet(): Promise<boolean> {
+    if (this.#canBeSet === undefined) {
+      const { data } = await this.#client.request(readControlSpace(0, ControlSpace.SpecialRegisters, SPECIAL_REGISTERS_BYTES)); // prettier-ignore
+      const isKnown = decodeSpecialRegisters(data) !== undefined;
+      const written = isKnown ? await this.#client.request(writeControlSpace(0, ControlSpace.SpecialRegisters, data)) : undefined; // prettier-ignore
+      this.#canBeSet = written !== undefined && written.status < 0x80000000;
+    }
+    return this.#canBeSet;
+  }
+
   /** Stops where this is executed while it is on; undefined: none is free. */
   lend(address: bigint, lent: 'switched' | 'always'): number | undefined {
     return this.#take({ watch: { address, kind: 'execute', length: 1 }, lent, on: lent === 'always' });
@@ -175,6 +187,7 @@ export class HardwareBreakpoints {
     this.#wereThere = [];
     this.#hadSomething.clear();
     this.#executedAt.clear();
+    this.#canBeSet = undefined;
     this.#dirty = false;
     this.#reach = 'unknown';
     this.#mark = 0n;
