@@ -1,8 +1,9 @@
 /**
- * A recording while it is made. Slots become records once, as they come; the model is made anew from all records, as often as
- * that is cheap: the next time is set by what the last one cost, so that the worker rests a third of the time.
+ * A recording while it is made. Slots become records once, as they come, and what is settled of them columns (trace/live); the
+ * rest is modelled anew for each picture. The next one is set by what the last one cost, so that the worker rests a third of the time.
  */
 import { toColumns } from '../trace/columns/from-model.js';
+import { GrowingColumns } from '../trace/live/growing-columns.js';
 import { modelOf } from '../trace/model/model.js';
 import { RecordReader } from '../trace/model/record-reader.js';
 import { RecordingBuilder, type RecordingMetadata, type RecordingSource, type SlotChunk } from '../trace/recording.js';
@@ -17,6 +18,11 @@ export interface StopSpan {
 
 /** ms: a picture this often is fluent. */
 const LEAST_PAUSE = 100;
+/**
+ * ms that rings may be drained behind one another, and a call may take until it is recorded: what began before what came so long ago is
+ * all there.
+ */
+const UNDER_WAY = 250;
 /** The pause is so many times as long as the work before it. */
 const REST = 0.5;
 /**
@@ -33,6 +39,8 @@ export class LiveRecording {
   #stops: readonly StopSpan[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pause = 0;
+  /** How many records there were, and when. */
+  readonly #arrivals: { readonly at: number; readonly records: number }[] = [];
 
   constructor(
     metadata: RecordingMetadata,
@@ -49,6 +57,7 @@ export class LiveRecording {
   }
 
   readonly #records = new RecordReader();
+  readonly #growing = new GrowingColumns(this.#records);
   /** By id. */
   readonly #ordinals = new Map<number, number>();
 
@@ -63,6 +72,7 @@ export class LiveRecording {
 
   append({ source, ring, firstSlot, lost, bytes }: SlotChunk): void {
     this.#builder.slots(source, ring, firstSlot, lost, bytes);
+    this.#arrivals.push({ at: performance.now(), records: this.#records.count });
     this.#schedule();
   }
 
@@ -90,22 +100,41 @@ export class LiveRecording {
 
   #draw(live: boolean): void {
     const began = performance.now();
+    const trusted = live ? this.#trusted() : this.#records.count;
     try {
-      this.#show(pictureOf([this.#columns(live)], 'clock'), live);
+      // Before the first is trusted there is nothing to be drawn; at the end there is what there is.
+      if (trusted > 0 || !live) this.#show(pictureOf([this.#columns(live, trusted)], 'clock'), live);
     } catch (error) {
       this.#fail(inWords(error));
     }
     this.#pause = Math.max(LEAST_PAUSE, REST * (performance.now() - began));
+    if (live && this.#arrivals.length > 0) this.#schedule();
   }
 
-  #columns(live: boolean): ReturnType<typeof toColumns> {
+  /** How many records came so long ago that what began before the newest of them is there as well. */
+  #trusted(): number {
+    const longAgo = performance.now() - UNDER_WAY;
+    const young = this.#arrivals.findIndex(({ at }) => at > longAgo);
+    // Nothing came for so long: that is all.
+    if (young < 0) {
+      this.#arrivals.length = 0;
+      return this.#records.count;
+    }
+    // The last of the old ones is kept: it says how many those are.
+    const [old] = this.#arrivals.splice(0, Math.max(0, young - 1));
+    this.#known = Math.max(this.#known, (young > 0 ? this.#arrivals[0] : old)?.records ?? 0);
+    return this.#known;
+  }
+  #known = 0;
+
+  #columns(live: boolean, trusted: number): ReturnType<typeof toColumns> {
     const recording = this.#builder.finish();
     const now = Date.now();
     const stops = this.#stops.map(({ fromUtcMs, untilUtcMs, reason }) => ({
       ...{ fromUtcMs, reason, untilUtcMs: Math.max(untilUtcMs ?? now, this.#startUtcMs) },
     }));
     const metadata = { ...recording.metadata, ...(stops.length === 0 ? {} : { stops }) };
-    const records = live ? this.#records.soFar(recording) : this.#records.finish(recording);
-    return toColumns(modelOf({ ...recording, metadata }, records));
+    if (live) return this.#growing.columns({ ...recording, metadata }, trusted);
+    return toColumns(modelOf({ ...recording, metadata }, this.#records.finish(recording)));
   }
 }

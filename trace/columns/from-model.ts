@@ -1,6 +1,7 @@
 /** A model as columns. */
 import { callerOf, giveUp, type DrawnModel } from '../model/model.js';
 import { Kind, type Gap } from '../model/records.js';
+import type { Counters } from '../model/transitions.js';
 import { Outcome } from '../model/waits.js';
 import { printable } from '../../machine/object-names.js';
 import { counted, duration, objectKind, objectName, programName, threadName } from '../wording.js';
@@ -101,7 +102,6 @@ function isQuiet(model: DrawnModel, id: number): boolean {
 function objectHead(model: DrawnModel, id: number, runs: readonly RunMark[], runOf: readonly number[]): ObjectHead {
   const object = model.objects[id];
   const counters = model.transitions.counters[id];
-  const latency = counters?.latency;
   const initial = object?.initiallySet;
   // An object that outlived its run was not recorded any more.
   const inRuns = (object?.sources ?? []).map((source) => runOf[source] ?? -1);
@@ -113,17 +113,27 @@ function objectHead(model: DrawnModel, id: number, runs: readonly RunMark[], run
     ...(path === undefined ? {} : { path: printable(path) }),
     kind: object === undefined ? 'object' : objectKind(object),
     quiet: isQuiet(model, id),
-    summary: [
-      counted(counters?.signals ?? 0, 'signal'),
-      `${counters?.taken ?? 0} taken`,
-      ...(counters?.coalesced ? [`${counters.coalesced} coalesced`] : []),
-      ...(counters?.wiped ? [`${counters.wiped} wiped`] : []),
-      ...(counters?.timedOut ? [`${counters.timedOut} timed out`] : []),
-      ...(latency === undefined ? [] : [`latency ${duration(latency.p50)}, at most ${duration(latency.max)}`]),
-    ].join(', '),
+    summary: summaryOf(counters),
     until: Math.min(model.end, ended, lastUse(model, id)),
     initial: initial === undefined ? 2 : initial ? 1 : 0,
   };
+}
+
+type Counted = Pick<Counters, 'signals' | 'taken' | 'coalesced' | 'wiped' | 'timedOut'> & {
+  readonly latency: Pick<NonNullable<Counters['latency']>, 'p50' | 'max'> | undefined;
+};
+
+/** One line of counts. */
+export function summaryOf(counters: Counted | undefined): string {
+  const { signals = 0, taken = 0, coalesced = 0, wiped = 0, timedOut = 0, latency } = counters ?? {};
+  return [
+    counted(signals, 'signal'),
+    `${taken} taken`,
+    ...(coalesced > 0 ? [`${coalesced} coalesced`] : []),
+    ...(wiped > 0 ? [`${wiped} wiped`] : []),
+    ...(timedOut > 0 ? [`${timedOut} timed out`] : []),
+    ...(latency === undefined ? [] : [`latency ${duration(latency.p50)}, at most ${duration(latency.max)}`]),
+  ].join(', ');
 }
 
 /** When the last handle or reference of an object went; Infinity when one was still held. */

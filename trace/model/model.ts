@@ -6,7 +6,7 @@ import type { Recording } from '../recording.js';
 import { applyClock, type Clock } from './clock.js';
 import { HeldTime, heldSpans, type HeldSpan } from './held-time.js';
 import { identify, type Identity } from './identity.js';
-import { collectObjects, type Catalogue, type TraceObject } from './objects.js';
+import { collectObjects, knownFrom, type Catalogue, type KnownMoment, type TraceObject } from './objects.js';
 import { ascending } from './order.js';
 import { readRecords } from './record-reader.js';
 import { Kind, type Gap, type RecordTable } from './records.js';
@@ -74,9 +74,12 @@ export interface Parts {
 
 export const buildModel = (recording: Recording): TraceModel => modelOf(recording, readRecords(recording));
 
-/** Of records that were read already; of the recording no slots are asked for. `records` are the model's from then on. */
-export const modelOf = (recording: Recording, records: RecordTable): TraceModel =>
-  decided(recording, identified(recording, records, false));
+/**
+ * Of records that were read already; of the recording no slots are asked for. `records` are the model's from then on.
+ * `known`: moments of objects before which their records were left out.
+ */
+export const modelOf = (recording: Recording, records: RecordTable, known: readonly KnownMoment[] = []): TraceModel =>
+  decided(recording, identified(recording, records, false, known));
 
 /**
  * The same for what is drawn and nothing else: what is not needed any more is given up on the way, so that the largest recordings
@@ -101,7 +104,12 @@ interface Identified {
   readonly failedNames: TraceModel['failedNames'];
 }
 
-function identified(recording: Recording, records: RecordTable, drawnOnly: boolean): Identified {
+function identified(
+  recording: Recording,
+  records: RecordTable,
+  drawnOnly: boolean,
+  moments: readonly KnownMoment[] = [],
+): Identified {
   const { clock, end, longest } = applyClock(records, recording.sources);
   const order = ascending(records.time);
   const gaps = placeGaps(records, longest, end);
@@ -113,7 +121,7 @@ function identified(recording: Recording, records: RecordTable, drawnOnly: boole
   const held = new HeldTime(stops);
   const { uncertain, waitUncertain, failed } = identity;
   const known = { recording, records, order, clock, threads, waits, gaps, end, held, drawnOnly };
-  const catalogue = collectObjects({ ...known, identity });
+  const catalogue = knownFrom(collectObjects({ ...known, identity }), moments);
   const parts: Parts = { ...known, identity: { uncertain, waitUncertain } };
   const requests = linkRequests(parts, catalogue.objectOf);
   return { parts, catalogue, requests, modules: collectModules(records), stops, failedNames: failed };

@@ -34,6 +34,26 @@ export interface TraceObject {
   readonly initiallySet: boolean | undefined;
   /** Ordinals of the sources that recorded it. */
   readonly sources: readonly number[];
+  /** ns: what was before was left out, and nothing of it lasts; it was not signaled then. */
+  readonly knownFrom?: number;
+}
+
+/** A moment at which nobody used an object and it was not signaled. */
+export interface KnownMoment {
+  /** Names the object: one of its records, or of a wait for it alone. */
+  readonly record: number;
+  /** ns. */
+  readonly from: number;
+}
+
+/** With objects that are known from a moment on. */
+export function knownFrom(catalogue: Catalogue, moments: readonly KnownMoment[]): Catalogue {
+  const objects = [...catalogue.objects];
+  for (const { record, from } of moments) {
+    const object = objects[catalogue.objectOf[record] ?? -1];
+    if (object !== undefined) objects[object.id] = { ...object, initiallySet: false, knownFrom: from };
+  }
+  return { ...catalogue, objects };
 }
 
 /** Its releases add up, so that one that finds it signaled is no less a signal. */

@@ -73,6 +73,36 @@ export class RecordReader {
     this.#columns = allocate(slots + MAX_RECORD_SLOTS);
   }
 
+  /** Records that tell clocks, so far. */
+  get calibrations(): readonly number[] {
+    return this.#calibrations;
+  }
+
+  /** When the last of records [from, until) began (a wait's end: when it ended), in ticks since the first source's base. */
+  newest(from: number, until: number): number {
+    let newest = -Infinity;
+    for (let record = from; record < until; record += 1) newest = Math.max(newest, this.#ticks(record));
+    return newest;
+  }
+
+  /** Those of some records that had begun by then; what tells clocks counts as such. */
+  begunBy(ticks: number, records: Uint32Array): Uint32Array<ArrayBuffer> {
+    const begun = new Uint32Array(records.length);
+    let count = 0;
+    const { kind } = this.#columns;
+    for (const record of records) {
+      if (this.#ticks(record) <= ticks || kind[record] === Kind.Calibration) begun[count++] = record;
+    }
+    return begun.slice(0, count);
+  }
+
+  #ticks(record: number): number {
+    const { time, source } = this.#columns;
+    const [first = 0n] = this.#base;
+    const base = this.#base[source[record] ?? 0] ?? first;
+    return (time[record] ?? 0) + (base === first ? 0 : Number(base - first));
+  }
+
   /** How many records there are so far. */
   get count(): number {
     return this.#count;
@@ -118,6 +148,48 @@ export class RecordReader {
       ...this.#columns,
       ...{ time: time.slice(0, count), duration: duration.slice(0, count) },
     });
+  }
+
+  /**
+   * Some of what was read so far, by ascending index in the table of all; more may be taken afterwards. `calibrations`: how many of the first
+   * ones make the clock.
+   */
+  some(
+    recording: Pick<Recording, 'sources' | 'dropped'>,
+    rows: Uint32Array<ArrayBuffer>,
+    calibrations: number,
+  ): RecordTable {
+    const all = this.#table(recording, this.#columns);
+    const chosen = allocate(rows.length);
+    for (const name of Object.keys(chosen) as (keyof Columns)[]) gather(this.#columns[name], rows, chosen[name]);
+    const ofKind = new Uint32Array(KINDS);
+    for (const kind of chosen.kind) ofKind[kind] = (ofKind[kind] ?? 0) + 1;
+    const place = (row: number): number => placeIn(rows, row);
+    const known = <T>(map: ReadonlyMap<number, T>): Map<number, T> => {
+      const of = new Map<number, T>();
+      for (let at = 0; map.size > 0 && at < rows.length; at += 1) {
+        const value = map.get(rows[at] ?? 0);
+        if (value !== undefined) of.set(at, value);
+      }
+      return of;
+    };
+    // A gap behind what is not among them is not either.
+    const gaps = all.gaps
+      .filter(({ after }) => after < 0 || place(after) >= 0)
+      .map((gap) => ({ ...gap, after: place(gap.after), before: place(gap.before) }));
+    const placed = (list: readonly number[]): number[] => list.map(place).filter((at) => at >= 0);
+    const waitOfSignal = known(this.#waitOfSignal);
+    for (const [signal, begin] of waitOfSignal) {
+      const at = place(begin);
+      if (at < 0) waitOfSignal.delete(signal);
+      else waitOfSignal.set(signal, at);
+    }
+    return {
+      ...all,
+      ...chosen,
+      ...{ gaps, count: rows.length, ofKind, waitOfSignal, text: known(this.#text), lists: known(this.#lists) },
+      ...{ calibrations: placed(this.#calibrations.slice(0, calibrations)), modules: placed(this.#modules) },
+    };
   }
 
   #table({ sources, dropped }: Pick<Recording, 'sources' | 'dropped'>, columns: Columns): RecordTable {
@@ -377,6 +449,22 @@ function gapsBehind(ring: Ring): readonly Gap[] {
   const unseen = Number(BigInt.asUintN(32, ring.lostInAll - BigInt(ring.lost)));
   const lost = unseen > 0 && unseen < 0x8000_0000 ? [lostGap(ring, unseen, -1)] : [];
   return hole === undefined ? lost : [hole, ...lost];
+}
+
+function gather<T extends Columns[keyof Columns]>(from: T, rows: Uint32Array, into: T): void {
+  for (let at = 0; at < rows.length; at += 1) into[at] = from[rows[at] ?? 0] ?? 0;
+}
+
+/** Where a value stands among ascending ones, -1 when it does not. */
+function placeIn(rows: Uint32Array, wanted: number): number {
+  let low = 0;
+  let high = rows.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rows[middle] ?? Infinity) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return rows[low] === wanted ? low : -1;
 }
 
 type Columns = ReturnType<typeof allocate>;

@@ -73,10 +73,11 @@ export function collectThreads(records: RecordTable, sources: readonly Recording
   return { list, of };
 }
 
-const EXPIRED = 1;
+/** What a thread did: a timer's procedure, what needs a thread of its own. */
+export const EXPIRED = 1;
 const OWN = 2;
 
-const whatItTells = (kind: number, flags: number): number =>
+export const whatItTells = (kind: number, flags: number): number =>
   kind === Kind.TimerExpire || (flags & Flag.Dpc) !== 0 ? EXPIRED : IN_PROCEDURES[kind] === 1 ? 0 : OWN;
 
 function nameThread(thread: { name: string | undefined } | undefined, name: string | undefined): void {

@@ -103,7 +103,7 @@ export function holesOf(parts: Parts, object: TraceObject, activity: Activity): 
   const shared = object.paths.length > 0 || object.names.some(({ kind }) => kind === 'pointer');
   const sees = (source: number): boolean =>
     shared || object.sources.includes(source) || parts.recording.sources[source]?.side === 'kernel';
-  const made = object.created < 0 ? -Infinity : (parts.records.time[object.created] ?? -Infinity);
+  const made = object.knownFrom ?? (object.created < 0 ? -Infinity : (parts.records.time[object.created] ?? -Infinity));
   const spans = activity.uncertainSpans.flatMap((span, source) => (span !== undefined && sees(source) ? [span] : []));
   return intervalsOf(
     [
