@@ -222,6 +222,12 @@ function without(all: Uint32Array, some: Uint32Array): Uint32Array<ArrayBuffer> 
   return rest;
 }
 
+/** By row of a part its place in its lane, -1: settled before and not referred to. */
+interface Places {
+  readonly transitions: Int32Array;
+  readonly waits: Int32Array;
+}
+
 /** What is modelled anew, beside what is settled. */
 class Part {
   /** It is of the same objects as what is settled. */
@@ -417,8 +423,7 @@ class Part {
     };
   }
 
-  /** By row of this model its place in its lane, -1: settled before and not referred to. */
-  #placesOfRows(): { readonly transitions: Int32Array; readonly waits: Int32Array } {
+  #placesOfRows(): Places {
     const { transitions, waits } = this.columns;
     const ofTransitions = new Int32Array(transitions.time.length).fill(-1);
     for (const [object, place] of this.#objects.entries()) {
@@ -477,7 +482,7 @@ class Part {
   /** Those of waits that ended before the quiet moment of their object. Returns what takes the others away again. */
   #settleEdges(
     before: readonly number[],
-    places: ReturnType<Part['#placesOfRows']>,
+    places: Places,
     tails: ReadonlyMap<ObjectLane, Tally>,
   ): () => void {
     const { edges, waits } = this.columns;
