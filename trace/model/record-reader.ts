@@ -81,7 +81,10 @@ export class RecordReader {
   /** When the last of records [from, until) began (a wait's end: when it ended), in ticks since the first source's base. */
   newest(from: number, until: number): number {
     let newest = -Infinity;
-    for (let record = from; record < until; record += 1) newest = Math.max(newest, this.#ticks(record));
+    const { kind } = this.#columns;
+    for (let record = from; record < until; record += 1) {
+      if (kind[record] !== Kind.Calibration) newest = Math.max(newest, this.#ticks(record));
+    }
     return newest;
   }
 
