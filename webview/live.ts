@@ -1,6 +1,6 @@
 /**
  * A recording while it is made. Slots become records once, as they come, and what is settled of them columns (trace/live); the
- * rest is modelled anew for each picture. The next one is set by what the last one cost, so that the worker rests a third of the time.
+ * rest is modelled anew for each picture. The next one is set by what the last one cost, so that the worker rests a fifth of the time.
  */
 import { toColumns } from '../trace/columns/from-model.js';
 import { GrowingColumns } from '../trace/live/growing-columns.js';
@@ -24,7 +24,7 @@ const LEAST_PAUSE = 100;
  */
 const UNDER_WAY = 250;
 /** The pause is so many times as long as the work before it. */
-const REST = 0.5;
+const REST = 0.25;
 /**
  * Bytes of slots that a live view models, some 4 million records: what comes later is a gap with its number until the recording
  * is over and its file takes its place.

@@ -179,10 +179,19 @@ describe('timeline in Chromium', function () {
 
   it('reads .evtrace files, and of a cut or damaged one shows what can be read and says what is wrong', async () => {
     const whole = encodeEvtrace(recording);
-    await writeFile(browser.file('cut.evtrace'), whole.subarray(0, Math.floor(whole.length * 0.7)));
-    const shown = await show({}, 'cut.evtrace');
-    assert.match(await shown.page.locator('#problems').innerText(), /cut/);
-    assert.match(await shown.page.locator('#summary').innerText(), /\d+ objects?, .* transitions/);
+    const damaged = whole.slice();
+    damaged[Math.floor(whole.length * 0.7)] = (damaged[Math.floor(whole.length * 0.7)] ?? 0) ^ 0x55;
+    for (const [name, bytes, words] of [
+      ['cut.evtrace', whole.subarray(0, Math.floor(whole.length * 0.7)), /cut/],
+      ['damaged.evtrace', damaged, /damaged/],
+    ] as const) {
+      await writeFile(browser.file(name), bytes);
+      const shown = await show({}, name);
+      assert.match(await shown.page.locator('#problems').innerText(), words);
+      assert.match(await shown.page.locator('#summary').innerText(), /[1-9]\d* objects?, .* [1-9]\d* transitions/);
+      await shown.page.close();
+    }
+    open = undefined;
   });
 
   it('says of a newer file, of one that lies about its length, and of no recording at all what is wrong', async () => {
