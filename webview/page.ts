@@ -106,6 +106,11 @@ td.changed { color: var(--es-wiped); font-weight: 600; }
 .axis { display: flex; gap: 2px; color: var(--es-faint); font-size: 10px; } .axis span { width: 22px; overflow: hidden; }
 /* A panel of the editor may be low: its room belongs to the lanes. */
 @media (max-height: 560px) { #legend { display: none; } h1 { font-size: 13px; } header { padding: 4px 14px; } }
+@media (max-height: 700px) {
+  body:has(details[open]) #legend { display: none; }
+  body:has(details[open]) #detail { min-height: 0; max-height: 4.2em; }
+  details { max-height: 34vh; }
+}
 body.dropping #stage { outline: 2px dashed var(--es-focus); outline-offset: -4px; }
 @media (prefers-reduced-motion: reduce) { * { scroll-behavior: auto !important; transition: none !important; animation: none !important; } }
 `;

@@ -107,6 +107,20 @@ describe('timeline in Chromium', function () {
     assert.match(text, /ns to .* ns: /);
   });
 
+  it('leaves room for several lanes when it stands beside a source and its statistics are open', async () => {
+    const shown = await show({ bodyClass: 'vscode-light' });
+    const { page } = shown;
+    await page.setViewportSize({ width: 540, height: 620 });
+    await page.evaluate(() => ((document.getElementById('statistics-details') ?? document.body).open = true));
+    await page.locator('#statistics h2').first().waitFor();
+    await shown.drawn();
+    const stage = await page.locator('#stage').boundingBox();
+    const statistics = await page.locator('#statistics-details').boundingBox();
+    // Mini-map and axis take 60 of it, a lane 30 to 40.
+    assert.ok((stage?.height ?? 0) >= 200, `${stage?.height} for the lanes`);
+    assert.ok((statistics?.height ?? 0) >= 150, `${statistics?.height} for the statistics`);
+  });
+
   it('walks from a wake to its signal and back to what had released that thread, by keys alone', async () => {
     const shown = await show();
     const wait = await detail(shown);
