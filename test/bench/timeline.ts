@@ -85,7 +85,7 @@ const timelineLive: Benchmark = {
       const { frame, behind } = await measureLive(browser);
       return [
         figure('timeline-live-frame', [frame], 'ms p95', 1_000 / 30),
-        figure('timeline-live-behind', [behind], 's at most', 2),
+        figure('timeline-live-behind', [behind], 's at most', 1),
       ];
     }),
 };
