@@ -228,7 +228,9 @@ export class Debugger {
 
 async function openPipe(): Promise<OutputPipe> {
   const name = `\\\\.\\pipe\\eventscope-${GetCurrentProcessId()}-${randomBytes(16).toString('hex')}`;
-  const server = createServer({ pauseOnConnect: true });
+  // Half open: Node would shut the pipe down by itself at the end of the output, which flushes it on another thread while it is being
+  // closed, and Wine's server dies of a flush whose pipe is gone (8.0).
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
   server.maxConnections = 1;
   const connected = new Promise<Socket>((resolve) => server.once('connection', resolve));
   await new Promise<void>((resolve, reject) => {

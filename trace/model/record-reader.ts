@@ -415,9 +415,9 @@ export class RecordReader {
   }
 }
 
-/** At a multiple of 4, so that words can be read: a copy where the bytes lie elsewhere. */
+/** At a multiple of 4, so that words can be read: a copy where the bytes lie elsewhere (a Buffer's own `slice` makes none). */
 function alignedView(bytes: Uint8Array): DataView {
-  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset, byteLength } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   return new DataView(buffer, byteOffset, byteLength);
 }
 

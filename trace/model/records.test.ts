@@ -44,6 +44,23 @@ describe('records', () => {
     assert.equal(RECORD_OFFSET.sequence, 60);
   });
 
+  it('are the same wherever their bytes lie, in a buffer of Node too', () => {
+    const { recording } = generate({ seed: 12, span: 4e6 });
+    const expected = readRecords(recording);
+    assert.ok(expected.count > 200);
+    for (const offset of [0, 1, 2, 3, 8]) {
+      const chunks = recording.chunks.map((chunk) => {
+        const room = Buffer.from(new ArrayBuffer(chunk.bytes.length + offset));
+        room.set(chunk.bytes, offset);
+        return { ...chunk, bytes: room.subarray(offset) };
+      });
+      const table = readRecords({ ...recording, chunks });
+      assert.deepEqual([table.count, table.gaps], [expected.count, expected.gaps], `at ${offset}`);
+      for (const column of ['time', 'object', 'caller', 'argument', 'thread', 'kind', 'duration'] as const)
+        assert.deepEqual(table[column].subarray(0, table.count), expected[column].subarray(0, table.count), column);
+    }
+  });
+
   it('that were overwritten in part become a gap, and the rest is read', () => {
     const builder = builderOfOne();
     const ring = new RingWriter();
