@@ -312,14 +312,16 @@ function requestsFor(
   own: ReadonlyMap<SpaceId, OwnRecording>,
 ): TracepointRequest[] {
   return engine.processes().flatMap(({ space, side }) =>
-    POINTS.filter((point) => point.side === side && recordKind(point) !== undefined).flatMap((point): TracepointRequest[] => {
-      const { index } = point;
-      const isWanted = wanted === undefined || point.role === 'lifecycle' || wanted.includes(point);
-      if (isWanted && own.get(space)?.recorders.points.has(point.name) === true) return [{ space, point: index, mechanism: 'ring' }]; // prettier-ignore
-      if (wanted?.includes(point) === true) return [{ space, point: index, ...(mechanism === undefined ? {} : { mechanism }) }]; // prettier-ignore
-      const comesAlong = wanted === undefined || point.role === 'lifecycle';
-      return comesAlong ? [{ space, point: index, mechanism: 'import' }] : [];
-    }),
+    POINTS.filter((point) => point.side === side && recordKind(point) !== undefined).flatMap(
+      (point): TracepointRequest[] => {
+        const { index } = point;
+        const isWanted = wanted === undefined || point.role === 'lifecycle' || wanted.includes(point);
+        if (isWanted && own.get(space)?.recorders.points.has(point.name) === true) return [{ space, point: index, mechanism: 'ring' }]; // prettier-ignore
+        if (wanted?.includes(point) === true) return [{ space, point: index, ...(mechanism === undefined ? {} : { mechanism }) }]; // prettier-ignore
+        const comesAlong = wanted === undefined || point.role === 'lifecycle';
+        return comesAlong ? [{ space, point: index, mechanism: 'import' }] : [];
+      },
+    ),
   );
 }
 
