@@ -107,6 +107,77 @@ describe('timeline in Chromium', function () {
     assert.match(text, /ns to .* ns: /);
   });
 
+  it('zooms and moves by wheel, touchpad, pinch, drag, box and W, A, S, D', async () => {
+    const shown = await show();
+    const { page } = shown;
+    type Sight = { readonly from: number; readonly until: number };
+    const sight = (): Promise<Sight | undefined> =>
+      page.evaluate(() => (globalThis as unknown as { keptState?: Sight }).keptState);
+    const width = ({ from, until }: Sight): number => until - from;
+    let before = { from: 0, until: 0 };
+    /** What is in sight once it is another than before. */
+    const after = async (act: () => Promise<unknown>): Promise<Sight> => {
+      before = (await sight()) ?? before;
+      await act();
+      await page.waitForFunction(({ from, until }) => {
+        const kept = (globalThis as unknown as { keptState?: Sight }).keptState;
+        return kept !== undefined && (kept.from !== from || kept.until !== until);
+      }, before);
+      await shown.drawn();
+      return (await sight()) ?? before;
+    };
+    const isNear = (value: number, expected: number, what: string): void =>
+      assert.ok(Math.abs(value - expected) <= Math.abs(expected) * 0.01, `${what}: ${value}, not ${expected}`);
+    const key = (name: string): Promise<Sight> => after(() => page.keyboard.press(name));
+    await page.locator('#canvas').focus();
+    // Filters, folds and what is typed are kept as well: from here on there is a state.
+    await page.keyboard.press('w');
+    await page.waitForFunction(() => (globalThis as unknown as { keptState?: object }).keptState !== undefined);
+    await page.mouse.move(800, 300);
+
+    const all = await key('0');
+    assert.ok(all.from <= 0 && all.until >= columns.end, 'all of the time');
+    const dragged = await after(async () => {
+      await page.mouse.down();
+      await page.mouse.move(700, 300, { steps: 4 });
+      await page.mouse.up();
+      await page.mouse.move(800, 300);
+    });
+    isNear(width(dragged), width(all), 'a drag keeps the scale');
+    const perPixel = (dragged.from - all.from) / 100;
+    assert.ok(perPixel > 0, 'dragged to the left, later moments come into sight');
+
+    const wheel = await after(() => page.mouse.wheel(0, -250));
+    isNear(width(wheel), width(dragged) / Math.E, 'a turn of the wheel');
+    const kept = (wheel.from - dragged.from) / (width(dragged) - width(wheel));
+    const under = (one: Sight): number => one.from + kept * width(one);
+    isNear(under(wheel), under(dragged), 'what is under the pointer stays there');
+    const across = await after(() => page.mouse.wheel(100, 10));
+    isNear(width(across), width(wheel), 'two fingers across keep the scale');
+    isNear(across.from - wheel.from, (perPixel / Math.E) * 100, 'two fingers across move');
+    await page.keyboard.down('Control');
+    const pinch = await after(() => page.mouse.wheel(0, 60));
+    isNear(width(pinch), width(across) * Math.E, 'a pinch');
+    const box = await after(async () => {
+      await page.mouse.move(500, 300);
+      await page.mouse.down();
+      await page.mouse.move(700, 400, { steps: 4 });
+      await page.mouse.up();
+    });
+    await page.keyboard.up('Control');
+    // 3 % to each side.
+    isNear(width(box), perPixel * 200 * 1.06, 'a box fills the view');
+
+    const nearer = await key('w');
+    isNear(width(nearer), width(box) * 0.7, 'W');
+    const left = await key('a');
+    isNear(before.from - left.from, width(nearer) / 8, 'A');
+    const right = await key('d');
+    isNear(right.from, nearer.from, 'D takes A back');
+    const farther = await key('s');
+    isNear(width(farther), width(box), 'S takes W back');
+  });
+
   it('leaves room for several lanes when it stands beside a source and its statistics are open', async () => {
     const shown = await show({ bodyClass: 'vscode-light' });
     const { page } = shown;

@@ -3,6 +3,7 @@
  * hole in a ring becomes a {@link Gap}.
  */
 import { MAX_RINGS, SLOT_BYTES, type Recording, type SlotChunk } from '../recording.js';
+import { allocateColumns, copyColumns, tableOfSome, type RecordColumns } from './record-columns.js';
 import { Kind, type Gap, type RecordTable } from './records.js';
 import { MAX_RECORD_SLOTS, RingCursor, type SlotRun } from './ring-cursor.js';
 import { KEPT, Words } from './words.js';
@@ -64,13 +65,13 @@ export class RecordReader {
   readonly #gaps: Gap[] = [];
   readonly #decoder = new TextDecoder('utf-16le');
   readonly #rings = new Map<number, Ring>();
-  #columns: Columns;
+  #columns: RecordColumns;
   #count = 0;
   #unknownKinds = 0;
 
   /** `slots`: how many there will be at most, when that is known. */
   constructor(slots = 0) {
-    this.#columns = allocate(slots + MAX_RECORD_SLOTS);
+    this.#columns = allocateColumns(slots + MAX_RECORD_SLOTS);
   }
 
   /** Records that tell clocks, so far. */
@@ -139,7 +140,7 @@ export class RecordReader {
     for (const ring of this.#rings.values()) this.#readRest(ring);
     const columns = this.#columns;
     // What whose table it is gives up is not to be held here.
-    this.#columns = allocate(0);
+    this.#columns = allocateColumns(0);
     return this.#table(recording, columns);
   }
 
@@ -162,40 +163,10 @@ export class RecordReader {
     rows: Uint32Array<ArrayBuffer>,
     calibrations: number,
   ): RecordTable {
-    const all = this.#table(recording, this.#columns);
-    const chosen = allocate(rows.length);
-    for (const name of Object.keys(chosen) as (keyof Columns)[]) gather(this.#columns[name], rows, chosen[name]);
-    const ofKind = new Uint32Array(KINDS);
-    for (const kind of chosen.kind) ofKind[kind] = (ofKind[kind] ?? 0) + 1;
-    const place = (row: number): number => placeIn(rows, row);
-    const known = <T>(map: ReadonlyMap<number, T>): Map<number, T> => {
-      const of = new Map<number, T>();
-      for (let at = 0; map.size > 0 && at < rows.length; at += 1) {
-        const value = map.get(rows[at] ?? 0);
-        if (value !== undefined) of.set(at, value);
-      }
-      return of;
-    };
-    // A gap behind what is not among them is not either.
-    const gaps = all.gaps
-      .filter(({ after }) => after < 0 || place(after) >= 0)
-      .map((gap) => ({ ...gap, after: place(gap.after), before: place(gap.before) }));
-    const placed = (list: readonly number[]): number[] => list.map(place).filter((at) => at >= 0);
-    const waitOfSignal = known(this.#waitOfSignal);
-    for (const [signal, begin] of waitOfSignal) {
-      const at = place(begin);
-      if (at < 0) waitOfSignal.delete(signal);
-      else waitOfSignal.set(signal, at);
-    }
-    return {
-      ...all,
-      ...chosen,
-      ...{ gaps, count: rows.length, ofKind, waitOfSignal, text: known(this.#text), lists: known(this.#lists) },
-      ...{ calibrations: placed(this.#calibrations.slice(0, calibrations)), modules: placed(this.#modules) },
-    };
+    return tableOfSome(this.#table(recording, this.#columns), rows, calibrations);
   }
 
-  #table({ sources, dropped }: Pick<Recording, 'sources' | 'dropped'>, columns: Columns): RecordTable {
+  #table({ sources, dropped }: Pick<Recording, 'sources' | 'dropped'>, columns: RecordColumns): RecordTable {
     const count = this.#count;
     const gaps = this.#gaps.slice();
     sources.forEach((source, ordinal) => {
@@ -408,9 +379,8 @@ export class RecordReader {
   #reserve(slots: number): void {
     const room = this.#columns.kind.length;
     if (this.#count + slots <= room) return;
-    const larger = allocate(Math.max(this.#count + slots, room * 2));
-    for (const name of Object.keys(larger) as (keyof Columns)[])
-      larger[name].set(this.#columns[name].subarray(0, this.#count));
+    const larger = allocateColumns(Math.max(this.#count + slots, room * 2));
+    copyColumns(this.#columns, this.#count, larger);
     this.#columns = larger;
   }
 }
@@ -452,42 +422,4 @@ function gapsBehind(ring: Ring): readonly Gap[] {
   const unseen = Number(BigInt.asUintN(32, ring.lostInAll - BigInt(ring.lost)));
   const lost = unseen > 0 && unseen < 0x8000_0000 ? [lostGap(ring, unseen, -1)] : [];
   return hole === undefined ? lost : [hole, ...lost];
-}
-
-function gather<T extends Columns[keyof Columns]>(from: T, rows: Uint32Array, into: T): void {
-  for (let at = 0; at < rows.length; at += 1) into[at] = from[rows[at] ?? 0] ?? 0;
-}
-
-/** Where a value stands among ascending ones, -1 when it does not. */
-function placeIn(rows: Uint32Array, wanted: number): number {
-  let low = 0;
-  let high = rows.length - 1;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((rows[middle] ?? Infinity) < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return rows[low] === wanted ? low : -1;
-}
-
-type Columns = ReturnType<typeof allocate>;
-
-function allocate(count: number) {
-  return {
-    source: new Uint8Array(count),
-    ring: new Uint16Array(count),
-    slot: new Uint32Array(count),
-    kind: new Uint8Array(count),
-    flags: new Uint8Array(count),
-    previous: new Uint8Array(count),
-    process: new Uint32Array(count),
-    thread: new Uint32Array(count),
-    status: new Uint32Array(count),
-    object: new Uint32Array(count),
-    caller: new Uint32Array(count),
-    argument: new Uint32Array(count),
-    time: new Float64Array(count),
-    duration: new Float64Array(count),
-    saturated: new Uint8Array(count),
-  };
 }
