@@ -115,13 +115,17 @@ describe('timeline in Chromium', function () {
       page.evaluate(() => (globalThis as unknown as { keptState?: Sight }).keptState);
     const width = ({ from, until }: Sight): number => until - from;
     let before = { from: 0, until: 0 };
-    /** What is in sight once it is another than before. */
+    /** What is in sight once it is another than before, and stays: of many changes the last is kept a moment later. */
     const after = async (act: () => Promise<unknown>): Promise<Sight> => {
       before = (await sight()) ?? before;
       await act();
       await page.waitForFunction(({ from, until }) => {
-        const kept = (globalThis as unknown as { keptState?: Sight }).keptState;
-        return kept !== undefined && (kept.from !== from || kept.until !== until);
+        const scope = globalThis as unknown as { keptState?: Sight; lastKept?: Sight; keptSince?: number };
+        if (scope.lastKept !== scope.keptState) scope.keptSince = performance.now();
+        scope.lastKept = scope.keptState;
+        const kept = scope.keptState;
+        const isOther = kept !== undefined && (kept.from !== from || kept.until !== until);
+        return isOther && performance.now() - (scope.keptSince ?? 0) > 400;
       }, before);
       await shown.drawn();
       return (await sight()) ?? before;
