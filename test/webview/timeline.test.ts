@@ -120,7 +120,7 @@ describe('timeline in Chromium', function () {
       before = (await sight()) ?? before;
       await act();
       await page.waitForFunction(({ from, until }) => {
-        const scope = globalThis as unknown as { keptState?: Sight; lastKept?: Sight; keptSince?: number };
+        const scope = globalThis as unknown as { keptState?: Sight; lastKept?: Sight | undefined; keptSince?: number };
         if (scope.lastKept !== scope.keptState) scope.keptSince = performance.now();
         scope.lastKept = scope.keptState;
         const kept = scope.keptState;
