@@ -184,6 +184,22 @@ describe('.evtrace', () => {
     assert.throws(() => decodeEvtrace(bytes), /wrong length \(4294967280\)/);
   });
 
+  it('leaves out slots at a place that no ring comes to, from which nobody could count on', () => {
+    const { metadata, sources, chunks } = sample();
+    const writer = new EvtraceWriter();
+    const pieces = [writer.begin(metadata), ...sources.map((source) => writer.source(source))];
+    for (const [at, chunk] of chunks.entries())
+      pieces.push(writer.slots(at === 0 ? { ...chunk, firstSlot: (1n << 53n) - 2n } : chunk));
+    const bytes = Buffer.concat([...pieces, writer.end()]);
+    const { recording, problems } = decodeEvtrace(bytes);
+    assert.deepEqual(
+      recording.chunks.map(({ source }) => source),
+      [1],
+    );
+    assert.match(problems[0]?.message ?? '', /does not hold what it should: it names slot 9007199254740990, which/);
+    assert.match(problems[1]?.message ?? '', /holds fewer slots than it was given: 2 of 5/);
+  });
+
   it('matches the published check value of CRC-32, in one piece and in two', () => {
     const digits = new TextEncoder().encode('123456789');
     assert.equal(crc32(digits), 0xcbf43926);

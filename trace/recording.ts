@@ -9,6 +9,9 @@ export const SLOT_BYTES = 64;
 export const MAX_SOURCES = 64;
 export const MAX_RINGS = 4_096;
 
+/** Whether a ring can come to its slot of this index: in centuries no ring does, and an exact number is needed to count on from it. */
+export const isSlotIndex = (slot: bigint): boolean => slot < 1n << 52n;
+
 export type Side = 'kernel' | 'user';
 
 /** One area of rings: a driver's, or one application process's. */
@@ -86,26 +89,35 @@ export interface SlotChunk {
  * longer. Chunks of a ring keep their order, rings do not keep theirs to each other.
  */
 export function joinChunks(chunks: readonly SlotChunk[], limit: number): SlotChunk[] {
-  const rings = new Map<string, SlotChunk[][]>();
+  const rings = new Map<string, Run[]>();
   for (const chunk of chunks) {
     const key = `${chunk.source} ${chunk.ring}`;
     const runs = rings.get(key) ?? [];
     rings.set(key, runs);
     const run = runs.at(-1);
-    const last = run?.at(-1);
-    const follows = last !== undefined && last.firstSlot + BigInt(last.bytes.length / SLOT_BYTES) === chunk.firstSlot;
-    const bytes = run?.reduce((sum, one) => sum + one.bytes.length, 0) ?? 0;
-    if (run !== undefined && follows && bytes + chunk.bytes.length <= limit) run.push(chunk);
-    else runs.push([chunk]);
+    const { length } = chunk.bytes;
+    const behind = chunk.firstSlot + BigInt(length / SLOT_BYTES);
+    if (run?.behind === chunk.firstSlot && run.bytes + length <= limit) {
+      run.chunks.push(chunk);
+      run.bytes += length;
+      run.behind = behind;
+    } else runs.push({ chunks: [chunk], bytes: length, behind });
   }
   return [...rings.values()].flat().map(joined);
 }
 
-function joined(run: readonly SlotChunk[]): SlotChunk {
+/** Chunks of a ring that follow each other: how long they are, and the slot behind them. */
+interface Run {
+  readonly chunks: SlotChunk[];
+  bytes: number;
+  behind: bigint;
+}
+
+function joined({ chunks: run, bytes: length }: Run): SlotChunk {
   const [first, last] = [run[0], run.at(-1)];
   if (first === undefined || last === undefined) throw new RangeError('no chunk');
   if (run.length === 1) return first;
-  const bytes = new Uint8Array(run.reduce((sum, one) => sum + one.bytes.length, 0));
+  const bytes = new Uint8Array(length);
   let at = 0;
   for (const one of run) {
     bytes.set(one.bytes, at);
@@ -189,6 +201,7 @@ export class RecordingBuilder {
     const { ringCount } = this.#source(source);
     if (ring >= ringCount) throw wrong('Trace slots name a ring that is not there', `ring ${ring} of ${ringCount}`);
     if (bytes.length % SLOT_BYTES !== 0) throw wrong('Trace slots came in part', `${bytes.length} bytes`);
+    if (!isSlotIndex(firstSlot)) throw wrong('Trace slots have a place that no ring comes to', `slot ${firstSlot}`);
     if (this.#slotBytes + bytes.length > this.#slotLimit) {
       this.#droppedSlots += bytes.length / SLOT_BYTES;
       return false;

@@ -3,6 +3,7 @@ import type { EventscopeError } from '../../protocol/errors.js';
 import {
   MAX_SOURCES,
   SLOT_BYTES,
+  isSlotIndex,
   type LogLine,
   type Recording,
   type RecordingMetadata,
@@ -144,8 +145,9 @@ class Contents {
     const ring = view.getUint32(4, true);
     if (source === undefined) throw new Error(`it names source ${view.getUint32(0, true)}, which is not described`);
     if (ring >= source.ringCount) throw new Error(`it names ring ${ring} of ${source.ringCount}`);
-    this.#slots += BigInt(slots);
     const [firstSlot, lost] = [view.getBigUint64(8, true), view.getBigUint64(16, true)];
+    if (!isSlotIndex(firstSlot)) throw new Error(`it names slot ${firstSlot}, which no ring comes to`);
+    this.#slots += BigInt(slots);
     const chunk = { source: source.id, ring, firstSlot, lost, bytes };
     this.#late += this.#takeChunk(this.#ordinals.get(source.id) ?? 0, chunk);
   }
