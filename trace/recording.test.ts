@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { joinChunks, SLOT_BYTES, type SlotChunk } from './recording.js';
+import { joinChunks, RecordingBuilder, SLOT_BYTES, type SlotChunk } from './recording.js';
 
 /** Slots whose bytes are their index. */
 const chunk = (ring: number, first: number, slots: number, lost = 0): SlotChunk => ({
@@ -23,5 +23,22 @@ describe('joining the chunks of a recording', () => {
       assert.deepEqual(joinChunks(chunks, 1_000_000), chunks);
     const four = [chunk(0, 0, 1), chunk(0, 1, 1), chunk(0, 2, 1), chunk(0, 3, 3)];
     assert.deepEqual(joinChunks(four, 2 * SLOT_BYTES), [chunk(0, 0, 2), chunk(0, 2, 1), chunk(0, 3, 3)]);
+  });
+});
+
+describe('a recording at its limit', () => {
+  it('takes nothing more: what would still have room would leave a hole in its ring', () => {
+    const builder = new RecordingBuilder(
+      { target: '', host: '', versions: {}, startUtcMs: 0 },
+      { slotBytes: 4 * SLOT_BYTES },
+    );
+    builder.addSource({ id: 1, side: 'user', description: 'app', ringCount: 1, slotsPerRing: 64 });
+    const taken = [chunk(0, 0, 3), chunk(0, 3, 2), chunk(0, 5, 1)].map(({ source, ring, firstSlot, lost, bytes }) =>
+      builder.slots(source, ring, firstSlot, lost, bytes),
+    );
+    assert.deepEqual(taken, [true, false, false]);
+    const { chunks, dropped } = builder.finish();
+    assert.deepEqual(chunks, [chunk(0, 0, 3)]);
+    assert.equal(dropped.slots, 3);
   });
 });

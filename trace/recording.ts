@@ -145,7 +145,7 @@ export interface Recording {
 }
 
 export interface RecordingLimits {
-  /** Bytes of slots kept; what comes later is counted in `dropped.slots`. Default 1 GiB. */
+  /** Bytes of slots kept; from the first chunk on that has no room all are counted in `dropped.slots`. Default 1 GiB. */
   readonly slotBytes?: number;
   /** Takes the slots, instead of their being kept; the bytes are whoever's they were. */
   readonly take?: (chunk: SlotChunk) => void;
@@ -202,7 +202,8 @@ export class RecordingBuilder {
     if (ring >= ringCount) throw wrong('Trace slots name a ring that is not there', `ring ${ring} of ${ringCount}`);
     if (bytes.length % SLOT_BYTES !== 0) throw wrong('Trace slots came in part', `${bytes.length} bytes`);
     if (!isSlotIndex(firstSlot)) throw wrong('Trace slots have a place that no ring comes to', `slot ${firstSlot}`);
-    if (this.#slotBytes + bytes.length > this.#slotLimit) {
+    // What would have room behind it would leave a hole in its ring, which is told as a gap of its own.
+    if (bytes.length > 0 && (this.#droppedSlots > 0 || this.#slotBytes + bytes.length > this.#slotLimit)) {
       this.#droppedSlots += bytes.length / SLOT_BYTES;
       return false;
     }

@@ -26,8 +26,8 @@ const UNDER_WAY = 250;
 /** The pause is so many times as long as the work before it. */
 const REST = 0.25;
 /**
- * Bytes of slots that a live view models, some 4 million records: what comes later is a gap with its number until the recording
- * is over and its file takes its place.
+ * Bytes of slots that a live view models, some 4 million records: what comes later is a gap, whose number is told when the recording
+ * is over, and its file takes its place. Until then nothing is drawn for it: of a recording with a gap each picture is of all.
  */
 const LIVE_BYTES = 256 * 1024 * 1024;
 
@@ -39,6 +39,7 @@ export class LiveRecording {
   #stops: readonly StopSpan[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pause = 0;
+  #isFull = false;
   /** How many records there were, and when. */
   readonly #arrivals: { readonly at: number; readonly records: number }[] = [];
 
@@ -46,9 +47,10 @@ export class LiveRecording {
     metadata: RecordingMetadata,
     show: (picture: Picture, live: boolean) => void,
     fail: (problem: string) => void,
+    slotBytes = LIVE_BYTES,
   ) {
     this.#builder = new RecordingBuilder(metadata, {
-      slotBytes: LIVE_BYTES,
+      slotBytes,
       take: (chunk) => this.#records.take(this.#ordinals.get(chunk.source) ?? 0, chunk),
     });
     this.#startUtcMs = metadata.startUtcMs;
@@ -71,7 +73,9 @@ export class LiveRecording {
   }
 
   append({ source, ring, firstSlot, lost, bytes }: SlotChunk): void {
-    this.#builder.slots(source, ring, firstSlot, lost, bytes);
+    const taken = this.#builder.slots(source, ring, firstSlot, lost, bytes);
+    if (this.#isFull) return;
+    this.#isFull = !taken;
     this.#arrivals.push({ at: performance.now(), records: this.#records.count });
     this.#schedule();
   }
@@ -106,6 +110,7 @@ export class LiveRecording {
       if (trusted > 0 || !live) this.#show(pictureOf([this.#columns(live, trusted)], 'clock'), live);
     } catch (error) {
       this.#fail(inWords(error));
+      return;
     }
     this.#pause = Math.max(LEAST_PAUSE, REST * (performance.now() - began));
     if (live && this.#arrivals.length > 0) this.#schedule();

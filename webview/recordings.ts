@@ -1,7 +1,7 @@
 /** The recordings that are open, in this thread's view: pieces go to the worker, pictures come back. */
 import type { TimelineColumns } from '../trace/columns/columns.js';
 import type { Alignment } from '../trace/columns/join.js';
-import { withEdges, type Edges, type Picture } from './opening.js';
+import { withEdges, type Picture } from './opening.js';
 import { OpeningWorker, type WorkerAnswer, type WorkerRequest } from './worker.js';
 
 export interface RecordingEvents {
@@ -28,9 +28,12 @@ export class Recordings {
   readonly #events: RecordingEvents;
   /** What it read is garbage that nobody collects while it rests: it ends with its work. */
   #port: Port | undefined;
-  /** Recordings that are not over for it, and joins that it has not answered. */
+  /** Recordings that are not over for it, and joins that it has not answered; of those the first so many are of parts without edges. */
   readonly #atWork = new Set<number>();
   #joins = 0;
+  #joinsWithoutEdges = 0;
+  /** Recordings that nobody closed: of others an answer may still be on its way. */
+  readonly #open = new Set<number>();
   /** Columns by id, in the order of opening. */
   readonly #parts = new Map<number, TimelineColumns>();
   /** Those whose edges are still to come. */
@@ -50,7 +53,10 @@ export class Recordings {
   }
 
   request(request: WorkerRequest, transfer: ArrayBuffer[] = []): void {
-    if (request.kind === 'open' || request.kind === 'live') this.#atWork.add(request.id);
+    if (request.kind === 'open' || request.kind === 'live') {
+      this.#atWork.add(request.id);
+      this.#open.add(request.id);
+    }
     if (request.kind === 'join') this.#joins += 1;
     // What is not there needs no word.
     else if (!this.#atWork.has(request.id)) return;
@@ -74,6 +80,7 @@ export class Recordings {
   close(id: number): void {
     this.request({ kind: 'forget', id });
     this.#done(id);
+    this.#open.delete(id);
     this.#withoutEdges.delete(id);
     if (this.#parts.delete(id)) this.#join();
   }
@@ -100,44 +107,53 @@ export class Recordings {
 
   /** `id`: a recording; undefined: a join. */
   #done(id: number | undefined): void {
-    if (id === undefined) this.#joins = Math.max(0, this.#joins - 1);
-    else this.#atWork.delete(id);
+    if (id === undefined) {
+      this.#joins = Math.max(0, this.#joins - 1);
+      this.#joinsWithoutEdges = Math.max(0, this.#joinsWithoutEdges - 1);
+    } else this.#atWork.delete(id);
     if (this.#atWork.size + this.#joins > 0) return;
     this.#port?.end();
     this.#port = undefined;
   }
 
   #take(answer: WorkerAnswer): void {
+    // It was closed meanwhile.
+    if (answer.id !== undefined && !this.#open.has(answer.id)) return;
     if (answer.kind === 'failed') {
       this.#done(answer.id);
       this.#events.failed(answer.id, answer.problem);
+      const picture = answer.id === undefined ? undefined : this.#withoutEdges.get(answer.id);
+      // Its edges will not come.
+      if (answer.id !== undefined && picture !== undefined) this.#complete(answer.id, picture);
       return;
     }
     if (answer.kind === 'edges') {
-      this.#takeEdges(answer.id, answer.edges);
+      this.#done(answer.id);
+      const picture = this.#withoutEdges.get(answer.id);
+      if (picture !== undefined) this.#complete(answer.id, withEdges(picture, answer.edges));
       return;
     }
     const { id, picture, problems, live, edgesFollow } = answer;
+    const lacksEdges = edgesFollow || (id === undefined && this.#joinsWithoutEdges > 0);
     if (!live && !edgesFollow) this.#done(id);
     if (id !== undefined) {
       this.#parts.set(id, picture.columns);
       this.#events.opened(id, problems);
     }
     if (id !== undefined && edgesFollow) this.#withoutEdges.set(id, picture);
-    if (id === undefined || this.#parts.size === 1) this.#events.picture(picture, { live, edges: edgesFollow });
+    const edges = lacksEdges || this.#withoutEdges.size > 0;
+    if (id === undefined || this.#parts.size === 1) this.#events.picture(picture, { live, edges });
     else if (!edgesFollow) this.#join();
   }
 
-  #takeEdges(id: number, edges: Edges): void {
-    this.#done(id);
-    const picture = this.#withoutEdges.get(id);
-    // It was closed meanwhile.
-    if (picture === undefined) return;
+  /** Of a recording whose picture came before its edges. */
+  #complete(id: number, complete: Picture): void {
     this.#withoutEdges.delete(id);
-    const complete = withEdges(picture, edges);
     this.#parts.set(id, complete.columns);
-    if (this.#parts.size > 1) this.#join();
-    else this.#events.picture(complete, { live: false, edges: false });
+    // What was asked for before is answered without these edges: it is not to be the last that is shown.
+    this.#joinsWithoutEdges = this.#joins;
+    if (this.#parts.size > 1 || this.#joins > 0) this.#join();
+    else this.#events.picture(complete, { live: false, edges: this.#withoutEdges.size > 0 });
   }
 }
 

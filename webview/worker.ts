@@ -88,7 +88,11 @@ export class OpeningWorker {
         this.#forget(id);
         const metadata = { title, target, startUtcMs, host: '', versions: {} };
         const show = (picture: Picture, live: boolean): void => this.#show(id, picture, [], live);
-        const fail = (problem: string): void => this.#answer({ kind: 'failed', id, problem }, []);
+        const fail = (problem: string): void => {
+          // What is kept of it may be half of a picture.
+          this.#forget(id);
+          this.#answer({ kind: 'failed', id, problem }, []);
+        };
         this.#live.set(id, new LiveRecording(metadata, show, fail));
         return;
       }
