@@ -41,6 +41,8 @@ export interface GeneratorOptions {
   readonly shuffled?: boolean;
   /** Mean pause between two actions of a thread, ns. Default 60,000. */
   readonly pause?: number;
+  /** Share of waits that signal an event in the same call (SignalObjectAndWait), where there is another. Default: none. */
+  readonly signalAndWait?: number;
   /** Types of the objects made. Default: events alone. */
   readonly types?: readonly SimType[];
 }
@@ -93,7 +95,7 @@ class Simulation {
   constructor(options: GeneratorOptions) {
     this.#options = {
       ...{ span: 20e6, processes: 2, threadsPerProcess: 3, driverThreads: 2, lost: 0, pause: 60_000 },
-      ...{ skewed: false, userPrevious: true, shuffled: false, types: DEFAULT_TYPES },
+      ...{ skewed: false, userPrevious: true, shuffled: false, signalAndWait: 0, types: DEFAULT_TYPES },
       ...options,
     };
     this.#random = new Random(options.seed);
@@ -378,16 +380,37 @@ class Simulation {
       { kind: Kind.WaitBegin, object: words[0] ?? 0n, flags: all ? Flag.WaitAll : 0, list: words },
       objects.length === 1 ? objects[0] : undefined,
     );
+    const signal = objects.length === 1 ? this.#signalFirst(thread, words, open) : undefined;
     for (const object of objects) this.#hold(object, thread);
     const patience = this.#random.chance(0.1) ? 0 : this.#random.between(PATIENCE / 4, PATIENCE);
     this.#after(this.#random.between(100, 3_000), () => {
       for (const object of objects) this.#unhold(object, thread);
+      signal?.();
       for (const object of objects) object.waiters.push(wait);
       if (this.#dispatcher.trySatisfy(wait, false)) return;
       this.#after(patience, () => {
         if (!wait.done) this.#finish(wait, 0x102, [], this.#random.between(300, 2_000));
       });
     });
+  }
+
+  /** SignalObjectAndWait: the record of its signal comes right behind that of its wait. Returns what it does. */
+  #signalFirst(thread: SimThread, waited: readonly bigint[], open: readonly bigint[]): (() => void) | undefined {
+    const { signalAndWait } = this.#options;
+    if (signalAndWait === 0 || thread.source.side === 'kernel' || !this.#random.chance(signalAndWait)) return undefined;
+    const others = open.filter((word) => thread.source.handles.get(word)?.type === 'event' && !waited.includes(word));
+    if (others.length === 0) return undefined;
+    const word = this.#random.pick(others);
+    const object = thread.source.handles.get(word);
+    if (object === undefined) return undefined;
+    const call = newCall();
+    this.#signals.push(call);
+    call.key = this.#record(thread, this.#now, { kind: Kind.Set, object: word }, object);
+    this.#hold(object, thread);
+    return () => {
+      this.#dispatcher.set(object, call);
+      this.#unhold(object, thread);
+    };
   }
 
   #finish(wait: SimWait, status: number, taken: readonly Taken[], latency: number): void {

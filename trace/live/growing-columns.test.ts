@@ -208,6 +208,7 @@ describe('columns of a recording that grows', () => {
   for (const [what, options] of Object.entries<Omit<GeneratorOptions, 'seed'>>({
     'events on both sides': {},
     'states that are not told': { userPrevious: false },
+    'signals that are one call with a wait': { signalAndWait: 0.1 },
     'all types': { types: ['event', 'semaphore', 'mutant', 'timer'] },
   })) {
     it(`are at each moment those of all that came, though less is modelled: ${what}`, () => {

@@ -135,6 +135,11 @@ describe('model', () => {
     assert.ok(tally.seen > 0);
   });
 
+  it('is never wrong about signals that are one call with a wait', () => {
+    const { seen, ambiguous } = run({ signalAndWait: 0.4, userPrevious: false, span: 8e6 });
+    assert.ok(seen > ambiguous);
+  });
+
   it('is never wrong when records are lost', () => {
     const tally = run({ lost: 0.05 });
     assert.ok(tally.inferred + tally.ambiguous > 0);
