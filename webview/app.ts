@@ -6,6 +6,7 @@ import { element } from './element.js';
 import { exportAs } from './exports.js';
 import type { Host } from './host.js';
 import { Input } from './input.js';
+import { KEY_WORDS } from './keys.js';
 import { inWords, type Picture } from './opening.js';
 import { Recordings, type MoreToCome } from './recordings.js';
 import { fillComparison, fillStatistics, fillEntries } from './tables.js';
@@ -168,7 +169,7 @@ export class App {
       this.#pending = message;
       return;
     }
-    const found = this.#timeline.reveal({
+    const found = this.#timeline.walk.reveal({
       ...(object === undefined ? {} : { object }),
       ...(callers === undefined ? {} : { callers }),
       ...(time === undefined ? {} : { time }),
@@ -180,6 +181,7 @@ export class App {
   #show(picture: Picture, { live, edges }: MoreToCome): void {
     if (this.#timeline === undefined) {
       this.#timeline = this.#begin(picture, live);
+      this.#stateChanged();
     } else this.#timeline.show(picture, live);
     const { columns } = picture;
     this.#live = live;
@@ -224,7 +226,7 @@ export class App {
       picture,
       {
         rangeChanged: () => this.#rest(),
-        stateChanged: () => this.#keepState(),
+        stateChanged: () => this.#stateChanged(),
         openSource: (caller, beside) => host.send({ type: 'openSource', caller, beside }),
         revealObject: (object) => host.send({ type: 'revealObject', ...object }),
         chosen: (chosen) => host.send({ type: 'chosen', ...chosen }),
@@ -234,6 +236,15 @@ export class App {
     );
     new Input(timeline);
     return timeline;
+  }
+
+  #stateChanged(): void {
+    const timeline = this.#timeline;
+    if (timeline !== undefined) {
+      press('path', timeline.pathShown);
+      press('stops', timeline.stopsCut);
+    }
+    this.#keepState();
   }
 
   /** Once nothing has moved for a while. */
@@ -301,12 +312,10 @@ export class App {
     button('fit', (timeline) => timeline.showAll());
     button('in', (timeline) => timeline.zoom(0.5));
     button('out', (timeline) => timeline.zoom(2));
-    button('back', (timeline) => timeline.back());
-    button('path', (timeline) => press('path', timeline.togglePath()));
-    button('stops', (timeline) => {
-      timeline.setStopsCut(!timeline.stopsCut);
-      press('stops', timeline.stopsCut);
-    });
+    button('back', (timeline) => timeline.walk.back());
+    button('path', (timeline) => timeline.togglePath());
+    button('keys', (timeline) => timeline.say(KEY_WORDS));
+    button('stops', (timeline) => timeline.setStopsCut(!timeline.stopsCut));
     const runs = element('runs', HTMLSelectElement);
     runs.addEventListener('change', () => {
       if (runs.value === '') this.#timeline?.showAll();
@@ -319,7 +328,7 @@ export class App {
       filter.title = wrong.length > 0 ? `Not understood: ${wrong.join(' ')}` : '';
     });
     filter.addEventListener('keydown', (event) => {
-      if (event.key === 'Enter') this.#timeline?.nextMatch(event.shiftKey ? -1 : 1);
+      if (event.key === 'Enter') this.#timeline?.walk.nextMatch(event.shiftKey ? -1 : 1);
     });
     const exports = element('export', HTMLSelectElement);
     exports.addEventListener('change', () => {

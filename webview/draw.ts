@@ -13,6 +13,7 @@ import { drawAxis, drawLabel } from './draw/labels.js';
 import { drawMiniMap } from './draw/mini-map.js';
 import { drawObject } from './draw/objects.js';
 import { laneX, type Pen, type Scene } from './draw/scene.js';
+import { OPAQUE, cover, newShades, type Shades } from './draw/shades.js';
 import { drawThread } from './draw/threads.js';
 import type { GapMark } from '../trace/columns/columns.js';
 import { LANES_TOP, keyOf, type Lane } from './lanes.js';
@@ -29,7 +30,8 @@ export function drawScene(pen: Pen, scene: Scene): void {
     visible.forEach((lane) => drawLaneBackground(pen, scene, lane));
     clipped(pen, { left: gutter, top: LANES_TOP, width: scene.scale.width, height: height - LANES_TOP }, () => {
       drawGridLines(pen, scene);
-      for (const lane of visible) drawLane(pen, scene, lane);
+      const stopped = stoppedColumns(scene);
+      for (const lane of visible) drawLane(pen, scene, lane, stopped);
       for (const gap of joinedGaps(scene)) drawGap(pen, scene, gap);
       view.data.columns.stops.forEach((stop) => drawStop(pen, scene, stop));
       drawRange(pen, scene);
@@ -66,6 +68,18 @@ function joinedGaps({ view, scale }: Scene): readonly GapMark[] {
   return joined;
 }
 
+/** Where the debugger held the target; undefined when that is cut out or nowhere in sight. */
+function stoppedColumns({ view, scale, stopsCut }: Scene): Shades | undefined {
+  if (stopsCut) return undefined;
+  let columns: Shades | undefined;
+  for (const { from, until } of view.data.columns.stops) {
+    if (until < scale.from || from > scale.until) continue;
+    columns ??= newShades(scale.width);
+    cover(columns, scale.x(from), Math.max(scale.x(until), scale.x(from) + 1), OPAQUE);
+  }
+  return columns;
+}
+
 function clipped(
   pen: Pen,
   { left, top, width, height }: { left: number; top: number; width: number; height: number },
@@ -79,10 +93,10 @@ function clipped(
   pen.restore();
 }
 
-function drawLane(pen: Pen, scene: Scene, lane: Lane): void {
+function drawLane(pen: Pen, scene: Scene, lane: Lane, stopped: Shades | undefined): void {
   const top = lane.top - scene.scrollTop;
   if (lane.type === 'object') drawObject(pen, scene, lane.object, top);
-  else if (lane.type === 'thread') drawThread(pen, scene, lane.thread, top);
+  else if (lane.type === 'thread') drawThread(pen, scene, lane.thread, top, stopped);
   else if (lane.run >= 0) drawRun(pen, scene, lane.run, top, lane.height);
 }
 

@@ -1,6 +1,7 @@
 /** Pointer, wheel and keys: what they do to the timeline. */
 import { miniMapNs } from './draw/mini-map.js';
 import { element } from './element.js';
+import { KEY_WORDS } from './keys.js';
 import { LANES_TOP, MINIMAP_HEIGHT, QUIET, keyOf, laneAt, type Lane } from './lanes.js';
 import type { Timeline } from './timeline.js';
 import { sameLane, type LaneKey } from './view-index.js';
@@ -167,8 +168,11 @@ export class Input {
     field.style.left = '12px';
     field.style.top = `${lane.top + 2}px`;
     field.style.width = `${this.#timeline.gutter - 24}px`;
+    let open = true;
     const finish = (take: boolean): void => {
-      if (!field.isConnected) return;
+      // Taking the field away takes the focus from it: that is no second answer.
+      if (!open) return;
+      open = false;
       if (take) this.#timeline.rename(key, field.value);
       field.remove();
       this.#canvas.focus();
@@ -192,15 +196,18 @@ export class Input {
       w: () => timeline.zoom(0.7),
       s: () => timeline.zoom(1 / 0.7),
       0: () => timeline.showAll(),
-      arrowleft: () => timeline.step(-1),
-      arrowright: () => timeline.step(1),
-      arrowup: () => timeline.changeLane(-1),
-      arrowdown: () => timeline.changeLane(1),
-      f: () => timeline.follow(),
-      b: () => timeline.back(),
+      arrowleft: () => timeline.walk.step(-1),
+      arrowright: () => timeline.walk.step(1),
+      arrowup: () => timeline.walk.changeLane(-1),
+      arrowdown: () => timeline.walk.changeLane(1),
+      f: () => timeline.walk.follow(),
+      b: () => timeline.walk.back(),
       c: () => element('path', HTMLButtonElement).click(),
       m: () => timeline.mark(),
-      n: () => timeline.nextMatch(event.shiftKey ? -1 : 1),
+      z: () => timeline.walk.zoom(),
+      g: () => (event.shiftKey ? timeline.unfoldAll() : timeline.foldSelected()),
+      '?': () => timeline.say(KEY_WORDS),
+      n: () => timeline.walk.nextMatch(event.shiftKey ? -1 : 1),
       p: () => timeline.togglePin(),
       o: () => timeline.revealObject(),
       t: () => timeline.foldGroup(QUIET),

@@ -75,6 +75,20 @@ export const nameOf = (lane: ObjectLane | ThreadLane): string =>
 export const labelOf = (lane: ObjectLane | ThreadLane, { names }: Pick<Arrangement, 'names'>): string =>
   names.get(nameOf(lane)) ?? lane.head.label;
 
+/** Where there is little room: of a path the last part, of what has no name its kind and number, or its number alone. */
+export function shortLabelOf(
+  lane: ObjectLane,
+  { names }: Pick<Arrangement, 'names'>,
+  fits: (label: string) => boolean,
+): string {
+  const given = names.get(nameOf(lane));
+  if (given !== undefined) return given;
+  const { path, label } = lane.head;
+  if (path !== undefined) return label.slice(label.lastIndexOf('\\') + 1);
+  const numbered = label.replace(/^unnamed | \(.*\)$/g, '');
+  return fits(numbered) ? numbered : numbered.slice(numbered.lastIndexOf('#'));
+}
+
 export const keyOf = (lane: Lane): LaneKey | undefined =>
   lane.type === 'heading'
     ? undefined

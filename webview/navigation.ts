@@ -1,7 +1,7 @@
 /** Where keys and links lead: from a transition to the next, along wake edges, and back along the critical path. */
 import { lowerBound } from '../trace/columns/columns.js';
 import { Transition } from '../trace/model/transitions.js';
-import { Meeting } from '../trace/model/wakes.js';
+import { Evidence, Meeting } from '../trace/model/wakes.js';
 import type { TimeRange } from './draw/scene.js';
 import { nextMatch, type Filter } from './filter.js';
 import { keyOf, type Lane } from './lanes.js';
@@ -38,7 +38,9 @@ export function onOtherLane(
 
 /** From a signal to the wait that it released, from a wait or a take to its signal. */
 export function followed(view: ViewIndex, current: Selection): Selection | undefined {
-  const edge = view.edgesOf(current)[0];
+  const edges = view.edgesOf(current);
+  // Of several the one that is sure to be this one's.
+  const edge = edges.find((one) => (view.data.columns.edges.evidence[one] ?? 9) <= Evidence.Inferred) ?? edges[0];
   if (edge === undefined) return undefined;
   return isSignal(view, current) ? view.waitOf(edge) : view.signalOf(edge);
 }

@@ -1,4 +1,5 @@
 /** Markup and style of the timeline's page. Colours are VS Code's where it gives them. */
+import { KEY_WORDS } from './keys.js';
 
 /** Of a light page, a dark one, and both with high contrast. VS Code's charts.orange is see-through: no colour for a sign. */
 const LIGHT = `
@@ -53,6 +54,8 @@ const HIGH_CONTRAST_LIGHT = `
   --es-focus: var(--vscode-focusBorder, #006bbd);
   color-scheme: light;`;
 
+const STILL = 'scroll-behavior: auto !important; transition: none !important; animation: none !important;';
+
 export const pageStyle = `
 body { ${LIGHT} }
 @media (prefers-color-scheme: dark) { body { ${DARK} } }
@@ -70,7 +73,7 @@ body {
 }
 header { padding: 8px 14px 6px; border-bottom: 1px solid var(--es-line); }
 h1 { font-size: 15px; font-weight: 600; margin: 0; display: inline; }
-#summary { color: var(--es-faint); margin-left: 10px; }
+#summary { color: var(--es-faint); margin: 0 0 0 10px; display: inline-block; }
 #problems { color: var(--es-wiped); white-space: pre-wrap; margin: 4px 0 0; max-height: 7em; overflow: auto; }
 #problems:empty { display: none; }
 .bar { display: flex; flex-wrap: wrap; gap: 4px 8px; align-items: center; margin-top: 6px; }
@@ -79,11 +82,11 @@ h1 { font-size: 15px; font-weight: 600; margin: 0; display: inline; }
 }
 .bar button[aria-pressed='true'] { border-color: var(--es-focus); color: var(--es-focus); }
 :focus-visible { outline: 2px solid var(--es-focus); outline-offset: -2px; }
-#filter { width: 24em; } #export { width: 8em; } #filter[aria-invalid='true'] { border-color: var(--es-wiped); } #runs { max-width: 34em; }
+#filter { flex: 1 1 16em; max-width: 31em; } #export { width: 8em; } #filter[aria-invalid='true'] { border-color: var(--es-wiped); } #runs { max-width: 34em; }
 #legend { color: var(--es-faint); display: flex; flex-wrap: wrap; gap: 2px 12px; margin-left: 4px; }
 #legend b { font-weight: 400; display: inline-block; min-width: 14px; text-align: center; }
 .signal { color: var(--es-signal); } .reset { color: var(--es-reset); } .wiped { color: var(--es-wiped); }
-.wait { color: var(--es-wait); } .edge { color: var(--es-edge); } .signaled { color: var(--es-signaled); }
+.wait { color: var(--es-wait); } .stopped { color: var(--es-focus); } .edge { color: var(--es-edge); } .signaled { color: var(--es-signaled); }
 #stage { position: relative; flex: 1 1 auto; min-height: 160px; overflow-x: hidden; overflow-y: auto; }
 canvas { display: block; position: sticky; top: 0; touch-action: none; cursor: crosshair; }
 #height { width: 1px; position: absolute; top: 0; left: 0; visibility: hidden; }
@@ -99,11 +102,12 @@ summary { padding: 4px 14px; cursor: pointer; color: var(--es-faint); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 2px 12px 2px 0; border-bottom: 1px solid var(--es-line); vertical-align: top; }
 th { position: sticky; top: 0; background: var(--es-background); font-weight: 600; }
-td.number, th.number { text-align: right; white-space: nowrap; }
+td.number, th.number { text-align: right; } td.number { white-space: nowrap; }
 td.changed { color: var(--es-wiped); font-weight: 600; }
 .bars { display: flex; align-items: flex-end; gap: 2px; height: 64px; margin: 4px 0; }
 .bars i { display: block; width: 22px; background: var(--es-signal); min-height: 1px; }
 .axis { display: flex; gap: 2px; color: var(--es-faint); font-size: 10px; } .axis span { width: 22px; overflow: hidden; }
+@media (max-width: 700px) { h1 + #summary { margin-left: 0; } th, td { padding-right: 8px; } }
 /* A panel of the editor may be low: its room belongs to the lanes. */
 @media (max-height: 560px) { #legend { display: none; } h1 { font-size: 13px; } header { padding: 4px 14px; } }
 @media (max-height: 700px) {
@@ -112,7 +116,8 @@ td.changed { color: var(--es-wiped); font-weight: 600; }
   details { max-height: 34vh; }
 }
 body.dropping #stage { outline: 2px dashed var(--es-focus); outline-offset: -4px; }
-@media (prefers-reduced-motion: reduce) { * { scroll-behavior: auto !important; transition: none !important; animation: none !important; } }
+@media (prefers-reduced-motion: reduce) { * { ${STILL} } }
+body.vscode-reduce-motion, body.vscode-reduce-motion * { ${STILL} }
 `;
 
 const button = (id: string, text: string, title: string, more = ''): string =>
@@ -139,6 +144,7 @@ export const pageBody = `
       <option value="png">PNG of the view</option>
       <option value="svg">SVG of the view</option>
     </select>
+    ${button('keys', '?', 'Keys (?)', 'aria-label="Keys"')}
     <span id="legend">
       <span><b class="signal">&#9650;</b> set</span>
       <span><b class="signal">&#9651;</b> coalesced</span>
@@ -149,13 +155,14 @@ export const pageBody = `
       <span><b class="wait">&#9608;</b> waiting</span>
       <span><b class="signaled">&#9644;</b> ready</span>
       <span><b class="wiped">&#9616;</b> timed out</span>
+      <span><b class="stopped">&#9644;</b> stopped</span>
       <span><b class="edge">&#10230;</b> wakes (dashed: inferred)</span>
     </span>
   </div>
 </header>
 <div id="stage">
   <canvas id="canvas" tabindex="0" role="application"
-    aria-label="Timeline of objects and threads. W and S zoom, A and D pan, left and right arrow step along the selected lane, up and down arrow change the lane, F follows a wake, B goes back to what released it, C shows the critical path, M marks the two ends of a range, N goes to the next match of the filter, P pins the lane, Alt with up and down arrow moves it, Enter opens the source, O shows the object, T shows timers and objects without waits. The same data is in the tables below."></canvas>
+    aria-label="Timeline of objects and threads. ${KEY_WORDS}. The same data is in the tables below."></canvas>
   <div id="height"></div>
 </div>
 <div id="detail" role="status" aria-live="polite"></div>

@@ -2,7 +2,7 @@
 import type { ViewState } from '../protocol/webview.js';
 import { isEmpty, parseFilter, type Filter } from './filter.js';
 import { LaneArrangement } from './lane-arrangement.js';
-import { keyOf, layOut, nameOf, runGroup, type Lane, type LaneLayout } from './lanes.js';
+import { keyOf, layOut, nameOf, runGroup, type Group, type Lane, type LaneLayout } from './lanes.js';
 import { sameLane, type LaneKey, type Selection, type ViewIndex } from './view-index.js';
 
 export class ShownLanes {
@@ -53,6 +53,19 @@ export class ShownLanes {
 
   headingOf(run: number): Lane | undefined {
     return this.#layout.lanes.find((lane) => lane.type === 'heading' && lane.run === run);
+  }
+
+  /** The innermost group in which a lane is shown; undefined when it is folded away. */
+  groupOf(key: LaneKey): Group | undefined {
+    const lane = this.laneOf(key);
+    const above = this.#layout.lanes.findLast(
+      (one) => one.type === 'heading' && lane !== undefined && one.top < lane.top,
+    );
+    return above?.type === 'heading' ? above.group : undefined;
+  }
+
+  unfoldAll(): void {
+    for (const group of this.arrangement.folded) this.arrangement.unfold(group);
   }
 
   togglePin(key: LaneKey | undefined): boolean {

@@ -18,6 +18,7 @@ import {
   nameOf,
   reordered,
   runGroup,
+  shortLabelOf,
   type Arrangement,
   type LaneLayout,
 } from './lanes.js';
@@ -27,6 +28,9 @@ import { TimeScale } from './time-scale.js';
 import { EntryPages, timesOf } from './entry-pages.js';
 import { viewOf } from './view-data.js';
 import { ViewIndex, type Selection } from './view-index.js';
+
+const sameEntry = (a: Selection, b: Selection | undefined): boolean =>
+  a.lane === b?.lane && a.at === b.at && a.index === b.index;
 
 function viewFor(options: GeneratorOptions): ViewIndex {
   const { columns, index } = pictureOf([toColumns(buildModel(generate(options).recording))], 'clock');
@@ -99,6 +103,21 @@ describe('walking along wakes', () => {
       view.edgesOf(signal).map((edge) => view.waitOf(edge)),
       [wait],
     );
+  });
+
+  it('leads from a signal to a wait that it is sure to have released, where there is one, and from there back to it', () => {
+    const { edges } = columns;
+    const isSure = (edge: number): boolean => (edges.evidence[edge] ?? 9) <= Evidence.Inferred;
+    let several = 0;
+    for (const selection of entries(view)) {
+      if (selection.lane !== 'object' || view.object(selection.at)?.what[selection.index] === Transition.Take) continue;
+      const own = view.edgesOf(selection);
+      if (!own.some(isSure)) continue;
+      if (!own.every(isSure)) several += 1;
+      const wait = followed(view, selection);
+      assert.ok(own.some((edge) => isSure(edge) && sameEntry(view.waitOf(edge), wait)));
+    }
+    assert.ok(several > 0);
   });
 
   it('goes back from a signal to what had released its thread, never forward in time', () => {
@@ -267,6 +286,22 @@ describe('lanes', () => {
     assert.deepEqual(reordered(['a', 'b', 'c', 'd'], 'd', 'b'), ['a', 'd', 'b', 'c']);
     assert.deepEqual(reordered(['a', 'b', 'c', 'd'], 'a', 'c'), ['b', 'c', 'a', 'd']);
     assert.deepEqual(reordered(['a', 'b'], 'a', 'a'), ['a', 'b']);
+  });
+
+  it('are called by the last part of a path, or by a number, where there is little room', () => {
+    const never = (): boolean => false;
+    const of = (path: string | undefined, fits = (): boolean => true, names = new Map<string, string>()): string => {
+      const lane = view.data.objects.find(({ head }) => (head.path === undefined) === (path === undefined));
+      assert.ok(lane !== undefined);
+      const label = path ?? 'unnamed event #12 (eventapp 0x64)';
+      const renamed = { ...lane, head: { ...lane.head, label } };
+      for (const name of names.values()) names.set(nameOf(renamed), name);
+      return shortLabelOf(renamed, { names }, fits);
+    };
+    assert.equal(of('\\BaseNamedObjects\\Done'), 'Done');
+    assert.equal(of(undefined), 'event #12');
+    assert.equal(of(undefined, never), '#12');
+    assert.equal(of(undefined, never, new Map([['', 'Work is there']])), 'Work is there');
   });
 
   it('are found by their height', () => {

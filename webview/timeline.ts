@@ -1,4 +1,4 @@
-/** The timeline: what is shown and chosen, and its drawing on the next frame. What moves it is in input.ts. */
+/** The timeline: what is shown and chosen, and its drawing on the next frame. What moves it is in input.ts, where keys lead in walk.ts. */
 import type { ViewState } from '../protocol/webview.js';
 import { callerOfSelection, describePath, describeSelection, objectOfSelection, type ShownObject } from './describe.js';
 import { drawScene } from './draw.js';
@@ -8,22 +8,13 @@ import { element } from './element.js';
 import type { Filter } from './filter.js';
 import { hitAt } from './hit.js';
 import { LANES_TOP, type Group, type Lane, type LaneLayout } from './lanes.js';
-import {
-  criticalPath,
-  firstWake,
-  followed,
-  nextCallFrom,
-  nextMatchingWait,
-  onOtherLane,
-  releasedBy,
-  stepped,
-  whereThingsHappen,
-} from './navigation.js';
+import { criticalPath, firstWake, whereThingsHappen } from './navigation.js';
 import { ShownLanes } from './shown-lanes.js';
 import { Stage } from './stage.js';
 import { TimeScale } from './time-scale.js';
 import { viewOf } from './view-data.js';
-import { ViewIndex, atOrBehind, type LaneKey, type LastingSelection, type Selection } from './view-index.js';
+import { ViewIndex, type LaneKey, type LastingSelection, type Selection } from './view-index.js';
+import { Walk } from './walk.js';
 import type { Picture } from './opening.js';
 
 /** What the timeline tells its page. */
@@ -38,9 +29,10 @@ export interface TimelineEvents {
 }
 
 const HINT =
-  'Point at a transition or a wait, or click it to keep it. Wheel: zoom. Drag: move. Shift and drag: measure and count. Ctrl and drag: zoom into a box.';
+  'Point at a transition or a wait, or click it to keep it. Wheel: zoom. Drag: move. Shift and drag: measure and count. Ctrl and drag: zoom into a box. Keys: ?';
 
 export class Timeline {
+  readonly walk = new Walk(this);
   readonly #events: TimelineEvents;
   readonly #stage: Stage;
   readonly #lanes: ShownLanes;
@@ -70,8 +62,10 @@ export class Timeline {
     this.#lanes = new ShownLanes(this.#view);
     this.#resize();
     if (state !== undefined) this.#restore(state);
-    else if (live) this.showTime(0, end);
-    else this.#showFirst();
+    else if (live) {
+      this.showTime(0, end);
+      this.say('');
+    } else this.#showFirst();
   }
 
   get view(): ViewIndex {
@@ -86,6 +80,10 @@ export class Timeline {
     return this.#lanes.layout;
   }
 
+  get filter(): Filter {
+    return this.#lanes.filter;
+  }
+
   get range(): TimeRange | undefined {
     return this.#range;
   }
@@ -96,6 +94,10 @@ export class Timeline {
 
   get stopsCut(): boolean {
     return this.#stopsCut;
+  }
+
+  get pathShown(): boolean {
+    return this.#path !== undefined;
   }
 
   get gutter(): number {
@@ -183,6 +185,19 @@ export class Timeline {
     this.relayout();
   }
 
+  /** Folds the group of the selected lane; unfolds it when the lane is folded away. */
+  foldSelected(): void {
+    if (this.#selection === undefined) return;
+    const group = this.#lanes.groupOf(this.#selection);
+    if (group !== undefined) this.foldGroup(group);
+    else if (this.#lanes.unfoldFor(this.#selection)) this.relayout();
+  }
+
+  unfoldAll(): void {
+    this.#lanes.unfoldAll();
+    this.relayout();
+  }
+
   setFilter(text: string): Filter {
     this.#lanes.setFilter(text);
     this.relayout();
@@ -229,7 +244,7 @@ export class Timeline {
     this.#pointer = pointer;
     const hover = pointer === undefined ? undefined : this.hit(pointer.x, pointer.y);
     this.#hover = hover;
-    if (this.#path === undefined) this.#say(describeSelection(this.#view, hover ?? this.#selection));
+    if (this.#path === undefined) this.say(describeSelection(this.#view, hover ?? this.#selection));
     this.draw();
   }
 
@@ -242,7 +257,7 @@ export class Timeline {
     this.#sought = undefined;
     this.#selection = selection;
     this.#path = undefined;
-    this.#say(describeSelection(this.#view, selection));
+    this.say(describeSelection(this.#view, selection));
     this.draw();
     this.#events.stateChanged();
   }
@@ -271,41 +286,17 @@ export class Timeline {
     if (x < 20 || x > this.#scale.width - 20) this.pan(x - this.#scale.width / 2);
   }
 
-  step(by: number): void {
-    const current = this.#selection;
-    if (current === undefined) this.changeLane(1);
-    else this.goTo(stepped(this.#view, current, by));
-  }
-
-  changeLane(by: number): void {
-    this.goTo(onOtherLane(this.#view, this.layout.lanes, this.#selection, by, this.#scale.from));
-  }
-
-  follow(): void {
-    if (this.#selection !== undefined) this.goTo(followed(this.#view, this.#selection));
-  }
-
-  back(): void {
-    if (this.#selection !== undefined) this.goTo(releasedBy(this.#view, this.#selection));
-  }
-
-  /** Draws and tells the critical path of the selection; again: no more. Returns whether it is shown. */
-  togglePath(): boolean {
+  /** Draws and tells the critical path of the selection; again: no more. */
+  togglePath(): void {
     if (this.#path !== undefined || this.#selection === undefined) {
       this.select(this.#selection);
-      return false;
+      return;
     }
     const path = criticalPath(this.#view, this.#selection);
     this.#path = path.flatMap(({ edge }) => edge ?? []);
-    this.#say(describePath(this.#view, path));
+    this.say(describePath(this.#view, path));
     this.draw();
-    return true;
-  }
-
-  /** The next or previous wait that the filter asks for; without one, the next wake. */
-  nextMatch(by: number): void {
-    const from = this.#selection === undefined ? this.#scale.from : this.#view.momentOf(this.#selection);
-    this.goTo(nextMatchingWait(this.#view, this.layout.lanes, this.#lanes.filter, this.#selection, from, by));
+    this.#events.stateChanged();
   }
 
   openSource(beside: boolean): void {
@@ -316,24 +307,6 @@ export class Timeline {
   revealObject(): void {
     const object = this.#selection === undefined ? undefined : objectOfSelection(this.#view, this.#selection);
     if (object !== undefined) this.#events.revealObject(object);
-  }
-
-  /** Shows an object (by path or label), the next call from one of some places, or a moment. Returns false when there is none. */
-  reveal({ object, callers, time }: { object?: string; callers?: readonly string[]; time?: number }): boolean {
-    if (object !== undefined) {
-      const lane = this.#view.data.shownObjects.find(({ head }) => head.path === object || head.label === object);
-      if (lane === undefined) return false;
-      const moment = time ?? this.#scale.from;
-      this.goTo(atOrBehind(this.#view, { lane: 'object', at: lane.at }, moment));
-      return true;
-    }
-    if (callers !== undefined) {
-      const call = nextCallFrom(this.#view, callers, this.#selection);
-      this.goTo(call);
-      return call !== undefined;
-    }
-    if (time !== undefined) this.centre(time);
-    return time !== undefined;
   }
 
   togglePin(key: LaneKey | undefined = this.#selection): void {
@@ -437,7 +410,8 @@ export class Timeline {
     this.#scale.resize(this.#stage.width - this.gutter - 12);
   }
 
-  #say(text: string): void {
+  /** In the detail, until something else is selected or pointed at; nothing: what can be done. */
+  say(text: string): void {
     const detail = element('detail', HTMLElement);
     const words = text === '' ? HINT : text;
     if (detail.textContent !== words) detail.textContent = words;

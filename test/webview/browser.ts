@@ -36,8 +36,20 @@ export interface TestPage {
   sendGiven(id: number): Promise<void>;
   /** Until the view has drawn everything that it was told. */
   drawn(patienceMs?: number): Promise<void>;
-  /** What was thrown in the page. */
+  /** Keys that the drawing gets, and what it draws then. */
+  press(...keys: readonly string[]): Promise<void>;
+  /** What the view says of what is selected or pointed at. */
+  detail(): Promise<string>;
+  /** What was thrown in the page, refused by its policy, or asked of anything but itself. */
   readonly errors: readonly string[];
+}
+
+export interface PageOptions {
+  readonly colorScheme?: 'light' | 'dark';
+  readonly reducedMotion?: 'reduce';
+  readonly bodyClass?: string;
+  /** Kept from before. */
+  readonly state?: unknown;
 }
 
 export class TimelineBrowser {
@@ -68,16 +80,22 @@ export class TimelineBrowser {
     return this.browser;
   }
 
-  /** The page as an editor shows it, with `state` kept from before. */
-  async open(options: { colorScheme?: 'light' | 'dark'; bodyClass?: string; state?: unknown } = {}): Promise<TestPage> {
+  /** The page as an editor shows it. */
+  async open(options: PageOptions = {}): Promise<TestPage> {
     const html = this.file(`page-${Math.random().toString(36).slice(2)}.html`);
     const text = renderEmptyPage(await readFile(path.join(ROOT, 'dist', 'webview.js'), 'utf8'));
     await writeFile(html, text.replace('<body>', `<body class="${options.bodyClass ?? ''}">`));
-    const page = await this.browser.newPage({ viewport: SIZE, colorScheme: options.colorScheme ?? 'light' });
+    const page = await this.browser.newPage({
+      ...{ viewport: SIZE, colorScheme: options.colorScheme ?? 'light' },
+      reducedMotion: options.reducedMotion ?? 'no-preference',
+    });
     const errors: string[] = [];
     page.on('pageerror', (error) => errors.push(error.message));
     page.on('console', (message) => {
       if (message.type() === 'error') errors.push(message.text());
+    });
+    page.on('request', (request) => {
+      if (!/^(file|blob|data):/.test(request.url())) errors.push(`asked for ${request.url()}`);
     });
     // What runs these files names functions by a helper of its own, which the page does not have.
     await page.addInitScript('globalThis.__name = (named) => named;');
@@ -98,6 +116,12 @@ function fakeEditor(state: unknown): void {
     getState: () => scope['keptState'],
     setState: (kept: unknown) => (scope['keptState'] = kept),
   });
+  const refused: string[] = [];
+  scope['refused'] = refused;
+  const page = scope as unknown as {
+    addEventListener(type: string, listener: (event: { readonly effectiveDirective: string }) => void): void;
+  };
+  page.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => refused.push(effectiveDirective));
   // The same letters on every machine that has this font.
   (scope['document'] as { addEventListener(type: string, listener: () => void): void }).addEventListener(
     'DOMContentLoaded',
@@ -152,9 +176,26 @@ function pageOf(page: Page, errors: readonly string[]): TestPage {
       });
       host.terminate();
     }, id);
+  const drawn = async (patienceMs = PATIENCE_MS): Promise<void> => {
+    await page.waitForFunction(
+      () => {
+        const sent = (globalThis as unknown as { sentMessages: { type: string }[] }).sentMessages;
+        return (
+          document.body.dataset['drawn'] === 'yes' && sent.some(({ type }) => type === 'opened' || type === 'failed')
+        );
+      },
+      null,
+      { timeout: patienceMs },
+    );
+  };
   return {
-    page,
-    errors,
+    ...{ page, errors, drawn },
+    press: async (...keys) => {
+      await page.locator('#canvas').focus();
+      for (const key of keys) await page.keyboard.press(key);
+      await drawn();
+    },
+    detail: () => page.locator('#detail').innerText(),
     sent: () =>
       page.evaluate(() => {
         const sent = (globalThis as unknown as { sentMessages: Record<string, unknown>[] }).sentMessages;
@@ -170,18 +211,6 @@ function pageOf(page: Page, errors: readonly string[]): TestPage {
     openFile: async (id, file) => {
       await giveFile(file);
       await sendGiven(id);
-    },
-    drawn: async (patienceMs = PATIENCE_MS) => {
-      await page.waitForFunction(
-        () => {
-          const sent = (globalThis as unknown as { sentMessages: { type: string }[] }).sentMessages;
-          return (
-            document.body.dataset['drawn'] === 'yes' && sent.some(({ type }) => type === 'opened' || type === 'failed')
-          );
-        },
-        null,
-        { timeout: patienceMs },
-      );
     },
   };
 }

@@ -15,6 +15,7 @@ export interface PageElement {
   hidden: boolean;
   open: boolean;
   readonly textContent: string;
+  readonly style: object;
   readonly files: readonly PageFile[];
   readonly dataset: Readonly<Record<string, string>>;
   append(child: PageElement): void;
@@ -23,14 +24,30 @@ export interface PageElement {
   dispatchEvent(event: object): void;
 }
 
+export interface PageCanvas {
+  readonly width: number;
+  getContext(kind: '2d'): {
+    getImageData(x: number, y: number, width: number, height: number): { readonly data: Iterable<number> };
+  };
+}
+
 export interface PageDocument {
   readonly body: PageElement;
   readonly activeElement: PageElement;
   createElement(name: string): PageElement;
   getElementById(id: string): PageElement | null;
   querySelector(selector: string): PageElement | null;
+  querySelectorAll(selector: string): Iterable<PageElement>;
+  getAnimations(): readonly object[];
+  readonly documentElement: { readonly scrollWidth: number };
 }
 
+/** What moves of an element, as it is computed. */
+export type ComputedMotion = (element: PageElement) => {
+  readonly transitionDuration: string;
+  readonly animationName: string;
+  readonly scrollBehavior: string;
+};
 /** As `window` has it. */
 export type PostMessage = (message: unknown, target: '*', transfer?: readonly ArrayBuffer[]) => void;
 export type RequestAnimationFrame = (frame: (time: number) => void) => number;

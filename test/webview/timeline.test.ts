@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { encodeColumns } from '../../trace/columns/encode.js';
 import { toColumns } from '../../trace/columns/from-model.js';
 import type { TimelineColumns } from '../../trace/columns/columns.js';
@@ -26,6 +27,9 @@ const columns: TimelineColumns = {
   stops: [{ from: 1.2e6, until: 1.6e6, reason: 'breakpoint at eventsys!Signal' }],
 };
 
+/** A run on Wine that was recorded once. */
+const CORPUS = (name: string): string => path.join(import.meta.dirname, '..', 'corpus', `${name}.evtrace`);
+
 describe('timeline in Chromium', function () {
   this.timeout(120_000);
   let browser: TimelineBrowser;
@@ -50,23 +54,16 @@ describe('timeline in Chromium', function () {
   ): Promise<TestPage> {
     const shown = await browser.open(options);
     open = shown;
-    await shown.openFile(1, browser.file(file));
+    await shown.openFile(1, path.isAbsolute(file) ? file : browser.file(file));
     await shown.drawn();
     return shown;
   }
-  const press = async (shown: TestPage, ...keys: readonly string[]): Promise<void> => {
-    const { page } = shown;
-    await page.locator('#canvas').focus();
-    for (const key of keys) await page.keyboard.press(key);
-    await shown.drawn();
-  };
-  const detail = ({ page }: TestPage): Promise<string> => page.locator('#detail').innerText();
-
   for (const [name, options] of [
     ['light', { bodyClass: 'vscode-light' }],
     ['dark', { bodyClass: 'vscode-dark' }],
     ['high-contrast', { bodyClass: 'vscode-high-contrast' }],
-    ['high-contrast-light', { bodyClass: 'vscode-high-contrast-light' }],
+    // VS Code gives this theme both classes.
+    ['high-contrast-light', { bodyClass: 'vscode-high-contrast-light vscode-high-contrast' }],
   ] as const) {
     it(`draws lanes, bands, gaps, a stop and the selected wake as in the picture: ${name}`, async () => {
       const shown = await show(options);
@@ -74,15 +71,42 @@ describe('timeline in Chromium', function () {
     });
   }
 
-  it('draws the critical path over folded and unfolded lanes as in the picture', async () => {
-    const shown = await show({ bodyClass: 'vscode-light' });
-    await press(shown, 'f', 'f', 'c');
+  it('draws the critical path across user and kernel as in the picture', async () => {
+    const shown = await show({ bodyClass: 'vscode-light' }, CORPUS('shared-buffer'));
+    await shown.press(...Array<string>(6).fill('ArrowRight'), 'c', 'z', 's', 's', 's', 's');
     await assertPicture('critical-path', await shown.page.screenshot());
+  });
+
+  it('draws threads that run, wait on something, are ready or stopped by the debugger, and lost records with their count, as in the picture', async () => {
+    const shown = await show({ bodyClass: 'vscode-light' });
+    await shown.page.fill('#filter', 'thread:thread');
+    await shown.press('Escape', '0');
+    await assertPicture('threads', await shown.page.screenshot());
+  });
+
+  it('draws a real run with its DPCs, its coalesced signal and its wiped one as in the picture', async () => {
+    const shown = await show({ bodyClass: 'vscode-dark' }, CORPUS('signals-synchronization'));
+    await assertPicture('real-run', await shown.page.screenshot());
+  });
+
+  it('draws the exact time under the pointer, a range with its length and the wakes pointed at as in the picture', async () => {
+    const shown = await show({ bodyClass: 'vscode-light' }, CORPUS('slow-reset'));
+    const { page } = shown;
+    await shown.press('Escape');
+    await page.keyboard.down('Shift');
+    await page.mouse.move(592, 400);
+    await page.mouse.down();
+    await page.mouse.move(719, 400, { steps: 3 });
+    await page.mouse.up();
+    await page.keyboard.up('Shift');
+    await page.mouse.move(655, 183);
+    await shown.drawn();
+    await assertPicture('cursor-and-range', await page.screenshot());
   });
 
   it('cuts stops out so that they take no room, as in the picture', async () => {
     const shown = await show({ bodyClass: 'vscode-light' });
-    await press(shown, 'x', '0');
+    await shown.press('x', '0');
     await assertPicture('stops-cut', await shown.page.screenshot());
   });
 
@@ -143,7 +167,8 @@ describe('timeline in Chromium', function () {
     assert.ok(all.from <= 0 && all.until >= columns.end, 'all of the time');
     const dragged = await after(async () => {
       await page.mouse.down();
-      await page.mouse.move(700, 300, { steps: 4 });
+      // In one go: of several moves the state is kept at the first and, a while later, at the last.
+      await page.mouse.move(700, 300);
       await page.mouse.up();
       await page.mouse.move(800, 300);
     });
@@ -198,15 +223,15 @@ describe('timeline in Chromium', function () {
 
   it('walks from a wake to its signal and back to what had released that thread, by keys alone', async () => {
     const shown = await show();
-    const wait = await detail(shown);
+    const wait = await shown.detail();
     assert.match(wait, /waited for .*satisfied/);
-    await press(shown, 'b');
-    const signal = await detail(shown);
+    await shown.press('b');
+    const signal = await shown.detail();
     assert.match(signal, /: (set|pulse|released|expired)/);
-    await press(shown, 'b');
-    assert.match(await detail(shown), /waited for/);
-    await press(shown, 'c');
-    assert.match(await detail(shown), /woke from its wait|: set/);
+    await shown.press('b');
+    assert.match(await shown.detail(), /waited for/);
+    await shown.press('c');
+    assert.match(await shown.detail(), /woke from its wait|: set/);
   });
 
   it('asks its host for the source line and the object of what is selected', async () => {
@@ -217,7 +242,7 @@ describe('timeline in Chromium', function () {
     };
     await writeFile(browser.file('callers.columns'), encodeColumns(withCallers));
     const shown = await show({}, 'callers.columns');
-    await press(shown, 'b', 'Enter', 'o');
+    await shown.press('b', 'Enter', 'o');
     const sent = await shown.sent();
     assert.ok(
       sent.some(
@@ -241,7 +266,7 @@ describe('timeline in Chromium', function () {
 
   it('keeps its state when it is hidden, and is the same when it is shown again', async () => {
     const shown = await show({ bodyClass: 'vscode-light' });
-    await press(shown, 'w', 'w', 'd', 'p', 'm');
+    await shown.press('w', 'w', 'd', 'p', 'm');
     await shown.page.fill('#filter', 'event');
     await shown.page.waitForFunction(
       () => (globalThis as unknown as { keptState?: { filter?: string } }).keptState?.filter === 'event',
@@ -249,7 +274,7 @@ describe('timeline in Chromium', function () {
     await shown.page.mouse.move(5, 5);
     await shown.drawn();
     const before = await shown.page.locator('#canvas').screenshot();
-    const selected = await detail(shown);
+    const selected = await shown.detail();
     const state = await shown.page.evaluate(() => (globalThis as unknown as { keptState: unknown }).keptState);
     await shown.page.close();
     const again = await show({ bodyClass: 'vscode-light', state });
@@ -258,7 +283,7 @@ describe('timeline in Chromium', function () {
     await again.drawn();
     await again.page.evaluate(() => document.activeElement.blur());
     assert.equal(await again.page.inputValue('#filter'), 'event');
-    assert.equal(await detail(again), selected);
+    assert.equal(await again.detail(), selected);
     const { PNG } = await import('pngjs');
     const [one, two] = [PNG.sync.read(before), PNG.sync.read(await again.page.locator('#canvas').screenshot())];
     const { default: pixelmatch } = await import('pixelmatch');
@@ -307,7 +332,7 @@ describe('timeline in Chromium', function () {
     const shown = await show();
     await shown.post({ type: 'piece', id: 1, at: 0, bytes: 'text' });
     await shown.page.waitForFunction(() => document.getElementById('problems')?.textContent.includes('was refused'));
-    await press(shown, '0');
+    await shown.press('0');
   });
 
   it('shows names with markup and control characters as text', async () => {
@@ -326,7 +351,7 @@ describe('timeline in Chromium', function () {
 
   it('tells in its table all that is drawn: transitions, waits with how they ended, gaps, stops', async () => {
     const shown = await show();
-    await press(shown, '0');
+    await shown.press('0');
     await shown.page.evaluate(() => ((document.getElementById('table-details') ?? document.body).open = true));
     const button = shown.page.getByRole('button', { name: /^Show \d+ more/ });
     const rows = shown.page.locator('#table > table:last-of-type tbody tr');
@@ -408,7 +433,7 @@ describe('timeline in Chromium', function () {
     const shown = await show({}, 'large.evtrace');
     const summary = shown.page.locator('#summary');
     await summary.filter({ hasText: `${wakes} wakes in` }).waitFor();
-    await press(shown, 'ArrowDown', 'ArrowRight', 'ArrowRight');
+    await shown.press('ArrowDown', 'ArrowRight', 'ArrowRight');
     assert.match((await shown.page.locator('#detail').textContent()) ?? '', /released the wait of/);
     await shown.openFile(2, browser.file('large.evtrace'));
     await summary.filter({ hasText: `${2 * wakes} wakes in` }).waitFor();
@@ -435,7 +460,7 @@ describe('timeline in Chromium', function () {
     assert.ok(object !== undefined);
     await shown.post({ type: 'reveal', object: object.path });
     await shown.drawn();
-    await press(shown, 'o');
+    await shown.press('o');
     assert.deepEqual(await answerOf('revealObject'), {
       ...{ type: 'revealObject', label: object.label, path: object.path, kind: object.kind },
     });

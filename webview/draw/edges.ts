@@ -169,7 +169,7 @@ function nameBeyond(pen: Pen, scene: Scene, name: string, x: number, y: number):
   pen.fillText(text, left + 5, top + 9.5);
 }
 
-/** The marked range: shaded, its length on the axis. */
+/** The marked range: shaded, its length at the foot. */
 export function drawRange(pen: Pen, scene: Scene): void {
   const { range, gutter, scale, theme } = scene;
   if (range === undefined) return;
@@ -184,7 +184,7 @@ export function drawRange(pen: Pen, scene: Scene): void {
   pen.fillRect(right, MINIMAP_HEIGHT, 1, scene.height);
 }
 
-/** Over the axis' own marks. */
+/** At the foot of the lanes: on the axis is the pointer's time. */
 export function drawRangeLabel(pen: Pen, scene: Scene): void {
   const { range, gutter, scale, theme } = scene;
   if (range === undefined) return;
@@ -195,10 +195,11 @@ export function drawRangeLabel(pen: Pen, scene: Scene): void {
   const middle = gutter + (Math.max(0, scale.x(range.from)) + Math.min(scale.width, scale.x(range.until))) / 2;
   const left = Math.min(Math.max(middle - width / 2, gutter), gutter + scale.width - width);
   pen.fillStyle = theme.focus;
-  pen.fillRect(left, MINIMAP_HEIGHT + 3, width, AXIS_HEIGHT - 6);
+  const top = scene.height - AXIS_HEIGHT;
+  pen.fillRect(left, top, width, AXIS_HEIGHT - 6);
   pen.fillStyle = theme.background;
   pen.textBaseline = 'middle';
-  pen.fillText(text, left + 5, MINIMAP_HEIGHT + AXIS_HEIGHT / 2 + 0.5);
+  pen.fillText(text, left + 5, top + AXIS_HEIGHT / 2 - 2.5);
 }
 
 export function drawBox(pen: Pen, scene: Scene): void {

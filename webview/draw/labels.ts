@@ -29,7 +29,9 @@ export function drawLabel(pen: Pen, scene: Scene, lane: Lane): void {
     return;
   }
   const { head } = lane.object;
-  pen.fillText(fitStart(pen, labelOf(lane.object, arrangement), gutter - 28), 16, top + 13);
+  // What has no path is told apart by what its label begins with.
+  const fit = head.path === undefined ? fitText : fitStart;
+  pen.fillText(fit(pen, labelOf(lane.object, arrangement), gutter - 28), 16, top + 13);
   pen.font = `10.5px ${theme.font}`;
   pen.fillStyle = theme.faint;
   pen.fillText(fitText(pen, `${head.kind}: ${head.summary}`, gutter - 28), 16, top + 29);

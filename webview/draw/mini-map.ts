@@ -48,7 +48,9 @@ export function drawMiniMap(pen: Pen, scene: Scene): void {
   pen.font = `11px ${theme.font}`;
   pen.fillStyle = theme.faint;
   pen.textBaseline = 'middle';
-  pen.fillText(`${duration(scale.until - scale.from)} of ${duration(scale.end)}`, 16, MINIMAP_HEIGHT / 2);
+  // Beyond either end there is nothing.
+  const inSight = Math.max(0, Math.min(scale.until, scale.end) - Math.max(scale.from, 0));
+  pen.fillText(`${duration(inSight)} of ${duration(scale.end)}`, 16, MINIMAP_HEIGHT / 2);
 }
 
 /** Heights by the logarithm: a single transition is seen beside a storm. */

@@ -3,7 +3,7 @@ import { lowerBound } from '../../trace/columns/columns.js';
 import { Outcome } from '../../trace/model/waits.js';
 import { Meeting } from '../../trace/model/wakes.js';
 import { asksForWaits, matchesWait } from '../filter.js';
-import { labelOf } from '../lanes.js';
+import { shortLabelOf } from '../lanes.js';
 import type { ThreadLane } from '../view-data.js';
 import type { Pen, Scene } from './scene.js';
 import { OPAQUE, cover, newShades, type Shades } from './shades.js';
@@ -12,7 +12,8 @@ import { fitText } from './text.js';
 const BAR_TOP = 9;
 const BAR_HEIGHT = 12;
 
-export function drawThread(pen: Pen, scene: Scene, lane: ThreadLane, top: number): void {
+/** @param stopped columns in which the debugger held the target; undefined: none */
+export function drawThread(pen: Pen, scene: Scene, lane: ThreadLane, top: number, stopped: Shades | undefined): void {
   const { theme, scale, gutter } = scene;
   const barTop = top + BAR_TOP;
   if (!lane.head.deferred) {
@@ -20,6 +21,11 @@ export function drawThread(pen: Pen, scene: Scene, lane: ThreadLane, top: number
     const until = Math.min(scale.width, scale.x(lane.head.last));
     pen.fillStyle = theme.faint;
     if (until > from) pen.fillRect(gutter + from, barTop + 5, until - from, 2);
+    if (stopped !== undefined && until > from) {
+      const own = stopped.slice();
+      own.fill(0, 0, Math.floor(from)).fill(0, Math.ceil(until));
+      scene.shades.paint(theme.focus, gutter, barTop + 4, 4, own);
+    }
   }
   drawWaits(pen, scene, lane, barTop);
   drawCalls(scene, lane, barTop);
@@ -160,6 +166,9 @@ function drawReady(pen: Pen, scene: Scene, lane: ThreadLane, at: number, right: 
   pen.globalAlpha = 1;
 }
 
+/** Pixels; in less no name is told. */
+const LEAST_LABELLED = 44;
+
 function waitLabel(
   pen: Pen,
   scene: Scene,
@@ -169,13 +178,16 @@ function waitLabel(
   right: number,
   top: number,
 ): void {
-  if (right - left < 70) return;
+  if (right - left < LEAST_LABELLED) return;
   const object = scene.view.object(lane.object[at]);
   if (object === undefined) return;
   pen.font = `10px ${scene.theme.font}`;
   pen.fillStyle = scene.theme.onWait;
   pen.textBaseline = 'middle';
-  const words = lane.outcome[at] === Outcome.TimedOut ? 'timed out: ' : '';
-  const text = fitText(pen, words + labelOf(object, scene.arrangement), right - left - 10);
-  pen.fillText(text, scene.gutter + left + 5, top + 6.5);
+  const room = right - left - 10;
+  const name = shortLabelOf(object, scene.arrangement, (label) => fitText(pen, label, room) === label);
+  // What it waited for comes first: that it timed out its end shows as well.
+  const words = `timed out: ${name}`;
+  const isWhole = lane.outcome[at] === Outcome.TimedOut && fitText(pen, words, room) === words;
+  pen.fillText(isWhole ? words : fitText(pen, name, room), scene.gutter + left + 5, top + 6.5);
 }
