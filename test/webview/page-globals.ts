@@ -24,6 +24,11 @@ export interface PageElement {
   dispatchEvent(event: object): void;
 }
 
+export interface PageBar {
+  readonly title: string;
+  readonly offsetHeight: number;
+}
+
 export interface PageCanvas {
   readonly width: number;
   getContext(kind: '2d'): {
