@@ -188,7 +188,7 @@ export class App {
     this.#edgesFollow = edges;
     this.#markStop();
     this.#summarize();
-    element('stops', HTMLElement).hidden = columns.stops.length === 0;
+    for (const id of ['stops', 'stopped']) element(id, HTMLElement).hidden = columns.stops.length === 0;
     this.#listRuns();
     if (columns.runs.length > 1) this.#compared ??= [0, 1];
     element('compare-details', HTMLElement).hidden = columns.runs.length < 2;

@@ -84,7 +84,7 @@ h1 { font-size: 15px; font-weight: 600; margin: 0; display: inline; }
 :focus-visible { outline: 2px solid var(--es-focus); outline-offset: -2px; }
 #filter { flex: 1 1 16em; max-width: 31em; } #export { width: 8em; } #filter[aria-invalid='true'] { border-color: var(--es-wiped); } #runs { max-width: 34em; }
 #legend { color: var(--es-faint); display: flex; flex-wrap: wrap; gap: 2px 12px; margin-left: 4px; }
-#legend b { font-weight: 400; display: inline-block; min-width: 14px; text-align: center; }
+#legend [hidden] { display: none; } #legend b { font-weight: 400; display: inline-block; min-width: 14px; text-align: center; }
 .signal { color: var(--es-signal); } .reset { color: var(--es-reset); } .wiped { color: var(--es-wiped); }
 .wait { color: var(--es-wait); } .stopped { color: var(--es-focus); } .edge { color: var(--es-edge); } .signaled { color: var(--es-signaled); }
 #stage { position: relative; flex: 1 1 auto; min-height: 160px; overflow-x: hidden; overflow-y: auto; }
@@ -107,7 +107,7 @@ td.changed { color: var(--es-wiped); font-weight: 600; }
 .bars { display: flex; align-items: flex-end; gap: 2px; height: 64px; margin: 4px 0; }
 .bars i { display: block; width: 22px; background: var(--es-signal); min-height: 1px; }
 .axis { display: flex; gap: 2px; color: var(--es-faint); font-size: 10px; } .axis span { width: 22px; overflow: hidden; }
-@media (max-width: 700px) { h1 + #summary { margin-left: 0; } th, td { padding-right: 8px; } }
+@media (max-width: 700px) { h1 { font-size: 13px; } h1 + #summary { margin-left: 0; } table { font-size: 12px; } th, td { padding-right: 8px; } }
 /* A panel of the editor may be low: its room belongs to the lanes. */
 @media (max-height: 560px) { #legend { display: none; } h1 { font-size: 13px; } header { padding: 4px 14px; } }
 @media (max-height: 700px) {
@@ -155,7 +155,7 @@ export const pageBody = `
       <span><b class="wait">&#9608;</b> waiting</span>
       <span><b class="signaled">&#9644;</b> ready</span>
       <span><b class="wiped">&#9616;</b> timed out</span>
-      <span><b class="stopped">&#9644;</b> stopped</span>
+      <span id="stopped" hidden><b class="stopped">&#9644;</b> stopped</span>
       <span><b class="edge">&#10230;</b> wakes (dashed: inferred)</span>
     </span>
   </div>

@@ -1,18 +1,37 @@
 /** From a run that goes on to the line that signaled and back, over a reload of the window, and from and to files. */
 import assert from 'node:assert/strict';
-import { copyFile, readdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { OUT } from './host.js';
+import type { ComputedStyle, PageCanvas, PageDocument, PageElement } from '../webview/page-globals.js';
 import { killProcesses } from './killed-processes.js';
 import { openTestWindow } from './test-window.js';
 import { TimelinePanel } from './timeline-panel.js';
 import { becomes, type Workbench, WORK_TIMEOUT_MS } from './workbench.js';
+
+// In the page.
+declare const document: PageDocument;
+declare const getComputedStyle: ComputedStyle;
 
 /** Signals from a DPC to the application's wait, for longer than any test lasts. */
 const RUN = 'app-name --name SharedEvent --type synchronization --count 100000 --period 100';
 const APPLICATION = /eventapp\.exe/;
 /** A signal or wait of a wake whose caller is in the driver. */
 const WAKE_OF_DRIVER = /SharedEvent: set.* at eventsys\.sys\+0x[0-9a-f]+[^]*released the wait/;
+
+/** In the page: what the theme says, and what is drawn. */
+function coloursOfPage(body: PageElement): Record<'line' | 'border' | 'background' | 'drawn', string> {
+  const own = getComputedStyle(body);
+  const canvas = document.getElementById('canvas') as unknown as PageCanvas;
+  // Left on the axis, where nothing stands.
+  const [red, green, blue] = canvas.getContext('2d').getImageData(2, 40, 1, 1).data;
+  return {
+    line: own.getPropertyValue('--es-line').trim(),
+    border: getComputedStyle(document.documentElement).getPropertyValue('--vscode-contrastBorder').trim(),
+    background: own.backgroundColor,
+    drawn: `rgb(${red}, ${green}, ${blue})`,
+  };
+}
 
 describe('timeline end to end', function () {
   this.timeout(WORK_TIMEOUT_MS + 60_000);
@@ -95,6 +114,23 @@ describe('timeline end to end', function () {
     await panel.summary.filter({ hasText: summary }).waitFor({ timeout: WORK_TIMEOUT_MS });
     await panel.drawn();
     await becomes(() => panel.detail.innerText(), detail);
+  });
+
+  it('has the colours of a high-contrast theme, and knows that motion is to be reduced, as the editor sets both', async () => {
+    const settings = path.join(window().folder, '.vscode', 'settings.json');
+    await mkdir(path.dirname(settings), { recursive: true });
+    const wanted = { 'workbench.colorTheme': 'Default High Contrast Light', 'workbench.reduceMotion': 'on' };
+    await writeFile(settings, JSON.stringify(wanted));
+    const body = panel.frame.locator('body.vscode-high-contrast-light.vscode-reduce-motion');
+    await body.waitFor();
+    await panel.drawn();
+    const colours = await body.evaluate(coloursOfPage);
+    assert.match(colours.border, /^#[0-9a-f]{6}$/i);
+    assert.equal(colours.line, colours.border);
+    assert.equal(colours.drawn, colours.background);
+    await workbench.page.screenshot({ path: path.join(OUT, 'timeline-high-contrast-light.png') });
+    await rm(settings);
+    await panel.frame.locator('body.vscode-dark').waitFor();
   });
 
   it('a recording opens by a double click, is exported from its editor, and opens when it is dropped on the editors', async () => {

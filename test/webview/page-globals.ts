@@ -32,7 +32,7 @@ export interface PageBar {
 export interface PageCanvas {
   readonly width: number;
   getContext(kind: '2d'): {
-    getImageData(x: number, y: number, width: number, height: number): { readonly data: Iterable<number> };
+    getImageData(x: number, y: number, width: number, height: number): { readonly data: readonly number[] };
   };
 }
 
@@ -47,11 +47,13 @@ export interface PageDocument {
   readonly documentElement: { readonly scrollWidth: number };
 }
 
-/** What moves of an element, as it is computed. */
-export type ComputedMotion = (element: PageElement) => {
+/** Of the style of an element as it is computed. */
+export type ComputedStyle = (element: object) => {
   readonly transitionDuration: string;
   readonly animationName: string;
   readonly scrollBehavior: string;
+  readonly backgroundColor: string;
+  getPropertyValue(name: string): string;
 };
 /** As `window` has it. */
 export type PostMessage = (message: unknown, target: '*', transfer?: readonly ArrayBuffer[]) => void;

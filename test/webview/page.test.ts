@@ -9,11 +9,11 @@ import { decodeEvtrace } from '../../trace/evtrace.js';
 import { buildModel } from '../../trace/model/model.js';
 import { renderStandalone } from '../../webview/standalone.js';
 import { TimelineBrowser, type TestPage } from './browser.js';
-import type { ComputedMotion, PageDocument } from './page-globals.js';
+import type { ComputedStyle, PageDocument } from './page-globals.js';
 
 // In the page.
 declare const document: PageDocument;
-declare const getComputedStyle: ComputedMotion;
+declare const getComputedStyle: ComputedStyle;
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const TRACE = path.join(ROOT, 'test', 'corpus', 'signals-synchronization.evtrace');

@@ -25,13 +25,19 @@ export function drawLabel(pen: Pen, scene: Scene, lane: Lane): void {
   pen.font = `12px ${theme.font}`;
   pen.fillStyle = theme.foreground;
   if (lane.type === 'thread') {
-    pen.fillText(fitText(pen, labelOf(lane.thread, arrangement), gutter - 28), 16, top + lane.height / 2);
+    // The program is told above: the end tells threads apart.
+    pen.fillText(fitStart(pen, labelOf(lane.thread, arrangement), gutter - 28), 16, top + lane.height / 2);
     return;
   }
   const { head } = lane.object;
-  // What has no path is told apart by what its label begins with.
-  const fit = head.path === undefined ? fitText : fitStart;
-  pen.fillText(fit(pen, labelOf(lane.object, arrangement), gutter - 28), 16, top + 13);
+  const label = labelOf(lane.object, arrangement);
+  const room = gutter - 28;
+  // Of a path the end tells more. What has none is told apart by its number.
+  const fitted =
+    head.path !== undefined
+      ? fitStart(pen, label, room)
+      : fitText(pen, fitText(pen, label, room) === label ? label : label.replace(/^unnamed /, ''), room);
+  pen.fillText(fitted, 16, top + 13);
   pen.font = `10.5px ${theme.font}`;
   pen.fillStyle = theme.faint;
   pen.fillText(fitText(pen, `${head.kind}: ${head.summary}`, gutter - 28), 16, top + 29);
