@@ -30,6 +30,8 @@ export class EngineExecution {
   /** Stopped since the attach, and nobody was told. */
   #holdsQuietly = false;
   #isBreakIn = false;
+  /** To be told that it goes on, once it does. */
+  #goesOn: (() => void) | undefined;
 
   constructor(parts: EngineExecutionOptions) {
     this.#parts = parts;
@@ -51,8 +53,7 @@ export class EngineExecution {
       this.#holdsQuietly = false;
       if (!wasHeld || stop === undefined) return;
       if (!isTold && stops.isPlain(stop)) {
-        this.#parts.emit({ type: 'resumed' });
-        await stops.goOn(false);
+        await this.#goOn(() => stops.goOn(false));
         return;
       }
       // It is the one that our break-in asked for, unless the target was stopped by something else already.
@@ -62,32 +63,42 @@ export class EngineExecution {
   }
 
   resume(passException: boolean): Promise<void> {
-    const { emit, stops, turns } = this.#parts;
+    const { stops, turns } = this.#parts;
     return turns.take(async () => {
       this.mustBeStopped();
+      await this.#goOn(() => stops.goOn(passException));
       this.#holdsQuietly = false;
-      emit({ type: 'resumed' });
-      await stops.goOn(passException);
     });
   }
 
   /** Settles when it has begun; its end comes as an event. */
   step(thread: ThreadId, options: RangeStepOptions): Promise<void> {
-    const { emit, turns } = this.#parts;
+    const { client, stops, turns } = this.#parts;
     return new Promise((begun, failed) => {
       turns.later(async () => {
+        const before = client.stop;
         try {
           this.#mustBeStoppedIn(thread);
+          await this.#goOn(() => turns.step((step) => this.#step(step, options)), begun);
         } catch (error) {
-          failed(error instanceof Error ? error : new Error(String(error)));
-          return;
+          const { stop } = client;
+          if (stop === before) {
+            failed(error instanceof Error ? error : new Error(String(error)));
+            return;
+          }
+          // What goes wrong on the way ends the step where it is.
+          if (stop !== undefined && !stops.isTold(stop)) {
+            await (stop.thread === before?.thread ? stops.stepped(stop) : stops.handle(stop));
+          }
+          throw error;
         }
-        emit({ type: 'resumed' });
-        begun();
-        // What goes wrong on the way ends the step where it is.
-        await turns.step((step) => this.#step(step, options));
       });
     });
+  }
+
+  /** The target is let go, or stands elsewhere: whoever wants that is told now, and hears nothing when it comes to nothing. */
+  leaving(): void {
+    this.#goesOn?.();
   }
 
   async pause(): Promise<void> {
@@ -136,6 +147,19 @@ export class EngineExecution {
     }).run(options);
     if (ended.completed) await stops.stepped(ended.stop);
     else await stops.handle(ended.stop);
+  }
+
+  async #goOn(run: () => Promise<void>, begun?: () => void): Promise<void> {
+    this.#goesOn = () => {
+      this.#goesOn = undefined;
+      this.#parts.emit({ type: 'resumed' });
+      begun?.();
+    };
+    try {
+      await run();
+    } finally {
+      this.#goesOn = undefined;
+    }
   }
 
   #mustBeStoppedIn(thread: ThreadId): void {

@@ -27,8 +27,8 @@ export interface EngineStopsOptions {
   readonly log: (line: string) => void;
 }
 
-/** How long a break-in that another stop came before may still be on its way. */
-const LATE_BREAK_IN_MS = 2_000;
+/** After the target has gone on from the stop that came before a break-in: how long that may take to come. */
+export const LATE_BREAK_IN_MS = 2_000;
 
 export class EngineStops {
   readonly #client: KdClient;
@@ -49,8 +49,10 @@ export class EngineStops {
   #told: StateChange | undefined;
   /** Which breakpoints a stop is to be told of was decided: their conditions are asked, and their hits counted, once. */
   readonly #decided = new WeakMap<StateChange, readonly EngineBreakpoint[]>();
-  /** A break-in was sent and something else stopped the target. */
-  #lateBreakInUntil = 0;
+  /** Its handling failed, as when the link is away: it is neither told nor gone on from. */
+  #unhandled: StateChange | undefined;
+  /** A break-in was sent and something else stopped the target: it comes once that goes on. Until then there is no end. */
+  #lateBreakIn: { until: number | undefined } | undefined;
 
   constructor(options: EngineStopsOptions) {
     this.#client = options.client;
@@ -86,7 +88,16 @@ export class EngineStops {
 
   /** Another stop came before our break-in: the target breaks in once more after it goes on. */
   expectLateBreakIn(): void {
-    this.#lateBreakInUntil = performance.now() + LATE_BREAK_IN_MS;
+    this.#lateBreakIn = { until: undefined };
+  }
+
+  get expectsLateBreakIn(): boolean {
+    return this.#lateBreakIn !== undefined && performance.now() <= (this.#lateBreakIn.until ?? Infinity);
+  }
+
+  /** The target is about to be let go. */
+  leaving(): void {
+    if (this.#lateBreakIn !== undefined) this.#lateBreakIn.until ??= performance.now() + LATE_BREAK_IN_MS;
   }
 
   /**
@@ -101,8 +112,9 @@ export class EngineStops {
       return true;
     }
     if (stop.kind !== 'exception' || this.#bugchecks.pending) return false;
+    await this.#run.look(stop);
     if (this.#run.takeStray(stop)) return true;
-    if (this.#run.isAtRemoved(stop)) return true;
+    if (this.#run.isAtRemoved(stop) || this.#takesLateBreakIn(stop)) return true;
     const hit = this.#breakpoints.hitBy(stop);
     return hit.length > 0 && (await this.#stoppingAt(stop, hit)).length === 0;
   }
@@ -110,6 +122,36 @@ export class EngineStops {
   /** Decides what a stop is, and goes on from those that nobody asked for. */
   async handle(stop: StateChange): Promise<void> {
     if (this.#client.stop !== stop || this.#told === stop) return;
+    await this.#orAgain(stop, () => this.#handle(stop));
+  }
+
+  /** Our own break-in, of which nobody is to hear. Should the link be away, it is gone on from when that is back. */
+  async passBreakIn(stop: StateChange): Promise<void> {
+    try {
+      await this.#orAgain(stop, () => this.goOn(false));
+    } catch (error) {
+      this.expectLateBreakIn();
+      throw error;
+    }
+  }
+
+  async #orAgain(stop: StateChange, run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.#unhandled = stop;
+      throw error;
+    }
+  }
+
+  /** The stop that holds was reported once more: what came to nothing before is done now. */
+  async handleAgain(): Promise<void> {
+    const stop = this.#unhandled;
+    this.#unhandled = undefined;
+    if (stop !== undefined) await this.handle(stop);
+  }
+
+  async #handle(stop: StateChange): Promise<void> {
     switch (stop.kind) {
       case 'loadSymbols':
         await this.#handleLoad(stop);
@@ -135,7 +177,7 @@ export class EngineStops {
     // Whoever hears of the module may want breakpoints in it: their requests come before going on.
     setImmediate(() => {
       this.#later(async () => {
-        if (this.#client.stop === stop) await this.goOn(false);
+        if (this.#client.stop === stop) await this.#orAgain(stop, () => this.goOn(false));
       });
     });
   }
@@ -151,6 +193,7 @@ export class EngineStops {
       await this.goOn(false);
       return;
     }
+    await this.#run.look(stop);
     const bugcheck = this.#bugchecks.take();
     if (bugcheck !== undefined) {
       await this.report(stop, { kind: 'bugcheck', ...bugcheck });
@@ -161,7 +204,11 @@ export class EngineStops {
       await this.#handleHits(stop, hit);
       return;
     }
-    if (this.#run.isAtRemoved(stop) && !this.pausing) {
+    if (this.#run.isAtRemoved(stop)) {
+      await this.#passOrPause(stop);
+      return;
+    }
+    if (!this.pausing && this.#takesLateBreakIn(stop)) {
       await this.goOn(false);
       return;
     }
@@ -186,18 +233,23 @@ export class EngineStops {
   ): Promise<void> {
     const stopping = await this.#stoppingAt(stop, hit);
     if (stopping.length === 0) {
-      // The stop that a pause wants is there; its break-in may be lost among the hits.
-      if (!this.pausing) await this.goOn(false);
-      else {
-        this.#noteLateBreakIn();
-        await this.report(stop, { kind: 'pause' });
-      }
+      await this.#passOrPause(stop);
       return;
     }
     this.#noteLateBreakIn();
     for (const { id, request } of stopping) if (request.once === true) await this.#breakpoints.remove(id);
     const kind = stopping.some(({ request }) => request.kind === 'write' || request.kind === 'readwrite');
     await this.report(stop, { kind: kind ? 'data' : 'breakpoint', breakpoints: stopping.map(({ id }) => id) });
+  }
+
+  /** Nothing to tell of it, unless a pause wants a stop: it is there, and its break-in may be lost among many. */
+  async #passOrPause(stop: StateChange): Promise<void> {
+    if (!this.pausing) {
+      await this.goOn(false);
+      return;
+    }
+    this.#noteLateBreakIn();
+    await this.report(stop, { kind: 'pause' });
   }
 
   /** Those that the user is told of; the others are counted, or record it. */
@@ -234,14 +286,10 @@ export class EngineStops {
   }
 
   async report(stop: StateChange, reason: StopReason): Promise<void> {
-    if (this.#swallowsLateBreakIn(reason)) {
-      await this.goOn(false);
-      return;
-    }
-    this.#told = stop;
     const before = this.#client.requests;
     const context = await this.#run.context(stop.processor);
     const thread = await this.#inventory.stoppedThread(stop);
+    this.#told = stop;
     this.#emit({
       type: 'stopped',
       stop: {
@@ -262,9 +310,9 @@ export class EngineStops {
     this.expectLateBreakIn();
   }
 
-  #swallowsLateBreakIn(reason: StopReason): boolean {
-    if (reason.kind !== 'foreignBreakpoint' || performance.now() > this.#lateBreakInUntil) return false;
-    this.#lateBreakInUntil = 0;
+  #takesLateBreakIn(stop: StateChange): boolean {
+    if (!this.expectsLateBreakIn || !this.isForeignInt3(stop)) return false;
+    this.#lateBreakIn = undefined;
     return true;
   }
 

@@ -17,6 +17,8 @@ import { Turns } from './turns.js';
 
 export type KdEvent =
   | { readonly type: 'stopped'; readonly stop: StateChange }
+  /** The stop that holds was reported once more, as after the link was away. */
+  | { readonly type: 'stillStopped' }
   | { readonly type: 'print'; readonly text: string }
   /** The target began anew: nothing that was known of it holds. */
   | { readonly type: 'restarted' }
@@ -300,7 +302,7 @@ export class KdClient {
     // The target answers a reset by reporting its stop again; a request that was under way is made again.
     this.#exchange.interrupted(() => (again ? 'again' : stoppedAnew(this.link.description)));
     this.#happenings.tell('stopped');
-    if (!again) this.#options.onEvent({ type: 'stopped', stop });
+    this.#options.onEvent(again ? { type: 'stillStopped' } : { type: 'stopped', stop });
   }
 
   /** The same stop once more. The target may tell it with the program counter that it was given since. */
@@ -347,6 +349,8 @@ export class KdClient {
     this.#options.onEvent({ type: 'back' });
     // A stopped target reports again and shows whether it is still the same stop; a running one ignores it.
     this.link.reset();
+    // One that has an answer left to send does that first, and reports when it is asked once more.
+    if (this.#state === 'running') this.#askWhetherStopped(1);
   }
 
   #ended(error: Error | undefined): void {

@@ -109,6 +109,10 @@ export class KdEngine implements Engine {
       sites: this.#sites,
       hardware: this.#hardware,
       emulate: options.emulate ?? emulateOnTarget,
+      leaving: () => {
+        this.#stops.leaving();
+        this.#execution.leaving();
+      },
     });
     this.inventory = new KernelInventory(this.client, this.memory, (event) => this.#emit(event));
     this.#breakpoints = new EngineBreakpoints(this.#sites, this.#hardware, this.memory, this.inventory);
@@ -204,6 +208,7 @@ export class KdEngine implements Engine {
         await this.inventory.write(space, address, data, options);
       } finally {
         for (const site of inside) await this.#sites.arm(site, this.memory);
+        await this.#run.written(address, data.length);
       }
     });
   }
@@ -305,7 +310,7 @@ export class KdEngine implements Engine {
         await this.#turns.quietPause();
         await this.#breakpoints.removeAll();
         this.#attached = false;
-        await this.#run.resume(false);
+        await this.#turns.leave();
       });
     } finally {
       this.#attached = false;
@@ -346,6 +351,9 @@ export class KdEngine implements Engine {
         if (this.#run.stopped(event.stop)) return;
         if (!this.#attached) return;
         this.#turns.later(() => this.#stops.handle(event.stop));
+        return;
+      case 'stillStopped':
+        if (this.#attached) this.#turns.later(() => this.#stops.handleAgain());
         return;
       case 'print':
         this.#stops.print(event.text);

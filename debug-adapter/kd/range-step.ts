@@ -25,6 +25,11 @@ export interface StepEnd {
   readonly completed: boolean;
 }
 
+interface Leg extends StepEnd {
+  /** Breakpoints of others where it ended were met. */
+  readonly isMet?: boolean;
+}
+
 /** A line that loops for ever is left to the user after so many. */
 const MAX_INSTRUCTIONS = 100_000;
 
@@ -37,21 +42,21 @@ export class RangeStep {
   ) {}
 
   async run(options: RangeStepOptions): Promise<StepEnd> {
-    let { stop, completed } = await this.#one(options);
+    let { stop, completed, isMet }: Leg = await this.#one(options);
     for (let count = 1; completed && count < MAX_INSTRUCTIONS; count++) {
       if (!inRange(stop.programCounter, options.range) || !(await this.hooks.mayGoOn())) break;
       // One of ours at the next instruction is a hit, as if the target had run there.
-      if (this.sites.at(stop.programCounter).length > 0) break;
-      ({ stop, completed } = await this.#one(options, stop));
+      if (isMet !== true && this.sites.at(stop.programCounter).length > 0) break;
+      ({ stop, completed, isMet } = await this.#one(options, stop));
     }
     return { stop, completed };
   }
 
   /** One instruction, or a whole call. */
-  async #one(options: RangeStepOptions, at?: StateChange): Promise<StepEnd> {
+  async #one(options: RangeStepOptions, at?: StateChange): Promise<Leg> {
     const from = at ?? this.control.current;
-    const call = options.stepOverCalls === true ? callLength(from.report.instructionBytes) : undefined;
-    if (call !== undefined) return this.#overCall(from, from.programCounter + BigInt(call));
+    const call = options.stepOverCalls === true ? await this.#callHere() : undefined;
+    if (call !== undefined) return this.#overCall(from, call);
     let stop = await this.control.stepInstruction();
     // Other processors run meanwhile; what stops them comes before the trap that is waited for.
     while (!isStepOf(stop, from.thread) && (await this.hooks.passes(stop))) stop = await this.control.runToStop();
@@ -60,8 +65,15 @@ export class RangeStep {
     return { stop, completed };
   }
 
+  /** Where a call that it stands at returns to. */
+  async #callHere(): Promise<bigint | undefined> {
+    const { programCounter, code } = await this.control.place();
+    const length = callLength(code);
+    return length === undefined ? undefined : programCounter + BigInt(length);
+  }
+
   /** Runs to the call's return in the same thread and frame: others that come by are let through. */
-  async #overCall(stop: StateChange, returnAddress: bigint): Promise<StepEnd> {
+  async #overCall(stop: StateChange, returnAddress: bigint): Promise<Leg> {
     const { rsp } = await this.control.context(stop.processor);
     let own: Site | undefined;
     const others = (): boolean => this.sites.at(returnAddress).some((site) => site !== own || this.hooks.isUsed(site));
@@ -76,7 +88,9 @@ export class RangeStep {
         let passes = false;
         if (isBreakpointAt(next, returnAddress)) {
           const context = await this.control.context(next.processor);
-          if (next.thread === stop.thread && context.rsp >= rsp) return { stop: next, completed: true };
+          if (next.thread === stop.thread && context.rsp >= rsp) {
+            return { stop: next, completed: !others() || (await this.hooks.passes(next)), isMet: true };
+          }
           passes = !others() && (await this.hooks.mayGoOn());
         }
         if (!passes && !(await this.hooks.passes(next))) return { stop: next, completed: false };

@@ -1,5 +1,6 @@
 /** Work with a target, one thing after the other; what needs it stopped stops it for that, and lets it go on as if nothing had been. */
-import type { EngineStops } from './engine-stops.js';
+import { setTimeout } from 'node:timers/promises';
+import { type EngineStops, LATE_BREAK_IN_MS } from './engine-stops.js';
 import type { KdClient } from './kd-client.js';
 import type { RunControl } from './machine/run-control.js';
 import type { StateChange } from './protocol/state-change.js';
@@ -62,12 +63,23 @@ export class TargetTurns {
       } finally {
         // Only our own break-in is gone on from; what else stopped it is told.
         if (wasBreakIn) {
-          await stops.goOn(false);
+          await stops.passBreakIn(stop);
         } else if (stop !== undefined) {
           this.later(() => stops.handle(stop));
         }
       }
     });
+  }
+
+  /** In a turn. Lets it go for good: a break-in that is still to come would hold it with nobody there. Exceptions are its own. */
+  async leave(): Promise<void> {
+    const { run, stops } = this.#parts;
+    const isLateExpected = stops.expectsLateBreakIn;
+    const late = run.nextStop().catch(() => undefined);
+    await run.resume(true);
+    const stop = isLateExpected ? await Promise.race([late, setTimeout(LATE_BREAK_IN_MS, undefined)]) : undefined;
+    if (stop === undefined) run.forgetWaiting();
+    else await run.resume(true);
   }
 
   /** In a turn. The stop that came, or undefined when the target was stopped already. */
@@ -83,6 +95,7 @@ export class TargetTurns {
       throw error;
     }
     const stop = await stopped;
+    await run.look(stop);
     if (!stops.isForeignInt3(stop)) stops.expectLateBreakIn();
     return stop;
   }

@@ -77,6 +77,29 @@ describe('steps of the kernel engine', () => {
     await bench.runs();
   });
 
+  it('over a wait that is recorded by an INT3 where it returns go on behind it, with the wait recorded', async () => {
+    const made = await bench.attached();
+    const records: TraceKind[] = [];
+    const unused = bench.target.kernel.namespace.doneEvent + 8n;
+    for (let index = 0; index < 4; index++) await made.breakAt(unused, { kind: 'write', length: 4 });
+    await made.engine.startTracepoints([{ space: KERNEL_SPACE, point: indexOf('KeWaitForSingleObject') }], {
+      sink: {
+        slots: (_source, _ring, first, _lost, bytes) =>
+          records.push(...recordsIn(bytes, first).map(({ kind }) => kind)),
+      },
+      onSources: () => undefined,
+    });
+    const call = callIn('EsWorker');
+    const stop = await stopAt(made, call);
+    records.length = 0;
+    // mov rbx, imm64 is behind the call.
+    const to = call + CALL_BYTES + 10n;
+    await made.engine.step(stop.thread, { range: { from: call, to }, stepOverCalls: true });
+    const end = await made.stop();
+    assert.deepEqual([end.reason.kind, ripOf(end), end.thread], ['step', to, stop.thread]);
+    assert.deepEqual(records, [TraceKind.WaitBegin, TraceKind.WaitEnd]);
+  });
+
   describe('over a call that does not return', () => {
     let made: EngineUnderTest;
     let call: bigint;

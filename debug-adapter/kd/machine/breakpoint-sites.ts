@@ -35,6 +35,8 @@ export class BreakpointSites implements Patches {
   readonly #physical = new Map<bigint, number>();
   /** Where an INT3 of ours was removed, the latest. */
   readonly #had = new Set<bigint>();
+  /** To be removed, which the link has not let us do yet. */
+  readonly #left = new Set<Site>();
   kernelBase = 0n;
 
   constructor(client: KdClient, journal: BreakpointJournal | undefined) {
@@ -68,6 +70,11 @@ export class BreakpointSites implements Patches {
     return this.all.filter((site) => site.address === address && site.armed !== undefined);
   }
 
+  /** false: it was removed. */
+  has(site: Site): boolean {
+    return this.all.includes(site);
+  }
+
   /** An INT3 of ours was there before. */
   hadAt(address: bigint): boolean {
     return this.#had.has(address);
@@ -76,7 +83,8 @@ export class BreakpointSites implements Patches {
   find(address: bigint, root: AddressSpaceRoot | undefined): Site {
     const key = `${root?.directoryTableBase ?? 'kernel'}:${address}`;
     let site = this.#sites.get(key);
-    if (site === undefined) {
+    if (site !== undefined) this.#left.delete(site);
+    else {
       site = { address, root, armed: undefined };
       this.#sites.set(key, site);
     }
@@ -105,14 +113,25 @@ export class BreakpointSites implements Patches {
     site.armed = undefined;
   }
 
+  /** Should it fail, removeLeft() does it later. */
   async remove(site: Site, memory: KdMemory): Promise<void> {
-    await this.disarm(site, memory);
+    this.#left.add(site);
+    // Another process's in the same frame stays.
+    if (this.#sharesFrame(site)) {
+      site.armed = undefined;
+      if (this.at(site.address).length === 0) this.#virtual.delete(site.address);
+    } else await this.disarm(site, memory);
     this.#had.add(site.address);
     for (const oldest of this.#had) {
       if (this.#had.size <= MAX_REMEMBERED) break;
       this.#had.delete(oldest);
     }
     for (const [key, other] of this.#sites) if (other === site) this.#sites.delete(key);
+    this.#left.delete(site);
+  }
+
+  async removeLeft(memory: KdMemory): Promise<void> {
+    for (const site of this.#left) await this.remove(site, memory);
   }
 
   /** A stop report removes entries of the target's table that lie in its instruction bytes: those are to be armed again. */
@@ -132,6 +151,7 @@ export class BreakpointSites implements Patches {
     this.#virtual.clear();
     this.#physical.clear();
     this.#had.clear();
+    this.#left.clear();
   }
 
   /** Puts back what a debugger that crashed has left; how many bytes. */
@@ -196,6 +216,14 @@ export class BreakpointSites implements Patches {
     }
     this.#virtual.set(site.address, original);
     site.armed = { kind: 'physical', original, physical };
+  }
+
+  #sharesFrame(site: Site): boolean {
+    const { armed } = site;
+    if (armed?.kind !== 'physical') return false;
+    return this.all.some(
+      (other) => other !== site && other.armed?.kind === 'physical' && other.armed.physical === armed.physical,
+    );
   }
 
   #forgetFrame(site: Site, physical: bigint, original: number): void {

@@ -35,6 +35,8 @@ export interface RunControlOptions {
   readonly sites: BreakpointSites;
   readonly hardware: HardwareBreakpoints;
   readonly emulate: EmulateInstruction;
+  /** Each time that it leaves where it stands. */
+  readonly leaving?: () => void;
 }
 
 export class RunControl {
@@ -43,21 +45,23 @@ export class RunControl {
   readonly #sites: BreakpointSites;
   readonly #hardware: HardwareBreakpoints;
   readonly #emulate: EmulateInstruction;
+  readonly #leaving: () => void;
   readonly #contexts = new Map<number, X64Context>();
   #waiting: ((stop: StateChange | Error) => void) | undefined;
   /** The stop is at an INT3 that was ours when it was met; it may have been removed since. */
   #atOwnInt3 = false;
-  /** Table entries that the last reports removed. */
+  /** Table entries that the last reports removed, and what a step off them has left out. */
   #lost: Site[] = [];
   /** Threads whose step another processor's stop came before: their trap is still to come. */
   readonly #strays = new Set<bigint>();
 
-  constructor({ client, memory, sites, hardware, emulate }: RunControlOptions) {
+  constructor({ client, memory, sites, hardware, emulate, leaving }: RunControlOptions) {
     this.#client = client;
     this.#memory = memory;
     this.#sites = sites;
     this.#hardware = hardware;
     this.#emulate = emulate;
+    this.#leaving = leaving ?? (() => undefined);
   }
 
   /** First for every stop. true: somebody waited for it, and it is none of the engine's. */
@@ -84,15 +88,48 @@ export class RunControl {
     waiting?.(error);
   }
 
+  /**
+   * To be asked before a stop is judged: a report that comes once more shows code as it was at first, with an INT3 of ours that has been
+   * removed meanwhile. Where none of ours was it costs nothing. What could not be removed while the link was away is removed first.
+   */
+  async look(stop: StateChange): Promise<void> {
+    if (stop !== this.#client.stop) return;
+    await this.#sites.removeLeft(this.#memory);
+    const { programCounter, report } = stop;
+    const isDoubtful = report.instructionBytes[0] === INT3 && this.#sites.hadAt(programCounter);
+    if (!isDoubtful || this.#sites.at(programCounter).length > 0) return;
+    await this.readCodeAgain();
+    this.#atOwnInt3 ||= this.#isOfRemovedSite(stop);
+  }
+
   /** The code was changed since the stop was reported: an INT3 that it stands at may be none any more. */
   async readCodeAgain(): Promise<void> {
     const { programCounter, report } = this.#mustBeStopped();
     report.instructionBytes.set(await this.#memory.readVirtual(programCounter, report.instructionBytes.length));
   }
 
+  /** Memory was written: it may have been the code that it stands at. */
+  async written(address: bigint, length: number): Promise<void> {
+    const { stop } = this.#client;
+    if (stop === undefined) return;
+    const { programCounter } = stop;
+    const isAhead = address < programCounter + BigInt(REPORTED_BYTES) && programCounter < address + BigInt(length);
+    if (isAhead) await this.readCodeAgain();
+  }
+
   /** The stop that holds now. Rejects with `debug.running`. */
   get current(): StateChange {
     return this.#mustBeStopped();
+  }
+
+  /** Where it stands, and the code there: the stop's own, unless its registers were written since. */
+  async place(): Promise<{ readonly programCounter: bigint; readonly code: Uint8Array }> {
+    const stop = this.#mustBeStopped();
+    const programCounter = this.#programCounter(stop);
+    const code = this.#isMoved(stop)
+      ? await this.#memory.readVirtual(programCounter, REPORTED_BYTES)
+      : stop.report.instructionBytes;
+    return { programCounter, code };
   }
 
   /** The stop is at a breakpoint of ours that has been removed since: the instruction is there again. */
@@ -163,16 +200,14 @@ export class RunControl {
   async runToStop(): Promise<StateChange> {
     const { instead } = await this.#leave();
     if (instead !== undefined) return instead;
-    const next = this.nextStop();
-    next.catch(() => undefined);
-    await this.#letGo(DBG_CONTINUE, false);
-    return next;
+    return this.#goToStop(false);
   }
 
   /** Past the instruction that it stands at; everything is armed afterwards. */
   async #leave(): Promise<{ stop: StateChange; instead: StateChange | undefined }> {
     const stop = this.#mustBeStopped();
     await this.#hardware.apply(stop.processorCount);
+    await this.#sites.removeLeft(this.#memory);
     const here = this.#sites.at(this.#programCounter(stop));
     // A debug register stops before an INT3 at the same place does, which is still to be met.
     if (here.length === 0 || this.#isHardCoded(stop) || this.#executeHits(stop).length > 0)
@@ -189,6 +224,7 @@ export class RunControl {
   async stepInstruction(): Promise<StateChange> {
     const stop = this.#mustBeStopped();
     await this.#hardware.apply(stop.processorCount);
+    await this.#sites.removeLeft(this.#memory);
     const here = this.#sites.at(this.#programCounter(stop));
     if (here.length > 0 && !this.#isHardCoded(stop)) return (await this.#stepHere(stop)) ?? this.#stepOff(here);
     await this.#leaveInstruction(stop);
@@ -206,6 +242,10 @@ export class RunControl {
     });
   }
 
+  #isMoved(stop: StateChange): boolean {
+    return this.#programCounter(stop) !== stop.programCounter;
+  }
+
   #programCounter(stop: StateChange): bigint {
     // Only a context that was written can have moved it.
     return this.#contexts.get(stop.processor)?.rip ?? stop.programCounter;
@@ -214,9 +254,9 @@ export class RunControl {
   /** A filtered hit costs one stop where the instruction under the INT3 can be done here. */
   async #emulated(stop: StateChange): Promise<boolean> {
     const context = await this.context(stop.processor);
-    const instruction = stop.report.instructionBytes;
+    const { code } = await this.place();
     const watches = this.#hardware.watches.bind(this.#hardware);
-    if (!(await this.#emulate(context, instruction, this.#memory, watches))) return false;
+    if (!(await this.#emulate(context, code, this.#memory, watches))) return false;
     await this.writeContext(stop.processor, context);
     return true;
   }
@@ -237,6 +277,7 @@ export class RunControl {
       report: { ...stop.report, dr6: DR6_STEP, eflags, instructionBytes: await this.#bytesFrom(stop, rip) },
     };
     this.#atOwnInt3 = this.#sites.at(rip).length > 0;
+    this.#leaving();
     this.#client.standAt(next);
     return next;
   }
@@ -254,20 +295,32 @@ export class RunControl {
 
   async #stepOff(here: readonly Site[]): Promise<StateChange> {
     for (const site of here) await this.#sites.disarm(site, this.#memory);
+    // Should the link fail on the way, they are armed when the target is next let go.
+    this.#lost.push(...here);
     const next = await this.#trace();
-    for (const site of here) await this.#sites.arm(site, this.#memory);
+    await this.#rearmLost();
     return next;
   }
 
   async #trace(): Promise<StateChange> {
     const stepping = this.#mustBeStopped();
+    const stop = await this.#goToStop(true);
+    if (stop.thread !== stepping.thread) this.#strays.add(stepping.thread);
+    return stop;
+  }
+
+  async #goToStop(trace: boolean): Promise<StateChange> {
     const next = this.nextStop();
     // Should letting go fail, that failure is told; this one has nobody to tell.
     next.catch(() => undefined);
-    await this.#letGo(DBG_CONTINUE, true);
-    const stop = await next;
-    if (stop.thread !== stepping.thread) this.#strays.add(stepping.thread);
-    return stop;
+    try {
+      await this.#letGo(DBG_CONTINUE, trace);
+    } catch (error) {
+      // Nobody would hear of the stop that it is told of when the link is back.
+      this.forgetWaiting();
+      throw error;
+    }
+    return next;
   }
 
   /** A hard-coded INT3 is passed, an execute watch at this instruction does not fire again. */
@@ -285,23 +338,24 @@ export class RunControl {
 
   /** Debug registers that stopped it before the instruction at its program counter. */
   #executeHits(stop: StateChange): readonly number[] {
-    const trap = trapOf(stop);
+    const trap = this.#isMoved(stop) ? undefined : trapOf(stop);
     return trap === undefined ? [] : this.#hardware.hits(trap).filter((slot) => this.#hardware.isExecute(slot));
   }
 
   /** An INT3 of the program itself: not ours, or one that ours lies on. */
   #isHardCoded(stop: StateChange): boolean {
-    if (stop.kind !== 'exception' || stop.code !== STATUS_BREAKPOINT) return false;
+    if (stop.kind !== 'exception' || stop.code !== STATUS_BREAKPOINT || this.#isMoved(stop)) return false;
     return stop.report.instructionBytes[0] === INT3;
   }
 
   async #rearmLost(): Promise<void> {
     const lost = this.#lost;
     this.#lost = [];
-    for (const site of lost) await this.#sites.arm(site, this.#memory);
+    for (const site of lost) if (this.#sites.has(site)) await this.#sites.arm(site, this.#memory);
   }
 
   async #letGo(status: number, trace: boolean): Promise<void> {
+    this.#leaving();
     this.#memory.invalidate();
     this.#contexts.clear();
     await this.#client.resume({ status, trace, dr7: this.#hardware.dr7OfContinue() });
