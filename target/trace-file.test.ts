@@ -4,7 +4,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { EventscopeError } from '../protocol/errors.js';
 import { RecordingBuilder } from '../trace/recording.js';
-import { defaultTraceFile, KEPT_TRACES, newTraceFile, readTrace, writeTrace, writeWhole } from './trace-file.js';
+import {
+  defaultTraceFile,
+  KEPT_TRACES,
+  newTraceFile,
+  readTrace,
+  readTraceMetadata,
+  writeTrace,
+  writeWhole,
+} from './trace-file.js';
 
 describe('trace files', () => {
   let folder: string;
@@ -64,6 +72,41 @@ describe('trace files', () => {
       files.push(path.basename(file));
     }
     assert.deepEqual((await readdir(path.join(folder, 'traces'))).sort(), files.slice(2));
+  });
+
+  it('of one second do not take the place of one another', async () => {
+    const at = new Date(Date.UTC(2026, 0, 1));
+    const files: string[] = [];
+    for (let run = 0; run < 3; run++) {
+      const file = await newTraceFile(folder, 'run', at);
+      await writeWhole(file, String(run));
+      files.push(file);
+    }
+    assert.deepEqual(await Promise.all(files.map((file) => readFile(file, 'utf8'))), ['0', '1', '2']);
+  });
+
+  it('that have no place say so, with what to do next', async () => {
+    const file = path.join(folder, 'file');
+    await writeFile(file, '');
+    await assert.rejects(
+      newTraceFile(file, 'run', new Date()),
+      (error: unknown) => error instanceof EventscopeError && error.id === 'file.write' && error.next !== undefined,
+    );
+  });
+
+  it('tell what took part by their beginning, however often the debugger stopped', async () => {
+    const versions = { 'application.pdb': 'B0A5D2E4' };
+    const stops = Array.from({ length: 5_000 }, (_, at) => ({
+      ...{ fromUtcMs: at, untilUtcMs: at + 1, reason: 'breakpoint at eventsys!EvtSignal' },
+    }));
+    const builder = new RecordingBuilder({ target: 'wine', host: 'here', versions, startUtcMs: 0, stops });
+    const source = builder.addSource({ side: 'kernel', description: 'eventsys', ringCount: 1, slotsPerRing: 64 });
+    builder.slots(source, 0, 0n, 0n, new Uint8Array(8 * 1024 * 1024).fill(7));
+    const file = path.join(folder, 'run.evtrace');
+    await writeTrace(file, builder.finish(9));
+    const metadata = await readTraceMetadata(file);
+    assert.deepEqual(metadata.versions, versions);
+    assert.equal(metadata.stops?.length, stops.length);
   });
 
   it('are named so that names sort by time', () => {

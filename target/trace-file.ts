@@ -2,8 +2,8 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { EventscopeError } from '../protocol/errors.js';
-import { decodeEvtrace, encodeEvtrace, type EvtraceReading } from '../trace/evtrace.js';
-import type { Recording } from '../trace/recording.js';
+import { decodeEvtrace, encodeEvtrace, MAX_BEGINNING_BYTES, type EvtraceReading } from '../trace/evtrace.js';
+import type { Recording, RecordingMetadata } from '../trace/recording.js';
 
 /** Traces without --out that a workspace keeps. */
 export const KEPT_TRACES = 50;
@@ -11,16 +11,25 @@ export const KEPT_TRACES = 50;
 /**
  * Where a run without --out keeps its trace: the workspace's own folder, named so that names sort by time. The oldest
  * there make room, so that the folder does not grow for ever.
+ * @throws EventscopeError `file.write`
  */
 export async function newTraceFile(stateFolder: string, title: string, at: Date): Promise<string> {
-  const file = defaultTraceFile(stateFolder, title, at);
-  const folder = path.dirname(file);
-  await mkdir(folder, { recursive: true });
-  const kept = (await readdir(folder)).filter((name) => name.endsWith('.evtrace')).sort();
-  for (const name of kept.slice(0, Math.max(0, kept.length - KEPT_TRACES + 1))) {
-    await rm(path.join(folder, name), { force: true });
+  const first = defaultTraceFile(stateFolder, title, at);
+  const folder = path.dirname(first);
+  try {
+    await mkdir(folder, { recursive: true });
+    const kept = (await readdir(folder)).filter((name) => name.endsWith('.evtrace')).sort();
+    for (const name of kept.slice(0, Math.max(0, kept.length - KEPT_TRACES + 1))) {
+      await rm(path.join(folder, name), { force: true });
+    }
+    // Another one of the same second is not to be lost.
+    let file = first;
+    for (let other = 2; kept.includes(path.basename(file)); other += 1)
+      file = first.replace(/\.evtrace$/, `-${other}.evtrace`);
+    return file;
+  } catch (error) {
+    throw unwritable(folder, error);
   }
-  return file;
 }
 
 /**
@@ -61,15 +70,18 @@ export async function writeWhole(file: string, data: Uint8Array | string): Promi
     await rename(beside, file);
   } catch (error) {
     await rm(beside, { force: true });
-    throw new EventscopeError({
-      id: 'file.write',
-      what: `${file} could not be written`,
-      why: reason(error),
-      next: 'Make room or name another place with --out.',
-      cause: error,
-    });
+    throw unwritable(file, error);
   }
 }
+
+const unwritable = (file: string, error: unknown): EventscopeError =>
+  new EventscopeError({
+    id: 'file.write',
+    what: `${file} could not be written`,
+    why: reason(error),
+    next: 'Make room or name another place with --out.',
+    cause: error,
+  });
 
 export async function writeTrace(file: string, recording: Recording): Promise<void> {
   await writeWhole(file, encodeEvtrace(recording));
@@ -81,13 +93,33 @@ export async function readTrace(file: string): Promise<EvtraceReading> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw new EventscopeError({
-      id: 'file.read',
-      what: `${file} could not be read`,
-      why: reason(error),
-      next: 'Name an .evtrace file, such as one that `eventscope run` has written.',
-      cause: error,
-    });
+    throw unreadable(file, error);
   }
   return decodeEvtrace(bytes);
 }
+
+/** What a recording says of itself: of a large file only the beginning is read. @throws as {@link readTrace} */
+export async function readTraceMetadata(file: string): Promise<RecordingMetadata> {
+  let bytes: Uint8Array;
+  try {
+    const handle = await open(file);
+    try {
+      const { buffer, bytesRead } = await handle.read(new Uint8Array(MAX_BEGINNING_BYTES), 0, MAX_BEGINNING_BYTES, 0);
+      bytes = buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+  return decodeEvtrace(bytes).recording.metadata;
+}
+
+const unreadable = (file: string, error: unknown): EventscopeError =>
+  new EventscopeError({
+    id: 'file.read',
+    what: `${file} could not be read`,
+    why: reason(error),
+    next: 'Name an .evtrace file, such as one that `eventscope run` has written.',
+    cause: error,
+  });

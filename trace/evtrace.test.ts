@@ -11,7 +11,7 @@ import {
   encodeEvtrace,
   type EvtraceReading,
 } from './evtrace.js';
-import { RecordingBuilder, type Recording, type SlotChunk } from './recording.js';
+import { RecordingBuilder, type Recording, type RecordingStop, type SlotChunk } from './recording.js';
 
 const anyRecording: fc.Arbitrary<Recording> = fc
   .record({
@@ -198,6 +198,24 @@ describe('.evtrace', () => {
     );
     assert.match(problems[0]?.message ?? '', /does not hold what it should: it names slot 9007199254740990, which/);
     assert.match(problems[1]?.message ?? '', /holds fewer slots than it was given: 2 of 5/);
+  });
+
+  it('of more stops than a reader takes keeps the last ones, and all else', () => {
+    const stop = (at: number, reason: string): RecordingStop => ({ fromUtcMs: at, untilUtcMs: at + 1, reason });
+    const stopped = (stops: readonly RecordingStop[]): Recording => {
+      const recording = sample();
+      const bytes = encodeEvtrace({ ...recording, metadata: { ...recording.metadata, stops } });
+      const { recording: read, problems } = decodeEvtrace(bytes);
+      assert.deepEqual(problems, []);
+      assert.equal(read.chunks.length, recording.chunks.length);
+      return read;
+    };
+    const many = Array.from({ length: 12_000 }, (_, at) => stop(at, 'step'));
+    assert.deepEqual(stopped(many).metadata.stops, many.slice(-10_000));
+    const long = Array.from({ length: 9_000 }, (_, at) => stop(at, '\u0001'.repeat(900)));
+    const kept = stopped(long).metadata.stops ?? [];
+    assert.ok(kept.length > 300);
+    assert.deepEqual(kept, long.slice(-kept.length));
   });
 
   it('matches the published check value of CRC-32, in one piece and in two', () => {

@@ -6,6 +6,7 @@ export {
   CHUNK_HEAD_BYTES,
   EVTRACE_VERSION,
   FILE_HEAD_BYTES,
+  MAX_BEGINNING_BYTES,
   MAX_CHUNK_BYTES,
   MAX_TEXT_CHUNK_BYTES,
 } from './evtrace/format.js';

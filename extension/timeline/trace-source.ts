@@ -10,8 +10,6 @@ import { joinChunks, type Recording, type RecordingSource, type SlotChunk } from
 
 /** Bytes: a piece is copied some times on its way through VS Code. */
 const PIECE_BYTES = 4 * 1024 * 1024;
-/** Metadata is the first chunk of a recording. */
-const HEAD_BYTES = 64 * 1024;
 /** ms between two looks at a recording that grows. */
 const GROWTH_PAUSE_MS = 50;
 
@@ -37,15 +35,9 @@ export class TraceFile implements TraceSource {
 
   async versions(): Promise<Readonly<Record<string, string>>> {
     if (this.file.scheme !== 'file') return {};
-    const { decodeEvtrace } = await import('../../trace/evtrace.js');
+    const { readTraceMetadata } = await import('../../target/trace-file.js');
     try {
-      const handle = await open(this.file.fsPath);
-      try {
-        const { buffer, bytesRead } = await handle.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
-        return decodeEvtrace(buffer.subarray(0, bytesRead)).recording.metadata.versions;
-      } finally {
-        await handle.close();
-      }
+      return (await readTraceMetadata(this.file.fsPath)).versions;
     } catch {
       // The timeline says what is wrong with it.
       return {};

@@ -5,6 +5,10 @@ export const CHUNK_HEAD_BYTES = 20;
 export const MAX_CHUNK_BYTES = 64 * 1024 * 1024;
 /** Chunks that hold JSON. */
 export const MAX_TEXT_CHUNK_BYTES = 4 * 1024 * 1024;
+/** The metadata is the first chunk: it ends before this. */
+export const MAX_BEGINNING_BYTES = FILE_HEAD_BYTES + CHUNK_HEAD_BYTES + MAX_TEXT_CHUNK_BYTES;
+/** More stops than a person makes in a day. */
+export const MAX_STOPS = 10_000;
 export const SLOTS_HEAD_BYTES = 32;
 
 /** "EVTRACE" and a byte that a text-mode transfer would spoil. */

@@ -1,9 +1,7 @@
 /** What the JSON of an `.evtrace` file's chunks must hold. */
 import * as v from 'valibot';
 import { MAX_RINGS, MAX_SOURCES } from '../recording.js';
-
-/** More stops than a person makes in a day. */
-const MAX_STOPS = 10_000;
+import { MAX_STOPS } from './format.js';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER));
 const u32 = v.pipe(count, v.maxValue(0xffff_ffff));

@@ -6,6 +6,7 @@ import {
   type Recording,
   type RecordingMetadata,
   type RecordingSource,
+  type RecordingStop,
   type SlotChunk,
 } from '../recording.js';
 import {
@@ -14,6 +15,8 @@ import {
   FILE_HEAD_BYTES,
   MAGIC,
   MAX_CHUNK_BYTES,
+  MAX_STOPS,
+  MAX_TEXT_CHUNK_BYTES,
   SLOTS_HEAD_BYTES,
   TYPE,
 } from './format.js';
@@ -33,9 +36,10 @@ export class EvtraceWriter {
     return joined([head, this.metadata(metadata)]);
   }
 
-  /** May come again: the later one holds. */
+  /** May come again: the later one holds. Of very many stops the oldest are left out: a reader takes no more. */
   metadata(metadata: RecordingMetadata): Uint8Array {
-    return this.#text(TYPE.metadata, metadata);
+    const { stops } = metadata;
+    return this.#text(TYPE.metadata, stops === undefined ? metadata : { ...metadata, stops: lastStops(stops) });
   }
 
   /** May come again for one id: the later one holds. */
@@ -110,6 +114,23 @@ const MAX_LINE_CHARACTERS = 1_000;
 const LINES_PER_CHUNK = 500;
 const shortLine = (line: LogLine): LogLine =>
   line.text.length <= MAX_LINE_CHARACTERS ? line : { ...line, text: `${line.text.slice(0, MAX_LINE_CHARACTERS - 1)}…` };
+
+/** Bytes: the rest of the metadata has room beside them in its chunk. */
+const MAX_STOPS_BYTES = MAX_TEXT_CHUNK_BYTES / 2;
+
+function lastStops(stops: readonly RecordingStop[]): readonly RecordingStop[] {
+  const kept: RecordingStop[] = [];
+  let bytes = 0;
+  for (let at = stops.length - 1; at >= 0 && kept.length < MAX_STOPS; at -= 1) {
+    const stop = stops[at];
+    if (stop === undefined) break;
+    const short = { ...stop, reason: stop.reason.slice(0, MAX_LINE_CHARACTERS) };
+    bytes += new TextEncoder().encode(JSON.stringify(short)).length + 1;
+    if (bytes > MAX_STOPS_BYTES) break;
+    kept.push(short);
+  }
+  return kept.reverse();
+}
 
 /** The whole file of a finished recording. */
 export function encodeEvtrace(recording: Recording): Uint8Array {
