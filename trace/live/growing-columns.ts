@@ -161,7 +161,7 @@ export class GrowingColumns {
   #known(rows: Uint32Array): readonly KnownMoment[] {
     return this.#settled.objects
       .filter(({ from }) => from > -Infinity)
-      .map(({ namer, from }) => ({ record: lowerBound(rows, namer.record), from }));
+      .map(({ namer: { record, place }, from }) => ({ record: lowerBound(rows, record), place, from }));
   }
 
   /** Of what is new something began when everything was settled already. */

@@ -1,11 +1,12 @@
 /** What of a growing recording is modelled anew: what of it is settled, what is drawn for now, and what the next model needs again. */
 import { lowerBound, type TimelineColumns } from '../columns/columns.js';
 import type { TraceModel } from '../model/model.js';
+import { objectNamed, type ObjectNamer } from '../model/objects.js';
 import { Kind } from '../model/records.js';
 import { EXPIRED, whatItTells } from '../model/threads.js';
 import { Outcome } from '../model/waits.js';
 import { quietMoments, usesPlace } from './quiet-moments.js';
-import { ObjectLane, ThreadLane, type ObjectNamer, type Settled } from './settled.js';
+import { ObjectLane, ThreadLane, type Settled } from './settled.js';
 import { Tally } from './tally.js';
 
 /** By row of a part its place in its lane, -1: settled before and not referred to. */
@@ -51,20 +52,10 @@ export class Part {
 
   #placeObjects(): boolean {
     const { model, settled, columns } = this;
-    const waitOf = new Map<number, number>();
-    if (settled.objects.some(({ namer }) => namer.place >= 0)) {
-      for (let wait = 0; wait < model.waits.count; wait += 1) {
-        const begin = model.waits.beginRecord[wait] ?? -1;
-        waitOf.set(begin >= 0 ? begin : (model.waits.endRecord[wait] ?? -1), wait);
-      }
-    }
+    const objectOf = objectNamed(model, model.waits);
     for (const [at, lane] of settled.objects.entries()) {
-      const record = this.#local(lane.namer.record);
-      const wait = lane.namer.place < 0 ? -1 : (waitOf.get(record) ?? -1);
-      const object =
-        lane.namer.place < 0
-          ? (model.objectOf[record] ?? -1)
-          : (model.waitObjects[(model.waits.first[wait] ?? -1) + lane.namer.place] ?? -1);
+      const { record, place } = lane.namer;
+      const object = objectOf({ record: this.#local(record), place });
       const found = model.objects[object];
       // Gone, or the same as another.
       if (found === undefined || this.#objects[object] !== -1) return false;
@@ -168,7 +159,7 @@ export class Part {
       const moment = moments[object];
       if (moment !== undefined) {
         lane.from = moment.from;
-        lane.namer = { record: this.rows[moment.record] ?? moment.record, place: -1 };
+        lane.namer = { record: this.rows[moment.record] ?? moment.record, place: moment.place };
       }
       const middle = lowerBound(columns.transitions.time, lane.from, first, last);
       lane.rows.append(rows, first, middle);

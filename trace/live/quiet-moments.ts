@@ -7,7 +7,7 @@
  * signal that found it not signaled.
  */
 import type { TraceModel } from '../model/model.js';
-import { isTaken, type KnownMoment, type TraceObject } from '../model/objects.js';
+import { isTaken, type KnownMoment, type ObjectNamer, type TraceObject } from '../model/objects.js';
 import { ascending } from '../model/order.js';
 import { Kind, UNKNOWN_BYTE } from '../model/records.js';
 import { Outcome } from '../model/waits.js';
@@ -37,7 +37,7 @@ export function quietMoments(model: TraceModel, until: number): readonly (KnownM
     if (account === undefined || (records.status[record] ?? 0) >= 0xc000_0000) continue;
     const end = signaledUntil.get(record) ?? time + (records.duration[record] ?? 0);
     const found = records.previous[record] ?? UNKNOWN_BYTE;
-    if (!account.begin(time, end, record, kind !== Kind.Reset && found === 0)) continue;
+    if (!account.begin(time, end, { record, place: -1 }, kind !== Kind.Reset && found === 0)) continue;
     if (kind === Kind.Reset) account.reset();
     else if (kind === Kind.Set) account.set(found);
     else account.release(Number(records.words.toBigInt(records.argument[record] ?? 0)));
@@ -73,8 +73,7 @@ function addWait({ waits, waitObjects }: TraceModel, accounts: readonly Account[
     if (!usesPlace(outcome, waits.all[wait] === 1, waits.index[wait] ?? -1, at)) continue;
     const account = accounts[waitObjects[(waits.first[wait] ?? 0) + at] ?? -1];
     if (account === undefined) continue;
-    // Several objects have one record: it names none of them.
-    if (!account.begin(from, until, count === 1 ? begin : -1, false)) continue;
+    if (!account.begin(from, until, { record: begin, place: count === 1 ? -1 : at }, false)) continue;
     if (outcome === Outcome.Satisfied || outcome === Outcome.Abandoned) account.take();
     else if (outcome === Outcome.Unknown || outcome === Outcome.Open) account.doubt();
   }
@@ -114,17 +113,17 @@ class Account {
   }
 
   /**
-   * Something begins. `record`: names the object, -1: does not. `foundNone`: it found the object not signaled. Returns false of what was
+   * Something begins. `namer`: without a record it names nothing. `foundNone`: it found the object not signaled. Returns false of what was
    * settled before, and is here only for another object's sake.
    */
-  begin(from: number, until: number, record: number, foundNone: boolean): boolean {
+  begin(from: number, until: number, namer: ObjectNamer, foundNone: boolean): boolean {
     if (from < this.#since) return false;
     this.#quiet = from > this.#busyUntil;
     if (this.#cleared) this.#signals = this.#quiet ? 0 : NaN;
     this.#cleared = false;
     if (this.#quiet && (foundNone || this.#signals < 0)) this.#signals = foundNone ? 0 : NaN;
-    if (this.#possible && this.#quiet && this.#signals === 0 && from < this.#until && record >= 0)
-      this.moment = { record, from };
+    if (this.#possible && this.#quiet && this.#signals === 0 && from < this.#until && namer.record >= 0)
+      this.moment = { ...namer, from };
     this.#busyUntil = Math.max(this.#busyUntil, until);
     return true;
   }

@@ -11,6 +11,7 @@ import type {
   TransitionColumns,
   WaitColumns,
 } from '../columns/columns.js';
+import type { ObjectNamer } from '../model/objects.js';
 import { GrowingTable } from './growing-table.js';
 import { Tally } from './tally.js';
 
@@ -30,12 +31,6 @@ const EDGES = {
 
 export type EdgeRows = Readonly<Record<keyof typeof EDGES, Column>>;
 
-/** A record that names an object, or with a place in its list a wait that does; by index among all records. */
-export interface ObjectNamer {
-  readonly record: number;
-  readonly place: number;
-}
-
 export class ObjectLane {
   readonly rows = new GrowingTable(TRANSITIONS);
   readonly settled = new Tally();
@@ -44,6 +39,7 @@ export class ObjectLane {
 
   constructor(
     public head: ObjectHead,
+    /** By index among all records. */
     public namer: ObjectNamer,
     /** What its rows were made of: of an object of another type they would be others. */
     public type: string,

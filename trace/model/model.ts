@@ -121,7 +121,7 @@ function identified(
   const held = new HeldTime(stops);
   const { uncertain, waitUncertain, failed } = identity;
   const known = { recording, records, order, clock, threads, waits, gaps, end, held, drawnOnly };
-  const catalogue = knownFrom(collectObjects({ ...known, identity }), moments);
+  const catalogue = knownFrom(collectObjects({ ...known, identity }), waits, moments);
   const parts: Parts = { ...known, identity: { uncertain, waitUncertain } };
   const requests = linkRequests(parts, catalogue.objectOf);
   return { parts, catalogue, requests, modules: collectModules(records), stops, failedNames: failed };

@@ -2,6 +2,7 @@
 import type { Identity } from './identity.js';
 import type { Parts } from './model.js';
 import { Flag, Kind, ObjectType } from './records.js';
+import type { Waits } from './waits.js';
 
 /** A handle or an address by which the object was known for a time. */
 export interface ObjectName {
@@ -38,20 +39,50 @@ export interface TraceObject {
   readonly knownFrom?: number;
 }
 
-/** A moment at which nobody used an object and it was not signaled. */
-export interface KnownMoment {
-  /** Names the object: one of its records, or of a wait for it alone. */
+/** What names an object: one of its records, or of a wait for it alone; or a place in the list of a wait for several. */
+export interface ObjectNamer {
+  /** Of a wait its beginning, or its end where that was lost. */
   readonly record: number;
+  /** -1: the record itself. */
+  readonly place: number;
+}
+
+/** A moment at which nobody used an object and it was not signaled. */
+export interface KnownMoment extends ObjectNamer {
   /** ns. */
   readonly from: number;
 }
 
+/** Tells the object that is named so, -1 where there is none. */
+export function objectNamed(
+  { objectOf, waitObjects }: Pick<Catalogue, 'objectOf' | 'waitObjects'>,
+  waits: Waits,
+): (namer: ObjectNamer) => number {
+  let waitOf: ReadonlyMap<number, number> | undefined;
+  return ({ record, place }) => {
+    if (place < 0) return objectOf[record] ?? -1;
+    waitOf ??= waitsByRecord(waits);
+    const wait = waitOf.get(record) ?? -1;
+    return place < (waits.objectCount[wait] ?? 0) ? (waitObjects[(waits.first[wait] ?? 0) + place] ?? -1) : -1;
+  };
+}
+
+function waitsByRecord({ count, beginRecord, endRecord }: Waits): ReadonlyMap<number, number> {
+  const waitOf = new Map<number, number>();
+  for (let wait = 0; wait < count; wait += 1) {
+    const begin = beginRecord[wait] ?? -1;
+    waitOf.set(begin >= 0 ? begin : (endRecord[wait] ?? -1), wait);
+  }
+  return waitOf;
+}
+
 /** With objects that are known from a moment on. */
-export function knownFrom(catalogue: Catalogue, moments: readonly KnownMoment[]): Catalogue {
+export function knownFrom(catalogue: Catalogue, waits: Waits, moments: readonly KnownMoment[]): Catalogue {
   const objects = [...catalogue.objects];
-  for (const { record, from } of moments) {
-    const object = objects[catalogue.objectOf[record] ?? -1];
-    if (object !== undefined) objects[object.id] = { ...object, initiallySet: false, knownFrom: from };
+  const objectOf = objectNamed(catalogue, waits);
+  for (const moment of moments) {
+    const object = objects[objectOf(moment)];
+    if (object !== undefined) objects[object.id] = { ...object, initiallySet: false, knownFrom: moment.from };
   }
   return { ...catalogue, objects };
 }
