@@ -120,7 +120,7 @@ export class ApplicationProcess {
     this.#listener.onOutput?.(params.stream, params.data);
     const room = OUTPUT_LIMIT_BYTES - this.#bytes[params.stream];
     this.#bytes[params.stream] += params.data.length;
-    // A copy: the frame it came in is much larger.
-    if (room > 0) this.#pieces[params.stream].push(params.data.slice(0, room));
+    // A copy, which a Buffer's slice() is not: the frame it came in is much larger.
+    if (room > 0) this.#pieces[params.stream].push(new Uint8Array(params.data.subarray(0, room)));
   }
 }

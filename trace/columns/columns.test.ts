@@ -94,6 +94,15 @@ describe('columns of a model', () => {
     });
   });
 
+  it('come back the same wherever their bytes lie, in a buffer of Node too', () => {
+    const bytes = encoded[0] ?? new Uint8Array();
+    for (const place of [1, 4, 8]) {
+      const buffer = Buffer.alloc(place + bytes.length);
+      buffer.set(bytes, place);
+      assert.deepEqual(decodeColumns(buffer.subarray(place)), toColumns(models[0] ?? assert.fail()));
+    }
+  });
+
   it('are refused when their bytes lie, and never read past their end', () => {
     const [good] = encoded;
     assert.ok(good !== undefined);

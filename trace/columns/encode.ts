@@ -127,7 +127,10 @@ function readTables(
       if (size > bytes.length - at) throw wrong(`it promises ${length} of ${table}.${name}, and ends before`);
       const place = bytes.byteOffset + at;
       columns[name] =
-        place % 8 === 0 ? new Type(bytes.buffer, place, length) : new Type(bytes.slice(at, at + size).buffer);
+        // Not slice(): a Buffer's is no copy.
+        place % 8 === 0
+          ? new Type(bytes.buffer, place, length)
+          : new Type(new Uint8Array(bytes.subarray(at, at + size)).buffer);
       at += padded(size);
     }
     tables[table] = columns;
