@@ -5,6 +5,7 @@ import os from 'node:os';
 import { BulkKind } from '../protocol/agent-wire.js';
 import { EventscopeError } from '../protocol/errors.js';
 import type { AgentClient } from './agent-client.js';
+import { recordInto, type OnCutShort } from './cut-short.js';
 import { DriverService } from './driver-service.js';
 import type { Project } from './project.js';
 import type { RunSource, RunTotal, TraceSink } from './run.js';
@@ -41,6 +42,8 @@ export async function recordDriverTrace(
     onBegin?(soFar: () => Recording): void;
     /** Its source or slots were added to it. */
     onGrow?(): void;
+    /** The recording failed: its agent went away, or the driver. */
+    readonly onCutShort?: OnCutShort;
   },
   operation: Operation,
 ): Promise<DriverRecording> {
@@ -58,7 +61,9 @@ export async function recordDriverTrace(
     builder.addSource({ id: source, ...described });
     request.onGrow?.();
   };
-  const total = await recordDriver(target, client, project, { sink, onSource, until }, operation);
+  const recording = (): Promise<RunTotal> =>
+    recordDriver(target, client, project, { sink, onSource, until }, operation);
+  const total = await recordInto(builder, recording, request.onCutShort);
   const { source, lost, error } = total;
   builder.sourceEnded(source, { lost, ...(error === undefined ? {} : { error }) });
   return { recording: builder.finish(Date.now()), total };

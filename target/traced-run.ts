@@ -1,9 +1,9 @@
 /** One run of the application, kept as a recording: rings of both sides, and what both sides printed themselves. */
 import os from 'node:os';
 import type { AgentClient } from './agent-client.js';
+import { recordInto, type OnCutShort } from './cut-short.js';
 import type { Project } from './project.js';
 import { run, type RunRequest, type RunResult } from './run.js';
-import { asError } from './operation.js';
 import type { Operation, Target } from './target.js';
 import { RecordingBuilder, type Recording } from '../trace/recording.js';
 
@@ -23,8 +23,8 @@ export interface TracedRunOptions extends Pick<
   readonly onBegin?: (soFar: () => Recording) => void;
   /** Sources or slots were added to it. */
   readonly onGrow?: () => void;
-  /** The run failed, was cancelled or ran out of time, and this is what was recorded until then. Awaited before the run rejects. */
-  readonly onCutShort?: (recording: Recording) => Promise<void>;
+  /** The run failed, was cancelled or ran out of time. */
+  readonly onCutShort?: OnCutShort;
 }
 
 /** Cuts bytes into lines as they come; a line longer than the bound is handed on in pieces. */
@@ -100,56 +100,49 @@ export async function traceRun(
         options.onLine?.(stream, line);
       }),
   );
-  const running = run(
-    target,
-    client,
-    project,
-    {
-      arguments: options.arguments,
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-      ...(options.applicationSlots === undefined ? {} : { applicationSlots: options.applicationSlots }),
-      ...(options.driverSlots === undefined ? {} : { driverSlots: options.driverSlots }),
-      ...(options.trace === undefined ? {} : { trace: options.trace }),
-      ...(options.tracepoints === undefined ? {} : { tracepoints: options.tracepoints }),
-      sink: {
-        slots: (...chunk) => {
-          builder.slots(...chunk);
+  const running = (): Promise<RunResult> =>
+    run(
+      target,
+      client,
+      project,
+      {
+        arguments: options.arguments,
+        ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+        ...(options.applicationSlots === undefined ? {} : { applicationSlots: options.applicationSlots }),
+        ...(options.driverSlots === undefined ? {} : { driverSlots: options.driverSlots }),
+        ...(options.trace === undefined ? {} : { trace: options.trace }),
+        ...(options.tracepoints === undefined ? {} : { tracepoints: options.tracepoints }),
+        sink: {
+          slots: (...chunk) => {
+            builder.slots(...chunk);
+            options.onGrow?.();
+          },
+        },
+        onSources: (sources) => {
+          for (const { source, side, description, process: host, ringCount, slotsPerRing } of sources) {
+            const ofSide =
+              side === 'user'
+                ? { description: [description, ...options.arguments].join(' '), session: info.sessionId }
+                : { description, ...(host === undefined ? {} : { process: host }) };
+            builder.addSource({ id: source, side, ringCount, slotsPerRing, ...ofSide });
+          }
+          options.onGrow?.();
+        },
+        onOutput: (stream, data) => splitters[stream - 1]?.push(data),
+        onDbgPrint: ({ utcMs, text }) => builder.log({ utcMs, channel: 'dbgprint', text }),
+        onStarted: (started) => {
+          process = started;
+          for (const { id, side } of builder.finish().sources) {
+            if (side === 'user') builder.updateSource(id, { process: started });
+          }
           options.onGrow?.();
         },
       },
-      onSources: (sources) => {
-        for (const { source, side, description, process: host, ringCount, slotsPerRing } of sources) {
-          const ofSide =
-            side === 'user'
-              ? { description: [description, ...options.arguments].join(' '), session: info.sessionId }
-              : { description, ...(host === undefined ? {} : { process: host }) };
-          builder.addSource({ id: source, side, ringCount, slotsPerRing, ...ofSide });
-        }
-        options.onGrow?.();
-      },
-      onOutput: (stream, data) => splitters[stream - 1]?.push(data),
-      onDbgPrint: ({ utcMs, text }) => builder.log({ utcMs, channel: 'dbgprint', text }),
-      onStarted: (started) => {
-        process = started;
-        for (const { id, side } of builder.finish().sources) {
-          if (side === 'user') builder.updateSource(id, { process: started });
-        }
-        options.onGrow?.();
-      },
-    },
-    operation,
-  );
-  let result: RunResult;
-  try {
-    result = await running;
-  } catch (error) {
-    for (const splitter of splitters) splitter.end();
-    const { sources } = builder.finish();
-    for (const { id } of sources) builder.sourceEnded(id, { error: asError(error).message });
-    if (sources.length > 0) await options.onCutShort?.(builder.finish(Date.now()));
-    throw error;
-  }
-  for (const splitter of splitters) splitter.end();
+      operation,
+    ).finally(() => {
+      for (const splitter of splitters) splitter.end();
+    });
+  const result = await recordInto(builder, running, options.onCutShort);
   for (const { source, side } of result.sources) {
     const total = result.totals.find((candidate) => candidate.source === source);
     if (side === 'user') builder.updateSource(source, { process: result.process });

@@ -1,5 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
+import { recordInto } from '../../target/cut-short.js';
 import { recordDriverTrace, recordTracepoints } from '../../target/record.js';
 import type { StopRequest } from '../../target/tracepoint-stops.js';
 import { choosePoints, chooseStops } from '../../target/tracepoints.js';
@@ -34,7 +35,8 @@ export async function traceRecordCommand(
         ? 'Recording; Ctrl-C ends it'
         : `Recording for ${options.seconds} s; Ctrl-C ends it`,
     );
-    const { recording, total } = await recordDriverTrace(connected, { versions, until }, operation);
+    const onCutShort = (cut: Recording): Promise<void> => keepCutShort(session, project, cut, options.out);
+    const { recording, total } = await recordDriverTrace(connected, { versions, until, onCutShort }, operation);
     return { file: await keepTrace(project.stateFolder, recording, options.out), total };
   });
   const { slots, lost } = total;
@@ -90,12 +92,13 @@ export async function tracePointsCommand(
 }
 
 async function recordRunning(
-  { operation }: Session,
+  session: Session,
   { project, target, client }: Connected,
-  { seconds }: TracePointsOptions,
+  { seconds, out }: TracePointsOptions,
   chosen: { readonly points?: readonly string[]; readonly stops: readonly StopRequest[] },
   versions: Readonly<Record<string, string>>,
 ): Promise<Recording> {
+  const { operation } = session;
   const title = project.driver.name;
   const metadata = { target: target.name, host: os.hostname(), versions, title, startUtcMs: Date.now() };
   const builder = new RecordingBuilder(metadata);
@@ -104,23 +107,26 @@ async function recordRunning(
   operation.progress(
     seconds === undefined ? 'Recording; Ctrl-C ends it' : `Recording for ${seconds} s; Ctrl-C ends it`,
   );
-  const totals = await recordTracepoints(
-    target,
-    client,
-    project,
-    {
-      ...chosen,
-      sink: { slots: (...chunk) => void builder.slots(...chunk) },
-      onSources: (sources) => {
-        for (const { source, ...described } of sources) {
-          const session = described.side === 'user' ? { session: info.sessionId } : {};
-          builder.addSource({ id: source, ...described, ...session });
-        }
+  const recording = (): ReturnType<typeof recordTracepoints> =>
+    recordTracepoints(
+      target,
+      client,
+      project,
+      {
+        ...chosen,
+        sink: { slots: (...chunk) => void builder.slots(...chunk) },
+        onSources: (sources) => {
+          for (const { source, ...described } of sources) {
+            const session = described.side === 'user' ? { session: info.sessionId } : {};
+            builder.addSource({ id: source, ...described, ...session });
+          }
+        },
+        until: AbortSignal.any([operation.signal, ...limit]),
       },
-      until: AbortSignal.any([operation.signal, ...limit]),
-    },
-    operation,
-  );
+      operation,
+    );
+  const onCutShort = (cut: Recording): Promise<void> => keepCutShort(session, project, cut, out);
+  const totals = await recordInto(builder, recording, onCutShort);
   for (const { source, lost, error } of totals) {
     builder.sourceEnded(source, { lost, ...(error === undefined ? {} : { error }) });
   }

@@ -1,6 +1,7 @@
 /** Record Trace: the running driver, until it is stopped. Whatever uses the driver meanwhile is seen from its side. */
 import * as vscode from 'vscode';
 import { EventscopeError } from '../../protocol/errors.js';
+import type { Recording } from '../../trace/recording.js';
 import { requireTrust } from '../connection.js';
 import type { ExtensionServices } from '../context.js';
 import { builtIdentities, extensionVersion, withStops } from '../driver-actions.js';
@@ -78,6 +79,8 @@ export class TraceRecorder implements vscode.Disposable {
       this.#say(began, slots);
     }, STATUS_MS);
     let kept: vscode.Uri | undefined;
+    const keep = async (made: Recording): Promise<vscode.Uri> =>
+      vscode.Uri.file(await keepTrace(project.stateFolder, withStops(this.#services, made)));
     try {
       const { recording: made } = await recordDriverTrace(
         connection,
@@ -92,10 +95,17 @@ export class TraceRecorder implements vscode.Disposable {
             begun();
             watched?.grew();
           },
+          onCutShort: async (made) => {
+            try {
+              kept = await keep(made);
+            } catch (error) {
+              this.#services.log.error(`What was recorded until then could not be kept: ${String(error)}`);
+            }
+          },
         },
         { signal: this.#ended.signal, progress: (step) => this.#services.log.info(step) },
       );
-      kept = vscode.Uri.file(await keepTrace(project.stateFolder, withStops(this.#services, made)));
+      kept = await keep(made);
       return kept;
     } finally {
       clearInterval(timer);

@@ -5,6 +5,7 @@ import { EventsysFault } from '../../protocol/eventsys-ioctl.js';
 import { EventscopeError } from '../../protocol/errors.js';
 import type { AgentClient } from '../../target/agent-client.js';
 import { deploy, deployedPaths, undeploy, type DeployResult } from '../../target/deploy.js';
+import { recordDriverTrace } from '../../target/record.js';
 import { run } from '../../target/run.js';
 import { buildModel } from '../../trace/model/model.js';
 import { Outcome } from '../../trace/model/waits.js';
@@ -116,6 +117,25 @@ for (const machine of MACHINE_NAMES) {
       assert.match(describeFlow(buildModel(kept)), /eventapp.* still waits for .* since/);
       const after = await driverState(sample.client, (state) => state.totals.files === before.totals.files);
       assert.equal(after.totals.events, before.totals.events);
+    });
+
+    it('an agent that goes away while the driver is recorded: what was recorded until then is kept, and tells so', async () => {
+      const client = await sample.target.connect(new TestOperation());
+      let kept: Recording | undefined;
+      const until = new AbortController();
+      const request = {
+        ...{ versions: {}, until: until.signal },
+        onGrow: () => void client.close(),
+        onCutShort: (recording: Recording): Promise<void> => {
+          kept = recording;
+          return Promise.resolve();
+        },
+      };
+      const operation = new TestOperation();
+      await assert.rejects(recordDriverTrace({ ...sample, client }, request, operation), /agent/);
+      assert.equal(kept?.sources.length, 1);
+      assert.match(kept.sources[0]?.end?.error ?? '', /agent/);
+      await runSample(sample, ['app-handle', '--count', '1']);
     });
 
     async function killApplication(): Promise<void> {
