@@ -98,7 +98,7 @@ details { border-top: 1px solid var(--es-line); flex: 0 1 auto; overflow: auto; 
 details:not([open]) { flex: 0 0 auto; overflow: hidden; }
 summary { padding: 4px 14px; cursor: pointer; color: var(--es-faint); }
 .panel { padding: 0 14px 8px; } .panel h2 { font-size: 13px; font-weight: 600; margin: 10px 0 4px; }
-.panel p { margin: 4px 0; color: var(--es-faint); } .panel button { margin: 6px 6px 6px 0; }
+.panel p { margin: 4px 0; color: var(--es-faint); } .panel button, .panel select { margin: 6px 6px 6px 0; max-width: 100%; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: 2px 12px 2px 0; border-bottom: 1px solid var(--es-line); vertical-align: top; }
 th { position: sticky; top: 0; background: var(--es-background); font-weight: 600; }
@@ -107,7 +107,7 @@ td.changed { color: var(--es-wiped); font-weight: 600; }
 .bars { display: flex; align-items: flex-end; gap: 2px; height: 64px; margin: 4px 0; }
 .bars i { display: block; width: 22px; background: var(--es-signal); min-height: 1px; }
 .axis { display: flex; gap: 2px; color: var(--es-faint); font-size: 10px; } .axis span { width: 22px; overflow: hidden; }
-@media (max-width: 700px) { h1 { font-size: 13px; } h1 + #summary { margin-left: 0; } table { font-size: 12px; } th, td { padding-right: 8px; } }
+@media (max-width: 700px) { h1 { font-size: 13px; } h1 + #summary { margin-left: 0; } table { font-size: 12px; } #runs { max-width: 24em; } th, td { padding-right: 8px; } }
 /* A panel of the editor may be low: its room belongs to the lanes. */
 @media (max-height: 560px) { #legend { display: none; } h1 { font-size: 13px; } header { padding: 4px 14px; } }
 @media (max-height: 700px) {

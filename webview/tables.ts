@@ -134,14 +134,16 @@ const latencyCells = (latency: Latency | undefined): Cell[] => [
   ...[latency?.p50, latency?.p99, latency?.max].map(spanCell),
 ];
 
+/** Objects that were merely there are left out. */
+const hasFigures = (one: ObjectStatistics | undefined): boolean =>
+  one !== undefined && one.signals + one.timedOut + one.wiped > 0;
+
 /** Counts and latencies of a range, by object and by who woke whom. */
 export function fillStatistics(host: HTMLElement, view: ViewIndex, range: TimeRange, copy: Copy): void {
   const { columns, index } = view.data;
   const statistics = rangeStatistics(columns, index, range.from, range.until);
   const counts = ['Signals', 'Taken', 'Coalesced', 'Wiped', 'Missed pulses', 'Timed out'];
-  const objects = [...statistics.objects]
-    .filter(({ signals, timedOut, wiped }) => signals + timedOut + wiped > 0)
-    .sort((a, b) => b.signals - a.signals);
+  const objects = statistics.objects.filter(hasFigures).sort((a, b) => b.signals - a.signals);
   const head = [cell('Object'), ...counts.map((text) => ({ text, number: true })), ...LATENCY_HEAD];
   const rows = objects
     .slice(0, MAX_ROWS)
@@ -227,6 +229,7 @@ export function fillComparison(host: HTMLElement, view: ViewIndex, pair: readonl
   ];
   const head = [cell('Object'), ...figures.map(([text]) => ({ text, number: true }))];
   const rows = compareRuns(columns, index, pair[0], pair[1])
+    .filter(({ before, after }) => hasFigures(before) || hasFigures(after))
     .slice(0, MAX_ROWS)
     .map(({ label, before, after }: Difference) => [
       cell(label),
