@@ -7,9 +7,9 @@ const TICKS_PER_NS = 3n;
 const HANDLE = 4n;
 const POINTER = 0xffff_8000_1234_5680n;
 const TIMED_OUT = 0x102;
-const START_UTC_MS = Date.UTC(2026, 0, 1);
-/** In units of 100 ns since 1601. */
-const START_FILETIME = BigInt(START_UTC_MS) * 10_000n + 116_444_736_000_000_000n;
+export const START_UTC_MS = Date.UTC(2026, 0, 1);
+/** 1970, in units of 100 ns since 1601. */
+const FILETIME_OF_1970 = 116_444_736_000_000_000n;
 const DRIVER = { process: 4, thread: 5 };
 const WAITER = { process: 8, thread: 9 };
 const SIGNALER = { process: 8, thread: 13 };
@@ -26,7 +26,12 @@ const OF_DRIVER = 3;
  * one wait finds (two coalesced), a signal that is wiped, three waits that time out.
  * @param step ns
  */
-export function knownRecording({ step = 1_000, wakes = 100, title = 'known' } = {}): Recording {
+export function knownRecording({
+  step = 1_000,
+  wakes = 100,
+  title = 'known',
+  startUtcMs = START_UTC_MS,
+} = {}): Recording {
   const sides = { kernel: new RingWriter(), user: new RingWriter() };
   let now = 0;
   const write = (
@@ -38,7 +43,7 @@ export function knownRecording({ step = 1_000, wakes = 100, title = 'known' } = 
   const calibrate = (): void => {
     for (const { process } of [DRIVER, WAITER]) {
       const since = BigInt(now / 100);
-      const object = START_FILETIME + since;
+      const object = FILETIME_OF_1970 + BigInt(startUtcMs) * 10_000n + since;
       write({ kind: Kind.Calibration, process, thread: 1, caller: 10_000_000n, argument: since, object });
     }
   };
@@ -81,7 +86,7 @@ export function knownRecording({ step = 1_000, wakes = 100, title = 'known' } = 
   now = Math.ceil(now / 1e6) * 1e6;
   calibrate();
 
-  const builder = new RecordingBuilder({ target: 'test', host: 'test', versions: {}, startUtcMs: START_UTC_MS, title });
+  const builder = new RecordingBuilder({ target: 'test', host: 'test', versions: {}, startUtcMs, title });
   for (const [side, description, process] of [
     ['kernel', 'eventsys.sys', DRIVER.process],
     ['user', 'eventapp.exe', WAITER.process],

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Locator } from 'playwright-core';
 import { encodeEvtrace } from '../../trace/evtrace.js';
 import { TimelineBrowser, type TestPage } from './browser.js';
-import { FIRST_RECORD, knownRecording } from './known-recording.js';
+import { FIRST_RECORD, START_UTC_MS, knownRecording } from './known-recording.js';
 import type { PageBar, PageCanvas, PageDocument, PostMessage } from './page-globals.js';
 
 // In the page.
@@ -35,7 +35,8 @@ describe('reading a timeline', function () {
   before(async () => {
     browser = await TimelineBrowser.launch();
     await writeFile(browser.file('known.evtrace'), encodeEvtrace(knownRecording()));
-    const slower = knownRecording({ step: 2_000, wakes: 110, title: 'slower' });
+    const aMinuteLater = START_UTC_MS + 60_000;
+    const slower = knownRecording({ step: 2_000, wakes: 110, title: 'slower', startUtcMs: aMinuteLater });
     await writeFile(browser.file('slower.evtrace'), encodeEvtrace(slower));
   });
   after(() => browser.close());
@@ -127,7 +128,7 @@ describe('reading a timeline', function () {
     assert.equal(await shown.page.getAttribute('#filter', 'title'), 'Not understood: wait>soon');
   });
 
-  it('tells two runs apart by counts and latencies', async () => {
+  it('tells two runs apart by counts and latencies, and puts them side by side when they are to be compared', async () => {
     await shown.openFile(2, browser.file('slower.evtrace'));
     await shown.page.waitForFunction(() => document.getElementById('summary')?.textContent.startsWith('2 runs'));
     const tables = await unfold('compare');
@@ -138,6 +139,11 @@ describe('reading a timeline', function () {
       [EVENT, ...counts, '50.0 us → 110 us (120 %)', '99.0 us → 218 us (120 %)'],
     ]);
     assert.equal(await tables.locator('td.changed').count(), 4);
+    const summary = shown.page.locator('#summary');
+    assert.match(await summary.innerText(), / in 60\.\d s$/);
+    await shown.post({ type: 'compare', before: 0, after: 1 });
+    // The longer of the two.
+    await summary.filter({ hasText: / in 2\d\.\d ms$/ }).waitFor();
   });
 
   it('marks where the debugger holds the target now, and says so', async () => {

@@ -205,6 +205,12 @@ describe('timeline in Chromium', function () {
     isNear(right.from, nearer.from, 'D takes A back');
     const farther = await key('s');
     isNear(width(farther), width(box), 'S takes W back');
+    const canvas = await page.locator('#canvas').boundingBox();
+    assert.ok(canvas !== null);
+    const strip = { left: canvas.x + 330, width: canvas.width - 330 - 12 };
+    const mapped = await after(() => page.mouse.click(strip.left + strip.width / 4, canvas.y + 15));
+    isNear((mapped.from + mapped.until) / 2, columns.end / 4, 'a click on the mini-map');
+    isNear(width(mapped), width(farther), 'the mini-map keeps the scale');
   });
 
   it('leaves room for several lanes when it stands beside a source and its statistics are open', async () => {
