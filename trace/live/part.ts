@@ -2,10 +2,10 @@
 import { lowerBound, type TimelineColumns } from '../columns/columns.js';
 import type { TraceModel } from '../model/model.js';
 import { objectNamed, type ObjectNamer } from '../model/objects.js';
-import { Kind } from '../model/records.js';
 import { EXPIRED, whatItTells } from '../model/threads.js';
 import { Outcome } from '../model/waits.js';
-import { quietMoments, usesPlace } from './quiet-moments.js';
+import { rowsToKeep } from './kept-rows.js';
+import { quietMoments } from './quiet-moments.js';
 import { ObjectLane, ThreadLane, type Settled } from './settled.js';
 import { Tally } from './tally.js';
 
@@ -340,65 +340,10 @@ export class Part {
     }
   }
 
-  /** Records that the next model is made of: what is not settled, and all that tells what names mean. By index among all. */
+  /** Records that the next model is made of, by index among all. */
   rowsToKeep(): Uint32Array<ArrayBuffer> {
-    const { records, objectOf, waits } = this.model;
-    const kept = new Uint8Array(records.count);
-    const from = (object: number): number => this.settled.objects[this.#objects[object] ?? -1]?.from ?? -Infinity;
-    for (let record = 0; record < records.count; record += 1) {
-      const kind = records.kind[record] ?? 0;
-      if (kind === Kind.WaitBegin || kind === Kind.WaitEnd) continue;
-      const settles = kind === Kind.Set || kind === Kind.Reset || kind === Kind.Release;
-      if (!settles || (records.time[record] ?? 0) >= from(objectOf[record] ?? -1)) kept[record] = 1;
-    }
-    const signals = new Map(Array.from(records.waitOfSignal, ([signal, begin]) => [begin, signal]));
-    const namers = new Set(this.settled.objects.map(({ namer }) => this.#local(namer.record)));
-    for (let wait = 0; wait < waits.count; wait += 1) {
-      const [begin, end] = [waits.beginRecord[wait] ?? -1, waits.endRecord[wait] ?? -1];
-      const signal = signals.get(begin) ?? -1;
-      const names = namers.has(begin) || namers.has(end);
-      if (!names && kept[signal] !== 1 && !this.#isOpen(wait, from)) continue;
-      if (begin >= 0) kept[begin] = 1;
-      if (end >= 0) kept[end] = 1;
-    }
-    const count = kept.reduce((sum, one) => sum + one, 0);
-    const rows = new Uint32Array(count);
-    let at = 0;
-    for (let record = 0; record < kept.length; record += 1) {
-      if (kept[record] === 1) rows[at++] = this.rows[record] ?? record;
-      else this.#leaveOut(record);
-    }
-    return rows;
-  }
-
-  /** Keeps from when until when its thread was recorded. */
-  #leaveOut(record: number): void {
-    const { records, threadOf } = this.model;
-    const lane = this.settled.threads[this.#threads[threadOf[record] ?? 0] ?? 0];
-    if (lane === undefined) return;
-    const time = records.time[record] ?? 0;
-    // Of the end of a wait it is the time before it.
-    const took = records.kind[record] === Kind.WaitEnd ? 0 : (records.duration[record] ?? 0);
-    lane.first = Math.min(lane.first, time);
-    lane.last = Math.max(lane.last, time + took);
-  }
-
-  /** Its thread has not settled it, or one of the objects that it has to do with has not. */
-  #isOpen(wait: number, from: (object: number) => number): boolean {
-    const { waits, waitObjects } = this.model;
-    const lane = this.settled.threads[this.#threads[waits.thread[wait] ?? 0] ?? 0];
-    const end = waits.end[wait] ?? Infinity;
-    const count = waits.objectCount[wait] ?? 0;
-    const outcome = waits.outcome[wait] ?? 0;
-    const index = waits.index[wait] ?? -1;
-    if (lane === undefined || (waits.begin[wait] ?? 0) >= lane.from) return true;
-    // It may have taken from any.
-    if (waits.beginRecord[wait] === -1 || (count === 0 && outcome === Outcome.Satisfied)) return true;
-    for (let place = 0; place < count; place += 1) {
-      if (!usesPlace(outcome, waits.all[wait] === 1, index, place)) continue;
-      if (end >= from(waitObjects[(waits.first[wait] ?? 0) + place] ?? -1)) return true;
-    }
-    return false;
+    const { settled, model, rows } = this;
+    return rowsToKeep({ settled, model, rows, objects: this.#objects, threads: this.#threads });
   }
 }
 

@@ -4,7 +4,8 @@ import type { Parts } from './model.js';
 import { isCounted, type Catalogue, type TraceObject } from './objects.js';
 import { Kind } from './records.js';
 import type { ObjectActivity, Operations } from './signals.js';
-import { foundSignaled, holesOf, type Wakes } from './wakes.js';
+import { foundSignaled, holesOf } from './object-matcher.js';
+import type { Wakes } from './wakes.js';
 
 /** What became of a signal. */
 export const Fate = { None: 0, Taken: 1, Coalesced: 2, Wiped: 3, Missed: 4, Pending: 5, Undecided: 6 } as const;
