@@ -2,6 +2,8 @@
 import type { DrawnModel } from './model/model.js';
 import type { TraceObject } from './model/objects.js';
 import { printable } from '../machine/object-names.js';
+import { describeNtstatus } from '../machine/status.js';
+import { OUTCOME_WORDS, Outcome } from './model/waits.js';
 
 /** "43.1 us": three figures at most, of ns. */
 export function duration(ns: number): string {
@@ -25,6 +27,13 @@ export const counted = (count: number, one: string, several = `${one}s`): string
 /** ", of which the debugger held the target 301 ms" after a time; ns. Empty when it did not. */
 export const heldText = (held: number): string =>
   held > 0 ? `, of which the debugger held the target ${duration(held)}` : '';
+
+/** How a wait ended: "timed out", "failed: STATUS_INVALID_HANDLE (0xC0000008)". @param outcome an `Outcome` @param status NTSTATUS */
+export const outcomeText = (outcome: number, status: number): string =>
+  outcome === Outcome.Failed ? `failed: ${describeNtstatus(status)}` : (OUTCOME_WORDS[outcome] ?? '');
+
+/** "STATUS_TIMEOUT (0x00000102)" and what it means, where that is known. */
+export const statusText = describeNtstatus;
 
 /** "+201.312 ms" since the start. */
 export const moment = (ns: number): string => `+${(ns / 1e6).toFixed(3)} ms`;

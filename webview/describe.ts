@@ -1,8 +1,7 @@
 /** What the timeline says about the thing under the pointer, in plain text. */
 import { TRANSITION_WORDS } from '../trace/model/transitions.js';
-import { OUTCOME_WORDS } from '../trace/model/waits.js';
 import { Evidence, Meeting } from '../trace/model/wakes.js';
-import { counted, duration, heldText, moment } from '../trace/wording.js';
+import { counted, duration, heldText, moment, outcomeText } from '../trace/wording.js';
 import type { PathStep } from './navigation.js';
 import { exactNs } from './time-scale.js';
 import type { Selection, ViewIndex } from './view-index.js';
@@ -60,7 +59,7 @@ function waitText(view: ViewIndex, { at, index }: Selection): string {
   if (lane === undefined) return '';
   const begin = lane.begin[index] ?? 0;
   const end = lane.end[index] ?? 0;
-  const outcome = OUTCOME_WORDS[lane.outcome[index] ?? 0] ?? '';
+  const outcome = outcomeText(lane.outcome[index] ?? 0, lane.status[index] ?? 0);
   const held = heldText(view.held.within(begin, end));
   return `${moment(begin)} to ${moment(end)} (${exactNs(end - begin)}${held})  ${lane.head.label} waited for ${objectLabel(view, lane.object[index])}: ${outcome}`;
 }

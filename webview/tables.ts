@@ -7,8 +7,7 @@ import {
   type ObjectStatistics,
 } from '../trace/columns/statistics.js';
 import { TRANSITION_WORDS } from '../trace/model/transitions.js';
-import { OUTCOME_WORDS } from '../trace/model/waits.js';
-import { counted, duration } from '../trace/wording.js';
+import { counted, duration, outcomeText } from '../trace/wording.js';
 import { callerOfSelection, describeEdge } from './describe.js';
 import type { TimeRange } from './draw/scene.js';
 import { exactNs } from './time-scale.js';
@@ -110,8 +109,8 @@ function entryCells(view: ViewIndex, { lane, index }: TableRow): Cell[] {
 
 const MAX_EFFECTS = 4;
 
-const waitWords = ({ begin, end, outcome }: ThreadLane, index: number): string =>
-  `wait of ${duration((end[index] ?? 0) - (begin[index] ?? 0))}: ${OUTCOME_WORDS[outcome[index] ?? 0] ?? ''}`;
+const waitWords = ({ begin, end, outcome, status }: ThreadLane, index: number): string =>
+  `wait of ${duration((end[index] ?? 0) - (begin[index] ?? 0))}: ${outcomeText(outcome[index] ?? 0, status[index] ?? 0)}`;
 
 /** Gaps and stops, where there are any: what the drawing hatches. */
 function stretchesOf(view: ViewIndex, from: number, until: number, copy: Copy): HTMLElement[] {

@@ -358,6 +358,25 @@ describe('filter', () => {
     assert.ok(found > 0);
   });
 
+  it('finds waits by the name and the digits of their status, and the detail tells it', () => {
+    const failed = { ...columns.waits, outcome: columns.waits.outcome.slice(), status: columns.waits.status.slice() };
+    failed.outcome[3] = Outcome.Failed;
+    failed.status[3] = 0xc0000008;
+    const { columns: changed, index } = pictureOf([{ ...columns, waits: failed }], 'clock');
+    const one = new ViewIndex(viewOf(changed, index));
+    const { at, index: place } = one.wait(3);
+    for (const text of ['status:STATUS_INVALID_HANDLE', 'status:0xc0000008', 'status:failed']) {
+      const filter = parseFilter(text);
+      assert.deepEqual(filter.wrong, []);
+      const found = one.data.threads.flatMap((lane) =>
+        [...lane.begin.keys()].filter((wait) => matchesWait(filter, one, lane, wait)).map((wait) => [lane.at, wait]),
+      );
+      assert.deepEqual(found, [[at, place]], text);
+    }
+    assert.match(describeSelection(one, one.wait(3)), /: failed: STATUS_INVALID_HANDLE \(0xC0000008\)/);
+    assert.deepEqual(parseFilter('status:nonsense').wrong, ['status:nonsense']);
+  });
+
   it('leaves threads of the other side out', () => {
     const { lanes } = laidOut(view, 'side:kernel');
     assert.ok(lanes.some((lane) => lane.type === 'thread'));
