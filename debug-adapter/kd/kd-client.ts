@@ -184,7 +184,7 @@ export class KdClient {
         });
       }
       // A stopped target of which we believe that it runs answers a reset only.
-      if (round % 3 === 2) this.link.reset();
+      if (round % 3 === 2) this.link.probe();
       else this.link.breakIn();
       await this.#happenings.next(['stopped'], Math.min(left, BREAK_IN_WAIT_MS), signal);
     }
@@ -347,10 +347,13 @@ export class KdClient {
     this.#happenings.tell('up');
     if (this.#state === 'connecting') return;
     this.#options.onEvent({ type: 'back' });
-    // A stopped target reports again and shows whether it is still the same stop; a running one ignores it.
-    this.link.reset();
-    // One that has an answer left to send does that first, and reports when it is asked once more.
-    if (this.#state === 'running') this.#askWhetherStopped(1);
+    // A stopped target reports again and shows whether it is still the same stop; a running one ignores it, and its ids stay as they are.
+    if (this.#state === 'stopped') this.link.reset();
+    else {
+      this.link.probe();
+      // One that has an answer left to send does that first, and reports when it is asked once more.
+      this.#askWhetherStopped(1);
+    }
   }
 
   #ended(error: Error | undefined): void {

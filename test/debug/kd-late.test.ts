@@ -1,8 +1,8 @@
 /** Stops of the kernel engine that come late, twice, or while the link is away: each is told once, and none holds the machine unseen. */
 import assert from 'node:assert/strict';
-import { EventscopeError } from '../../protocol/errors.js';
 import { setTimeout } from 'node:timers/promises';
 import { X64Context } from '../../machine/x64-context.js';
+import { EventscopeError } from '../../protocol/errors.js';
 import type { Stop } from '../../debug-adapter/engine.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
 import { type EngineUnderTest, KdBench, until } from './kd-fixture.js';
@@ -11,7 +11,7 @@ const BREAK_IN = Uint8Array.of(0x62);
 const CALL_SLOT = Buffer.from([0xff, 0x15]);
 const CALL_BYTES = 6n;
 const INT3 = 0xcc;
-const RSP = 4;
+const [RCX, RSP] = [1, 4];
 const CONTINUE2 = 0x313c;
 const GET_CONTEXT = 0x3132;
 const HEADER_BYTES = 16;
@@ -26,15 +26,11 @@ function isRequest(bytes: Uint8Array, api: number): boolean {
 
 describe('late stops of the kernel engine', () => {
   let bench: KdBench;
-  /** Asked for everything that is on its way to the target: true takes it away, and ends the asking. */
+  /** Asked for everything that is on its way to the target: true takes it away. */
   let whenSent: ((bytes: Uint8Array) => boolean) | undefined;
   beforeEach(async () => {
     whenSent = undefined;
-    const swallows = (bytes: Uint8Array): boolean => {
-      const isSwallowed = whenSent?.(bytes) === true;
-      if (isSwallowed) whenSent = undefined;
-      return isSwallowed;
-    };
+    const swallows = (bytes: Uint8Array): boolean => whenSent?.(bytes) === true;
     bench = await KdBench.make(undefined, { toTarget: { seed: 1, swallows } });
   });
   afterEach(() => bench.close());
@@ -45,20 +41,80 @@ describe('late stops of the kernel engine', () => {
     return entry + BigInt(Buffer.from(bench.target.kernel.memory.space.read(entry, 64)).indexOf(CALL_SLOT));
   };
 
-  /** The second processor is sent to the driver's entry and stops on its way, in the moment in which a break-in comes, which is still to be met. */
+  /** A processor goes there, on a stack from which it does not come back. */
+  function send(processor: number, address: bigint, rcx = 0n): void {
+    const { processor: sent, current } = bench.target.kernel.slots[processor] ?? assert.fail();
+    sent.registers.rip = address;
+    sent.registers.cs = 0x10;
+    sent.registers.general[RCX] = rcx;
+    sent.registers.general[RSP] = current.stackTop - 0x100n;
+    sent.push(bench.at('ntoskrnl.exe', 'KiThreadExit'));
+  }
+
+  /**
+   * The second processor has stopped at an address, and is stepped past a breakpoint there; the first comes to another breakpoint before
+   * that step has begun. The stop of the first is told by then.
+   */
+  async function stopInFrontOfStep(made: EngineUnderTest, address: bigint, other: bigint, rcx = 0n): Promise<void> {
+    await made.engine.resume();
+    await until('the machine to run', () => !bench.target.isStopped);
+    send(1, address, rcx);
+    bench.target.stepAllOnce();
+    assert.equal(ripOf(await made.stop()), address);
+    whenSent = (bytes) => {
+      if (!isRequest(bytes, CONTINUE2)) return false;
+      whenSent = undefined;
+      bench.target.receive(bytes);
+      send(0, other);
+      bench.target.stepOnce(0);
+      return true;
+    };
+    await made.engine.resume();
+    assert.equal(ripOf(await made.stop()), other);
+  }
+
+  it('a breakpoint that a thread was about to be stepped past is not met twice', async () => {
+    const made = await bench.attached({ emulate: () => Promise.resolve(false) });
+    const entry = bench.at('eventsys.sys', 'DriverEntry');
+    const other = bench.at('eventsys.sys', 'EsDispatch');
+    const ids = [await made.breakAt(entry), await made.breakAt(other)];
+    await stopInFrontOfStep(made, entry, other);
+    await made.engine.resume();
+    await until('the machine to run', () => !bench.target.isStopped);
+    await made.engine.pause();
+    assert.equal((await made.stop()).reason.kind, 'pause');
+    assert.deepEqual(
+      ids.map((id) => made.engine.hitCounts(ids).get(id)?.hits),
+      [1, 1],
+    );
+  });
+
+  it('a write that is watched, of a thread that was about to be stepped, is told', async () => {
+    const made = await bench.attached({ emulate: () => Promise.resolve(false) });
+    const { kernel } = bench.target;
+    const { root } = kernel.namespace;
+    const other = bench.at('eventsys.sys', 'EsDispatch');
+    // mov [rcx + 4], edx
+    const write = bench.at('ntoskrnl.exe', 'KeResetEvent') + 8n;
+    assert.deepEqual(kernel.memory.space.read(write, 3), Uint8Array.of(0x89, 0x51, 4));
+    await made.breakAt(write);
+    await made.breakAt(other);
+    const data = await made.breakAt(root, { kind: 'write', length: 4 });
+    await stopInFrontOfStep(made, write, other, root - 4n);
+    assert.deepEqual((await made.resumeToStop()).reason, { kind: 'data', breakpoints: [data] });
+  });
+
+  /** A processor that the driver’s timer does not need is sent to the driver's entry, and a break-in comes that is still to be met when it stops. */
   async function stopInFrontOfBreakIn(made: EngineUnderTest): Promise<Stop> {
     await made.engine.resume();
     await until('the machine to run', () => !bench.target.isStopped);
     whenSent = (bytes) => {
       if (Buffer.compare(bytes, BREAK_IN) !== 0) return false;
+      whenSent = undefined;
       bench.target.receive(bytes);
-      const { slots } = bench.target.kernel;
       // Without the timer's thread the driver would stand still.
-      const { processor, current } = slots.find((slot) => slot.current.name !== 'EsTimerThread') ?? assert.fail();
-      processor.registers.rip = bench.at('eventsys.sys', 'DriverEntry');
-      processor.registers.cs = 0x10;
-      processor.registers.general[RSP] = current.stackTop - 0x100n;
-      processor.push(bench.at('ntoskrnl.exe', 'KiThreadExit'));
+      const { slots } = bench.target.kernel;
+      send(slots[1]?.current.name === 'EsTimerThread' ? 0 : 1, bench.at('eventsys.sys', 'DriverEntry'));
       for (let count = 0; count < 1_000 && !bench.target.isStopped; count++) bench.target.stepAllOnce();
       return true;
     };
@@ -97,6 +153,44 @@ describe('late stops of the kernel engine', () => {
     await bench.runs();
     await setTimeout(50);
     assert.equal(bench.target.isStopped, false);
+  });
+
+  it('a pause that the target sees late leaves both sides in step', async () => {
+    const made = await bench.attached();
+    const { client } = made.engine;
+    for (let round = 0; round < 2; round++) {
+      await made.engine.resume();
+      await bench.runs();
+      let lost = 0;
+      // The third is sent after the target was asked whether it has stopped.
+      whenSent = (bytes) => Buffer.compare(bytes, BREAK_IN) === 0 && ++lost <= 2;
+      const { sent } = client.link.statistics;
+      const { requests } = client;
+      await made.engine.pause();
+      assert.equal((await made.stop()).reason.kind, 'pause');
+      assert.ok(lost > 2);
+      assert.equal(client.link.statistics.sent - sent, client.requests - requests);
+    }
+  });
+
+  it('a cable that was away while the machine ran leaves both sides in step', async () => {
+    const made = await bench.attached();
+    const { client } = made.engine;
+    for (let round = 0; round < 2; round++) {
+      await made.engine.resume();
+      await bench.runs();
+      const isBack = (): number =>
+        made.events.filter((event) => event.type === 'output' && /is back/.test(event.text)).length;
+      const before = isBack();
+      bench.listening.unplug();
+      await until('the cable', () => isBack() > before);
+      const { sent } = client.link.statistics;
+      const { requests } = client;
+      await made.engine.pause();
+      assert.equal((await made.stop()).reason.kind, 'pause');
+      assert.equal(client.link.statistics.sent - sent, client.requests - requests);
+      await made.breakAt(rarely());
+    }
   });
 
   it('goes on from where it was moved to, not from where it stopped, though a breakpoint is there', async () => {
@@ -149,6 +243,7 @@ describe('late stops of the kernel engine', () => {
     await made.breakAt(at);
     whenSent = (bytes) => {
       if (!isRequest(bytes, GET_CONTEXT)) return false;
+      whenSent = undefined;
       bench.listening.unplug();
       return true;
     };
@@ -163,6 +258,7 @@ describe('late stops of the kernel engine', () => {
     await bench.runs();
     whenSent = (bytes) => {
       if (!isRequest(bytes, CONTINUE2)) return false;
+      whenSent = undefined;
       bench.listening.unplug();
       return true;
     };
@@ -249,6 +345,7 @@ describe('late stops of the kernel engine', () => {
     const { thread } = await stopInFrontOfBreakIn(made);
     whenSent = (bytes) => {
       if (!isRequest(bytes, CONTINUE2)) return false;
+      whenSent = undefined;
       bench.listening.unplug();
       return true;
     };

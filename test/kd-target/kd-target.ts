@@ -276,6 +276,11 @@ export class KdTarget {
     for (const { processor } of this.kernel.slots) this.#step(processor);
   }
 
+  /** The next instruction of one processor, while the others stand. */
+  stepOnce(number: number): void {
+    this.#step(this.#processor(number));
+  }
+
   #exception(processor: Processor, code: number, address: bigint, parameters: readonly bigint[]): void {
     if (this.#stop !== undefined) {
       this.#pending.push({ processor, code, address, parameters });

@@ -11,6 +11,7 @@ import { STATUS_BREAKPOINT, STATUS_SINGLE_STEP, type StateChange } from '../prot
 import type { BreakpointSites, Site } from './breakpoint-sites.js';
 import { type DebugTrap, DR6_STEP, type HardwareBreakpoints } from './hardware-breakpoints.js';
 import { isWholeInstruction } from './instruction.js';
+import { InterruptedSteps } from './interrupted-steps.js';
 import type { KdMemory } from './kd-memory.js';
 
 const INT3 = 0xcc;
@@ -52,8 +53,7 @@ export class RunControl {
   #atOwnInt3 = false;
   /** Table entries that the last reports removed, and what a step off them has left out. */
   #lost: Site[] = [];
-  /** Threads whose step another processor's stop came before: their trap is still to come. */
-  readonly #strays = new Set<bigint>();
+  readonly #interrupted = new InterruptedSteps();
 
   constructor({ client, memory, sites, hardware, emulate, leaving }: RunControlOptions) {
     this.#client = client;
@@ -81,7 +81,7 @@ export class RunControl {
   /** The target restarted or is gone. */
   abandoned(error: Error): void {
     this.#contexts.clear();
-    this.#strays.clear();
+    this.#interrupted.forget();
     this.#lost = [];
     const waiting = this.#waiting;
     this.#waiting = undefined;
@@ -150,9 +150,9 @@ export class RunControl {
     this.#waiting = undefined;
   }
 
-  /** A step's trap that another stop came before: to be gone on from without a word. */
+  /** A step's trap that another stop came before, or the INT3 that it was to lead past: to be gone on from without a word. */
   takeStray(stop: StateChange): boolean {
-    return stop.kind === 'exception' && stop.code === STATUS_SINGLE_STEP && this.#strays.delete(stop.thread);
+    return this.#interrupted.take(stop, this.#atOwnInt3);
   }
 
   /** Registers of a processor; one request a stop. */
@@ -294,9 +294,12 @@ export class RunControl {
   }
 
   async #stepOff(here: readonly Site[]): Promise<StateChange> {
-    for (const site of here) await this.#sites.disarm(site, this.#memory);
+    // Those that others are still to be stepped past as well: else two that wait for each other's steps would come to nothing.
+    const waiting = this.#interrupted.places.flatMap((at) => this.#sites.at(at));
+    const passed = [...new Set([...here, ...waiting])];
+    for (const site of passed) await this.#sites.disarm(site, this.#memory);
     // Should the link fail on the way, they are armed when the target is next let go.
-    this.#lost.push(...here);
+    this.#lost.push(...passed);
     const next = await this.#trace();
     await this.#rearmLost();
     return next;
@@ -304,8 +307,11 @@ export class RunControl {
 
   async #trace(): Promise<StateChange> {
     const stepping = this.#mustBeStopped();
+    const from = this.#programCounter(stepping);
     const stop = await this.#goToStop(true);
-    if (stop.thread !== stepping.thread) this.#strays.add(stepping.thread);
+    const isTrap = stop.kind === 'exception' && stop.code === STATUS_SINGLE_STEP && stop.thread === stepping.thread;
+    if (isTrap) this.#interrupted.ended(stepping.thread);
+    else this.#interrupted.add(stepping.thread, from);
     return stop;
   }
 
