@@ -102,7 +102,7 @@ export class EngineStops {
 
   /**
    * There is nothing to tell of it: it is at breakpoints alone that refuse it or record it or are gone, the trap of a step that was given up,
-   * or the load of a module that nobody waits for.
+   * the load of a module that nobody waits for, a break-in that comes late, or a command.
    */
   async isPassed(stop: StateChange): Promise<boolean> {
     if (stop.kind === 'loadSymbols') {
@@ -111,7 +111,9 @@ export class EngineStops {
       await new Promise((resolve) => setImmediate(resolve));
       return true;
     }
-    if (stop.kind !== 'exception' || this.#bugchecks.pending) return false;
+    // Those that handle() goes on from without a look.
+    if (stop.kind !== 'exception' || stop.code === STATUS_WAKE_SYSTEM_DEBUGGER) return true;
+    if (this.#bugchecks.pending) return false;
     await this.#run.look(stop);
     if (this.#run.takeStray(stop)) return true;
     if (this.#run.isAtRemoved(stop) || this.#takesLateBreakIn(stop)) return true;

@@ -76,17 +76,16 @@ export class StepUnderWay {
   }
 
   async #interruptUntil(done: () => boolean): Promise<void> {
-    const end = performance.now() + PAUSE_MS;
     while (!done()) {
-      if (this.#client.state === 'running') await this.#breakIn(Math.max(1, end - performance.now()));
+      if (this.#client.state === 'running') await this.#breakIn();
       await setTimeout(LOOK_AGAIN_MS);
     }
   }
 
   /** One for all who want it. */
-  async #breakIn(ms: number): Promise<void> {
+  async #breakIn(): Promise<void> {
     this.#breaksIn = true;
-    this.#pause ??= this.#client.pause(ms);
+    this.#pause ??= this.#client.pause(PAUSE_MS);
     try {
       await this.#pause;
     } finally {

@@ -167,6 +167,13 @@ describe('steps of the kernel engine', () => {
       await bench.runs();
     });
 
+    it('go on past a command for the debugger', async () => {
+      const { kernel } = bench.target;
+      await bench.target.commandString('.symfix', '');
+      await bench.runs();
+      assert.deepEqual(kernel.memory.space.read(call + CALL_BYTES, 1), Uint8Array.of(INT3), 'it waits for the return');
+    });
+
     it('are ended by a detach, which leaves nothing behind', async () => {
       const { kernel } = bench.target;
       await made.engine.detach();

@@ -27,9 +27,10 @@ describe('debug registers', () => {
     registers = new HardwareBreakpoints(mockClient);
   });
 
-  const goOn = async (): Promise<void> => {
+  const goOn = async (passesException = false): Promise<void> => {
     await registers.apply(processors.length);
-    const dr7 = registers.dr7OfContinue();
+    const dr7 = registers.dr7OfContinue(passesException);
+    if (passesException) return;
     for (let processor = 0; processor < reaches; processor++) processors[processor] = dr7;
   };
   const isOnEverywhere = (slot: number): boolean => processors.every((dr7) => (dr7 & (2n << BigInt(2 * slot))) !== 0n);
@@ -46,6 +47,16 @@ describe('debug registers', () => {
     assert.equal(registers.isOn(0), false);
     await goOn();
     assert.deepEqual(processors, [DR7_NONE, DR7_NONE]);
+  });
+
+  it('that are lent are switched though the first Continue passed an exception on, which nobody reads a register of', async () => {
+    registers.expectLending();
+    await goOn(true);
+    registers.lend(ADDRESS, 'switched');
+    await goOn();
+    registers.lend(ADDRESS + 16n, 'switched');
+    await goOn();
+    assert.equal(registers.isOn(0), false);
   });
 
   it('that are lent stay on where Continue does not reach every processor', async () => {

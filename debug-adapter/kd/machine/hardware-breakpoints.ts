@@ -82,10 +82,10 @@ export class HardwareBreakpoints {
     return dr7;
   }
 
-  /** What the Continue that is now sent must carry: the target writes it into all processors. */
-  dr7OfContinue(): bigint {
+  /** What the Continue that is now sent must carry: the target writes it into all processors, unless the exception is passed on to it. */
+  dr7OfContinue(passesException = false): bigint {
     this.#wereThere = [...this.#slots];
-    if (this.#reach !== 'asked') return this.dr7;
+    if (this.#reach !== 'asked' || passesException) return this.dr7;
     const free = this.#slots.indexOf(undefined);
     this.#mark = free < 0 ? 0n : markAt(free);
     return this.dr7 | this.#mark;

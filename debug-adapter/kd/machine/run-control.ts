@@ -364,7 +364,8 @@ export class RunControl {
     this.#leaving();
     this.#memory.invalidate();
     this.#contexts.clear();
-    await this.#client.resume({ status, trace, dr7: this.#hardware.dr7OfContinue() });
+    const dr7 = this.#hardware.dr7OfContinue(status === DBG_EXCEPTION_NOT_HANDLED);
+    await this.#client.resume({ status, trace, dr7 });
   }
 
   #mustBeStopped(): StateChange {
