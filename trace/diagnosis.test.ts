@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { diagnose, nearlySame, type Finding } from './diagnosis.js';
-import { describeFlow, flowToJson, flowWakes } from './flow.js';
+import { flowWakes } from './flow-wakes.js';
+import { describeFlow, flowToJson } from './flow.js';
 import { buildModel, type TraceModel } from './model/model.js';
 import { Flag, Kind } from './model/records.js';
 import { RecordingBuilder } from './recording.js';

@@ -1,10 +1,12 @@
 /** What happened, as a person reads it: who created, passed, signaled, waited, and which wait each signal released. */
 import { describeNtstatus } from '../machine/status.js';
-import { callerOf, type TraceModel } from './model/model.js';
+import { actionOf, isDeferred, sideOf, whoDid } from './actors.js';
+import { flowWakes, heldOfWake } from './flow-wakes.js';
+import type { TraceModel } from './model/model.js';
 import { Flag, Kind } from './model/records.js';
 import { FATE_WORDS, Fate } from './model/transitions.js';
 import { OUTCOME_WORDS, Outcome } from './model/waits.js';
-import { EVIDENCE_WORDS, Evidence, Meeting } from './model/wakes.js';
+import { Evidence, Meeting } from './model/wakes.js';
 import { leafName } from '../machine/object-names.js';
 import {
   aligned,
@@ -32,54 +34,6 @@ export interface FlowStep {
   readonly record: number;
 }
 
-/** One wake edge, spelled out. */
-export interface FlowWake {
-  readonly object: number;
-  readonly label: string;
-  readonly evidence: (typeof EVIDENCE_WORDS)[number];
-  readonly released: boolean | undefined;
-  /** From the signal's call to the wait's return, ns. */
-  readonly latency: number | undefined;
-  /** ns of that in which the debugger held the target. */
-  readonly held: number;
-  readonly signal: FlowEnd | undefined;
-  readonly candidates: readonly FlowEnd[];
-  /** held: ns of it in which the debugger held the target. */
-  readonly wait: FlowEnd & { readonly end: number; readonly held: number; readonly status: number };
-}
-
-export interface FlowEnd {
-  readonly action: string;
-  readonly time: number;
-  readonly side: 'kernel' | 'user';
-  readonly who: string;
-  readonly process: number;
-  readonly thread: number;
-  readonly caller: string | undefined;
-  readonly deferred: boolean;
-}
-
-const ACTIONS: Readonly<Record<number, string>> = {
-  [Kind.Set]: 'set',
-  [Kind.Pulse]: 'pulse',
-  [Kind.Reset]: 'reset',
-  [Kind.Release]: 'release',
-  [Kind.Complete]: 'complete',
-  [Kind.TimerSet]: 'setTimer',
-  [Kind.TimerCancel]: 'cancelTimer',
-  [Kind.TimerExpire]: 'expire',
-  [Kind.WaitBegin]: 'wait',
-  [Kind.WaitEnd]: 'waitEnd',
-  [Kind.Request]: 'request',
-  [Kind.Create]: 'create',
-  [Kind.Open]: 'open',
-  [Kind.Reference]: 'reference',
-  [Kind.Dereference]: 'dereference',
-  [Kind.Duplicate]: 'duplicate',
-  [Kind.Close]: 'close',
-  [Kind.Initialize]: 'initialize',
-  [Kind.Note]: 'note',
-};
 const SIGNALS: ReadonlySet<number> = new Set([Kind.Set, Kind.Pulse, Kind.Release, Kind.Complete, Kind.TimerExpire]);
 
 /** Steps in order of time, the first `limit` of them, or the last when `fromEnd`. */
@@ -93,21 +47,11 @@ export function flowSteps(model: TraceModel, limit = Infinity, fromEnd = false):
     steps.push({
       ...{ time: model.records.time[record] ?? 0, thread: model.threadOf[record] ?? 0, record, text },
       ...{ who: whoDid(model, record), side: sideOf(model, record) },
-      ...{ action: ACTIONS[model.records.kind[record] ?? 0] ?? 'other', object: model.objectOf[record] ?? -1 },
+      ...{ action: actionOf(model, record), object: model.objectOf[record] ?? -1 },
     });
   }
   return fromEnd ? steps.reverse() : steps;
 }
-
-const sideOf = (model: TraceModel, record: number): 'kernel' | 'user' =>
-  model.recording.sources[model.records.source[record] ?? 0]?.side ?? 'user';
-
-const isDeferred = (model: TraceModel, record: number): boolean =>
-  ((model.records.flags[record] ?? 0) & Flag.Dpc) !== 0;
-
-/** Kernel records made in an application's call are the driver's, in that process. */
-const whoDid = (model: TraceModel, record: number): string =>
-  threadName(model, model.threadOf[record] ?? 0, isDeferred(model, record));
 
 function edgesBySignal(model: TraceModel): Map<number, number[]> {
   const edges = new Map<number, number[]>();
@@ -241,13 +185,6 @@ function edgeText(model: TraceModel, edge: number): string {
   const after = Number.isNaN(latency) ? '' : ` after ${duration(latency)}${heldText(heldOfWake(model, edge))}`;
   if (waits.all[wait] === 1 && wakes.last[edge] !== 1) return `${thread} still waits for others${sure}`;
   return `released ${thread}${after}${sure}`;
-}
-
-/** ns of a wake's latency in which the debugger held the target. */
-function heldOfWake({ wakes, waits, held }: TraceModel, edge: number): number {
-  const end = waits.end[wakes.wait[edge] ?? 0] ?? 0;
-  const latency = wakes.latency[edge] ?? NaN;
-  return Number.isNaN(latency) ? 0 : held.within(end - latency, end);
 }
 
 /** Waits that a known signal released are told with the signal. */
@@ -393,52 +330,6 @@ export function flowToJson(model: TraceModel): Record<string, unknown> {
       steps: steps.length > MAX_JSON_STEPS,
       wakes: Math.max(0, model.wakes.count - MAX_JSON_STEPS),
     },
-  };
-}
-
-/** Wake edges in order of their waits. */
-export function flowWakes(model: TraceModel, limit = Infinity): FlowWake[] {
-  const { wakes, waits, records } = model;
-  const list: FlowWake[] = [];
-  for (let edge = 0; edge < wakes.count && list.length < limit; edge += 1) {
-    const wait = wakes.wait[edge] ?? 0;
-    const end = waits.endRecord[wait] ?? -1;
-    const signal = wakes.signal[edge] ?? -1;
-    const latency = wakes.latency[edge] ?? NaN;
-    const meeting = wakes.meeting[edge];
-    const candidates = wakes.candidates.subarray(wakes.firstCandidate[edge], wakes.firstCandidate[edge + 1]);
-    const object = wakes.object[edge] ?? 0;
-    list.push({
-      object,
-      label: model.objects[object]?.label ?? '',
-      evidence: EVIDENCE_WORDS[wakes.evidence[edge] ?? 0] ?? 'seen',
-      released: meeting === Meeting.Unknown ? undefined : meeting === Meeting.Released,
-      latency: Number.isNaN(latency) ? undefined : latency,
-      held: heldOfWake(model, edge),
-      signal: signal < 0 ? undefined : flowEnd(model, signal),
-      candidates: [...candidates].map((record) => flowEnd(model, record)),
-      wait: {
-        ...flowEnd(model, end),
-        ...{
-          action: 'wait',
-          time: waits.begin[wait] ?? 0,
-          end: waits.end[wait] ?? 0,
-          held: model.held.within(waits.begin[wait] ?? 0, waits.end[wait] ?? 0),
-          status: records.status[end] ?? 0,
-        },
-      },
-    });
-  }
-  return list;
-}
-
-function flowEnd(model: TraceModel, record: number): FlowEnd {
-  const { records } = model;
-  return {
-    action: ACTIONS[records.kind[record] ?? 0] ?? 'other',
-    ...{ time: records.time[record] ?? 0, side: sideOf(model, record), who: whoDid(model, record) },
-    ...{ process: records.process[record] ?? 0, thread: records.thread[record] ?? 0 },
-    ...{ caller: callerOf(model, record), deferred: isDeferred(model, record) },
   };
 }
 

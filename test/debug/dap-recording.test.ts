@@ -7,7 +7,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { SetPointsBody, TracepointsBody } from '../../protocol/debug-requests.js';
 import { readTrace } from '../../target/trace-file.js';
 import { toColumns } from '../../trace/columns/from-model.js';
-import { flowWakes, type FlowWake } from '../../trace/flow.js';
+import { flowWakes, type FlowWake } from '../../trace/flow-wakes.js';
 import { buildModel, type TraceModel } from '../../trace/model/model.js';
 import { Kind } from '../../trace/model/records.js';
 import { type DapTestClient, lineOf, SIGNAL_LINE, signalsFromDpc, SOURCES } from './dap-client.js';

@@ -3,7 +3,7 @@
  * Seen on Wine alone; on Windows the driver's side has no process to place them in.
  */
 import assert from 'node:assert/strict';
-import { flowWakes } from '../../trace/flow.js';
+import { flowWakes } from '../../trace/flow-wakes.js';
 import { buildModel, type TraceModel } from '../../trace/model/model.js';
 import { Kind } from '../../trace/model/records.js';
 import type { Recording } from '../../trace/recording.js';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventscopeError } from '../../protocol/errors.js';
-import { flowSteps, flowWakes } from '../flow.js';
+import { flowWakes } from '../flow-wakes.js';
+import { flowSteps } from '../flow.js';
 import { generate, type GeneratorOptions } from '../generator.js';
 import { buildModel, drawnModelOf, type TraceModel } from '../model/model.js';
 import { readRecords } from '../model/record-reader.js';
