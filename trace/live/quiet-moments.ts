@@ -88,7 +88,9 @@ export function usesPlace(outcome: number, all: boolean, index: number, place: n
 
 /** What is known of one object while its signals and waits are walked over in order of their beginning. */
 class Account {
-  moment: KnownMoment | undefined;
+  #moment: KnownMoment | undefined;
+  /** A call found it not signaled: so it was at that call's beginning, if nothing else begins before its end. */
+  #found: KnownMoment | undefined;
   readonly #until: number;
   readonly #since: number;
   readonly #taken: boolean;
@@ -108,6 +110,10 @@ class Account {
     this.#signals = initiallySet === false ? 0 : initiallySet === true && object.kind === 'synchronization' ? 1 : NaN;
   }
 
+  get moment(): KnownMoment | undefined {
+    return this.#found ?? this.#moment;
+  }
+
   giveUp(): void {
     this.#possible = false;
   }
@@ -121,9 +127,16 @@ class Account {
     this.#quiet = from > this.#busyUntil;
     if (this.#cleared) this.#signals = this.#quiet ? 0 : NaN;
     this.#cleared = false;
-    if (this.#quiet && (foundNone || this.#signals < 0)) this.#signals = foundNone ? 0 : NaN;
-    if (this.#possible && this.#quiet && this.#signals === 0 && from < this.#until && namer.record >= 0)
-      this.moment = { ...namer, from };
+    if (this.#found !== undefined && this.#quiet) this.#moment = this.#found;
+    else if (this.#found !== undefined) this.#signals = NaN;
+    this.#found = undefined;
+    if (this.#quiet && this.#signals < 0) this.#signals = NaN;
+    const isNamed = this.#possible && this.#quiet && from < this.#until && namer.record >= 0;
+    if (isNamed && this.#signals === 0) this.#moment = { ...namer, from };
+    else if (this.#quiet && foundNone) {
+      if (isNamed) this.#found = { ...namer, from };
+      this.#signals = 0;
+    }
     this.#busyUntil = Math.max(this.#busyUntil, until);
     return true;
   }
