@@ -52,7 +52,7 @@ export class EngineStops {
   /** Its handling failed, as when the link is away: it is neither told nor gone on from. */
   #unhandled: StateChange | undefined;
   /** A break-in was sent and something else stopped the target: it comes once that goes on. Until then there is no end. */
-  #lateBreakIn: { until: number | undefined } | undefined;
+  #lateBreakIn: { until: number | undefined; at: bigint | undefined } | undefined;
 
   constructor(options: EngineStopsOptions) {
     this.#client = options.client;
@@ -88,7 +88,7 @@ export class EngineStops {
 
   /** Another stop came before our break-in: the target breaks in once more after it goes on. */
   expectLateBreakIn(): void {
-    this.#lateBreakIn = { until: undefined };
+    this.#lateBreakIn = { until: undefined, at: undefined };
   }
 
   get expectsLateBreakIn(): boolean {
@@ -313,9 +313,11 @@ export class EngineStops {
   }
 
   #takesLateBreakIn(stop: StateChange): boolean {
-    if (!this.expectsLateBreakIn || !this.isForeignInt3(stop)) return false;
-    this.#lateBreakIn = undefined;
-    return true;
+    const late = this.#lateBreakIn;
+    if (late === undefined || !this.expectsLateBreakIn || !this.isForeignInt3(stop)) return false;
+    // Until its time is over it may come again at the same place, as when a reset makes the target report twice.
+    late.at ??= stop.programCounter;
+    return late.at === stop.programCounter;
   }
 
   async goOn(passException: boolean): Promise<void> {

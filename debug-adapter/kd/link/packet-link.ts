@@ -47,6 +47,8 @@ interface InFlight {
 
 /** Nothing heard for so long while something is in flight: the link is dead. Milliseconds. */
 const SILENCE_MS = 10_000;
+/** A RESET that comes so soon after one of ours is an answer. Milliseconds. */
+const RESET_ANSWER_MS = 1_000;
 
 export class PacketLink {
   readonly statistics: LinkStatistics = {
@@ -77,6 +79,8 @@ export class PacketLink {
   /** When anything came, whole or not. */
   #lastSign = 0;
   #lastResend = -Infinity;
+  /** When we sent one. */
+  #lastReset = -Infinity;
 
   constructor(carrier: PacketCarrier, events: PacketLinkEvents, clock: Clock = realClock) {
     this.#carrier = carrier;
@@ -204,8 +208,7 @@ export class PacketLink {
     this.statistics.resets++;
     this.#awaitingReset = true;
     this.#peerId = undefined;
-    // KDNET: the target adopts the id that our RESET carries.
-    this.#carrier.send(controlPacket(PacketType.Reset, this.#carrier.dialect === 'kdnet' ? this.#nextId : 0));
+    this.#sendReset();
   }
 
   breakIn(): void {
@@ -304,6 +307,12 @@ export class PacketLink {
     this.#carrier.setStallTime(this.#roundTrip.stall);
   }
 
+  #sendReset(): void {
+    this.#lastReset = this.#clock.now();
+    // KDNET: the target adopts the id that our RESET carries.
+    this.#carrier.send(controlPacket(PacketType.Reset, this.#carrier.dialect === 'kdnet' ? this.#nextId : 0));
+  }
+
   #receiveReset(packet: KdPacket): void {
     const asked = this.#awaitingReset;
     this.#awaitingReset = false;
@@ -312,7 +321,8 @@ export class PacketLink {
     if (this.#carrier.dialect === 'kdnet') this.#peerId = (packet.id - 2) >>> 0;
     else this.#restartIds();
     if (!asked) {
-      this.#carrier.send(controlPacket(PacketType.Reset, this.#carrier.dialect === 'kdnet' ? this.#nextId : 0));
+      // The answer to one of ours that another came before is not answered: both sides would go on so for ever.
+      if (this.#clock.now() - this.#lastReset > RESET_ANSWER_MS) this.#sendReset();
       this.#events.peerReset('reset');
     }
     if (this.#inFlight !== undefined) this.#transmit(this.#inFlight);
