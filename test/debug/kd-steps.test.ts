@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { parseFilter } from '../../machine/conditions.js';
 import { X64Context } from '../../machine/x64-context.js';
-import type { Stop } from '../../debug-adapter/engine.js';
+import type { Stop, TracepointOptions } from '../../debug-adapter/engine.js';
 import { KERNEL_SPACE } from '../../debug-adapter/kd/kernel-inventory.js';
 import { TraceKind } from '../../protocol/trace-layout.js';
 import { type EngineUnderTest, indexOf, KdBench, recordsIn, until } from './kd-fixture.js';
@@ -15,6 +15,14 @@ const CALL_BYTES = 6n;
 const FUNCTION_BYTES = 0x30n;
 
 const ripOf = (stop: Stop): bigint => new X64Context(stop.registers.slice()).rip;
+
+/** Tells the kinds of the records that are made. */
+const kindsInto = (records: TraceKind[]): TracepointOptions => ({
+  sink: {
+    slots: (_source, _ring, first, _lost, bytes) => records.push(...recordsIn(bytes, first).map(({ kind }) => kind)),
+  },
+  onSources: () => undefined,
+});
 
 describe('steps of the kernel engine', () => {
   let bench: KdBench;
@@ -54,13 +62,7 @@ describe('steps of the kernel engine', () => {
     const records: TraceKind[] = [];
     const running = await made.engine.startTracepoints(
       [{ space: KERNEL_SPACE, point: indexOf('KeWaitForSingleObject') }],
-      {
-        sink: {
-          slots: (_source, _ring, first, _lost, bytes) =>
-            records.push(...recordsIn(bytes, first).map(({ kind }) => kind)),
-        },
-        onSources: () => undefined,
-      },
+      kindsInto(records),
     );
     const call = callIn('EsWorker');
     const stop = await stopAt(made, call);
@@ -82,13 +84,10 @@ describe('steps of the kernel engine', () => {
     const records: TraceKind[] = [];
     const unused = bench.target.kernel.namespace.doneEvent + 8n;
     for (let index = 0; index < 4; index++) await made.breakAt(unused, { kind: 'write', length: 4 });
-    await made.engine.startTracepoints([{ space: KERNEL_SPACE, point: indexOf('KeWaitForSingleObject') }], {
-      sink: {
-        slots: (_source, _ring, first, _lost, bytes) =>
-          records.push(...recordsIn(bytes, first).map(({ kind }) => kind)),
-      },
-      onSources: () => undefined,
-    });
+    await made.engine.startTracepoints(
+      [{ space: KERNEL_SPACE, point: indexOf('KeWaitForSingleObject') }],
+      kindsInto(records),
+    );
     const call = callIn('EsWorker');
     const stop = await stopAt(made, call);
     records.length = 0;
