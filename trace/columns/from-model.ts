@@ -2,7 +2,7 @@
 import { callerOf, giveUp, type DrawnModel } from '../model/model.js';
 import { Kind, type Gap } from '../model/records.js';
 import type { Counters } from '../model/transitions.js';
-import { Outcome } from '../model/waits.js';
+import { Outcome, recordOfWait } from '../model/waits.js';
 import { printable } from '../../machine/object-names.js';
 import { counted, duration, objectKind, objectName, programName, threadName } from '../wording.js';
 import {
@@ -206,12 +206,6 @@ function waitColumns(model: DrawnModel, callers: Callers): WaitRows {
     slot[row] = records.slot[named] ?? 0;
   }
   return { columns, order, rowOf };
-}
-
-/** Of its beginning, or of its end when that was lost. */
-function recordOfWait({ beginRecord, endRecord }: DrawnModel['waits'], wait: number): number {
-  const began = beginRecord[wait] ?? -1;
-  return began >= 0 ? began : (endRecord[wait] ?? -1);
 }
 
 function ascends(rows: Uint32Array, keys: Float64Array): boolean {

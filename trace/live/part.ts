@@ -3,7 +3,7 @@ import { lowerBound, type TimelineColumns } from '../columns/columns.js';
 import type { TraceModel } from '../model/model.js';
 import { objectNamed, type ObjectNamer } from '../model/objects.js';
 import { EXPIRED, whatItTells } from '../model/threads.js';
-import { Outcome } from '../model/waits.js';
+import { Outcome, recordOfWait } from '../model/waits.js';
 import { rowsToKeep } from './kept-rows.js';
 import { quietMoments } from './quiet-moments.js';
 import { ObjectLane, ThreadLane, type Settled } from './settled.js';
@@ -91,8 +91,7 @@ export class Part {
     }
     for (let wait = 0; wait < waits.count; wait += 1) {
       const first = waits.first[wait] ?? 0;
-      const begin = waits.beginRecord[wait] ?? -1;
-      const record = global(begin >= 0 ? begin : (waits.endRecord[wait] ?? -1));
+      const record = global(recordOfWait(waits, wait));
       for (let place = 0; place < (waits.objectCount[wait] ?? 0); place += 1) {
         const object = waitObjects[first + place] ?? -1;
         if (object >= 0) namers[object] ??= { record, place };
@@ -324,7 +323,7 @@ export class Part {
   }
 
   #count(tally: Tally, from: number, until: number): void {
-    const { kind, record, fate } = { ...this.model.transitions };
+    const { kind, record, fate } = this.model.transitions;
     for (let row = from; row < until; row += 1) tally.addRow(kind[row] ?? 0, fate[record[row] ?? -1] ?? 0);
   }
 

@@ -10,7 +10,7 @@ import type { TraceModel } from '../model/model.js';
 import { isTaken, type KnownMoment, type ObjectNamer, type TraceObject } from '../model/objects.js';
 import { ascending } from '../model/order.js';
 import { Kind, UNKNOWN_BYTE } from '../model/records.js';
-import { Outcome } from '../model/waits.js';
+import { endsOfSignalAndWait, Outcome } from '../model/waits.js';
 
 /** Kinds whose effect on an object is accounted for here. */
 const isCounted = (kind: number): boolean => kind === Kind.Set || kind === Kind.Reset || kind === Kind.Release;
@@ -24,6 +24,7 @@ export function quietMoments(model: TraceModel, until: number): readonly (KnownM
   exclude(model, accounts);
   const { records, order, objectOf, waits } = model;
   const waitOrder = ascending(waits.begin);
+  // A signal that is one call with a wait lasts as long as that.
   const signaledUntil = endsOfSignalAndWait(model);
   let next = 0;
   for (let at = 0; at <= order.length; at += 1) {
@@ -50,18 +51,6 @@ function exclude({ records, objectOf }: TraceModel, accounts: readonly Account[]
   for (let record = 0; record < records.count; record += 1) {
     if (CHANGES_OTHERWISE.has(records.kind[record] ?? 0)) accounts[objectOf[record] ?? -1]?.giveUp();
   }
-}
-
-/** A signal that is one call with a wait lasts as long as that. */
-function endsOfSignalAndWait({ records, waits }: TraceModel): ReadonlyMap<number, number> {
-  const ends = new Map<number, number>();
-  if (records.waitOfSignal.size === 0) return ends;
-  const signals = new Map(Array.from(records.waitOfSignal, ([signal, begin]) => [begin, signal]));
-  for (let wait = 0; wait < waits.count; wait += 1) {
-    const signal = signals.get(waits.beginRecord[wait] ?? -1);
-    if (signal !== undefined) ends.set(signal, waits.end[wait] ?? Infinity);
-  }
-  return ends;
 }
 
 function addWait({ waits, waitObjects }: TraceModel, accounts: readonly Account[], wait: number): void {

@@ -2,7 +2,7 @@
 import type { Identity } from './identity.js';
 import type { Parts } from './model.js';
 import { Flag, Kind, ObjectType } from './records.js';
-import type { Waits } from './waits.js';
+import { recordOfWait, type Waits } from './waits.js';
 
 /** A handle or an address by which the object was known for a time. */
 export interface ObjectName {
@@ -67,12 +67,9 @@ export function objectNamed(
   };
 }
 
-function waitsByRecord({ count, beginRecord, endRecord }: Waits): ReadonlyMap<number, number> {
+function waitsByRecord(waits: Waits): ReadonlyMap<number, number> {
   const waitOf = new Map<number, number>();
-  for (let wait = 0; wait < count; wait += 1) {
-    const begin = beginRecord[wait] ?? -1;
-    waitOf.set(begin >= 0 ? begin : (endRecord[wait] ?? -1), wait);
-  }
+  for (let wait = 0; wait < waits.count; wait += 1) waitOf.set(recordOfWait(waits, wait), wait);
   return waitOf;
 }
 

@@ -4,7 +4,7 @@ import type { Parts } from './model.js';
 import type { Catalogue } from './objects.js';
 import { Kind, UNKNOWN_BYTE, type RecordTable } from './records.js';
 import type { RequestLinks } from './requests.js';
-import { Outcome } from './waits.js';
+import { endsOfSignalAndWait, Outcome } from './waits.js';
 
 /** Records that touch an object, each as the stretch in which its effect lies (widened by its clock's uncertainty). */
 export interface Operations extends Intervals {
@@ -182,7 +182,8 @@ function collectOperations(
   spans: UncertainSpans,
 ): { readonly signals: Lanes<Operations>; readonly clears: Lanes<Operations> } {
   const roles = rolesOf(parts, catalogue, byObject);
-  const signalled = signalThenWait(parts);
+  // SignalObjectAndWait is one call with two records: its signal can come as late as the end of its wait.
+  const signalled = endsOfSignalAndWait(parts);
   const fill = (role: number): Lanes<Operations> => {
     const lanes = emptyLanes(byObject, roles, role);
     if (lanes.rows.count > 0) fillOperations(parts, { byObject, roles, role, signalled, requests, spans }, lanes);
@@ -249,7 +250,8 @@ function fillOperations(parts: Parts, wanted: Wanted, { rows }: Lanes<Operations
     rows.from[row] = time - slack;
     rows.until[row] = time + (records.duration[record] ?? 0) + slack;
     rows.previous[row] = found === UNKNOWN_BYTE || kind === Kind.TimerSet ? -1 : found;
-    if (anySignalled) rows.until[row] = (signalled.get(record) ?? (rows.until[row] ?? 0) - slack) + slack;
+    const returned = anySignalled ? signalled.get(record) : undefined;
+    if (returned !== undefined) rows.until[row] = Math.min(returned, parts.end) + slack;
     if (identity.uncertain[record] === 1 || (anyAmbiguous && requests.ambiguous.has(record))) {
       rows.uncertain[row] = 1;
       spans.add(source, rows.from[row] ?? 0, rows.until[row] ?? 0);
@@ -269,18 +271,6 @@ function roleOf(kind: number, status: number, expires: ReadonlySet<number>, obje
 
 export const clockSlack = (parts: Parts, source: number): number =>
   Math.min(1e18, parts.clock.sources[source]?.uncertainty ?? 0);
-
-/** SignalObjectAndWait is one call with two records: its signal can come as late as the end of its wait. */
-function signalThenWait({ records, waits, end }: Parts): ReadonlyMap<number, number> {
-  const ends = new Map<number, number>();
-  if (records.waitOfSignal.size === 0) return ends;
-  const signals = new Map([...records.waitOfSignal].map(([signal, begin]) => [begin, signal]));
-  for (let wait = 0; wait < waits.count; wait += 1) {
-    const signal = signals.get(waits.beginRecord[wait] ?? -1);
-    if (signal !== undefined) ends.set(signal, Math.min(waits.end[wait] ?? 0, end));
-  }
-  return ends;
-}
 
 /** Timers whose expiry is recorded. Of others the setting is all there is. */
 function timersThatExpire({ ofKind, count, kind }: RecordTable, { objectOf }: Catalogue): Set<number> {

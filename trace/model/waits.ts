@@ -47,6 +47,33 @@ export interface Waits {
   readonly words: Uint32Array;
 }
 
+/** Of its beginning, or of its end when that was lost. */
+export function recordOfWait(
+  { beginRecord, endRecord }: Pick<Waits, 'beginRecord' | 'endRecord'>,
+  wait: number,
+): number {
+  const began = beginRecord[wait] ?? -1;
+  return began >= 0 ? began : (endRecord[wait] ?? -1);
+}
+
+/** Ends (ns) of the waits that are one call with a signal, as SignalObjectAndWait is: by the signal's record. */
+export function endsOfSignalAndWait({
+  records,
+  waits,
+}: {
+  readonly records: Pick<RecordTable, 'waitOfSignal'>;
+  readonly waits: Waits;
+}): ReadonlyMap<number, number> {
+  const ends = new Map<number, number>();
+  if (records.waitOfSignal.size === 0) return ends;
+  const signals = new Map(Array.from(records.waitOfSignal, ([signal, begin]) => [begin, signal]));
+  for (let wait = 0; wait < waits.count; wait += 1) {
+    const signal = signals.get(waits.beginRecord[wait] ?? -1);
+    if (signal !== undefined) ends.set(signal, waits.end[wait] ?? Infinity);
+  }
+  return ends;
+}
+
 const STATUS_TIMEOUT = 0x102;
 const STATUS_ALERTED = 0x101;
 const STATUS_USER_APC = 0xc0;
